@@ -1,0 +1,1 @@
+"""Real third-party servers on loopback, set up from the package registries."""
