@@ -1,0 +1,73 @@
+# Everything here works on a machine with make and python3 (3.11 or later, with venv) and nothing else.
+#
+#   make demo    see syncd work, against two simulated apps
+#   make test    run the tests
+#   make lint    formatting, lint, types, and who may import whom
+#   make live    tests against real third-party servers (see tests/live)
+#   make lock    choose new versions for requirements.lock and requirements-dev.lock
+#   make clean   remove what the above made
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+TESTS  ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint live lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.runtime
+	@$(BIN)/syncd demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+live: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/live --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
+
+# --- one virtual environment, three stamps: made, able to run, able to develop
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "syncd needs Python 3.11 or later, and this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  $(PYTHON) -c 'import sys; print("Python lacks venv. On Debian and Ubuntu: apt install python3.%d-venv" % sys.version_info[1])'; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Versions are resolved for every Python and platform at once. No index is named: each machine has its own.
+LOCKING := build/lock
+RESOLVE  = $(LOCKING)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet \
+             --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build
+
+lock: $(LOCKING)/bin/uv
+	$(RESOLVE) --extra oauth --extra postgres --output-file requirements.lock
+	$(RESOLVE) --all-extras --constraints requirements.lock --output-file requirements-dev.lock
+
+$(LOCKING)/bin/uv:
+	$(PYTHON) -m venv $(LOCKING)
+	$(LOCKING)/bin/python -m pip install --quiet uv
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
