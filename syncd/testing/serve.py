@@ -65,9 +65,7 @@ def serve(twin: Twin, port: int = 0) -> Served:
         door.close()
         raise
     wire = _Wire(twin)
-    answering = threading.Thread(
-        target=wire.server.run, args=([door],), name=f"twin {twin.name}", daemon=True
-    )
+    answering = threading.Thread(target=wire.server.run, args=([door],), name=f"twin {twin.name}", daemon=True)
     posting = threading.Thread(target=wire.post, name=f"hooks of {twin.name}", daemon=True)
     answering.start()
     posting.start()
@@ -126,9 +124,7 @@ class _Wire:
         if response.status_code not in (204, 304):
             headers.append((b"content-length", str(len(response.content)).encode()))
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await send(
-            {"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.content}
-        )
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.content})
 
     async def _cut(self, scope: _Scope, receive: _Receive) -> None:
         for line in self.server.server_state.connections:

@@ -103,9 +103,7 @@ def test_the_peoples_side_is_served_too(client: httpx.Client, twin: Echo) -> Non
     assert client.post("/say/x", json={}).status_code == 401
 
 
-def test_a_bug_in_a_twin_is_a_500_and_no_silence(
-    client: httpx.Client, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bug_in_a_twin_is_a_500_and_no_silence(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     assert client.post("/say/x", content=b"{").status_code == 500
     assert "JSONDecodeError" in caplog.text
 
