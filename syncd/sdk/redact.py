@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
-__all__ = ["MASK", "RedactingFilter", "Secrets", "conceal", "quiet_http_loggers", "redact", "redact_event"]
+__all__ = ["MASK", "RedactingFilter", "Secrets", "conceal", "quiet_http_loggers", "redact", "redact_event", "release"]
 
 MASK = "***"
 _SHORTEST = 6
@@ -26,11 +26,11 @@ _SHORTEST = 6
 
 
 class Secrets:
-    """The secrets known so far. Thread-safe; grows only."""
+    """The secrets known so far. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._forms: set[str] = set()
+        self._forms: dict[str, set[str]] = {}
         self._pattern: re.Pattern[str] | None = None
 
     def conceal(self, secret: str | SecretStr, *, user: str = "") -> None:
@@ -39,12 +39,19 @@ class Secrets:
         if len(plain) < _SHORTEST:
             return
         with self._lock:
-            before = len(self._forms)
-            self._forms.update(_forms(plain, user))
-            if len(self._forms) > before:
-                # Longest first: a secret that begins with another must be masked whole.
-                ordered = sorted(self._forms, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(re.escape, ordered)))
+            self._forms.setdefault(plain, set()).update(_forms(plain, user))
+            self._compile()
+
+    def release(self, secret: str) -> None:
+        """Forget a secret that is good for nothing any more: tokens that live for minutes would pile up for years."""
+        with self._lock:
+            if self._forms.pop(secret, None):
+                self._compile()
+
+    def _compile(self) -> None:
+        # Longest first: a secret that begins with another must be masked whole.
+        forms = sorted(set().union(*self._forms.values()), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
 
     def redact(self, text: str) -> str:
         """The text with every known secret, in every known form, replaced by `***`."""
@@ -67,6 +74,7 @@ def _forms(plain: str, user: str) -> Iterator[str]:
 
 _KNOWN = Secrets()
 conceal = _KNOWN.conceal
+release = _KNOWN.release
 redact = _KNOWN.redact
 
 

@@ -1,0 +1,90 @@
+"""Is this webhook from the app? Checked on the raw bytes, before anything is parsed.
+
+Every check takes several secrets, so that a new one can be brought in while the old one is still in use. A check
+returns nothing; a bad, missing or stale signature raises Unauthorised, which says no more than that.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import SecretStr
+
+from syncd.errors import Unauthorised
+from syncd.sdk.contract import Request
+
+__all__ = ["WINDOW", "fresh", "hmac_sha256", "shared_secret", "standard_webhooks"]
+
+WINDOW = 300.0
+"""Seconds that a signed time may lie in the past or the future: an old call must not be played again."""
+
+
+def hmac_sha256(
+    message: bytes, signature: str, secrets: Sequence[SecretStr], *, form: Literal["hex", "base64"] = "hex"
+) -> None:
+    """Check an HMAC-SHA256 over `message`, keyed with the secret's own bytes. `signature` in hex (any case) or base64.
+
+    A prefix such as `sha256=` is the caller's to cut off.
+    """
+    try:
+        given = bytes.fromhex(signature) if form == "hex" else base64.b64decode(signature, validate=True)
+    except (ValueError, binascii.Error):
+        given = b""
+    _match([given], (_digest(secret.get_secret_value().encode(), message) for secret in secrets))
+
+
+def standard_webhooks(request: Request, secrets: Sequence[SecretStr], now: float) -> None:
+    """Check a call as the Standard Webhooks specification has it: `id.timestamp.body`, secrets in base64 (`whsec_…`).
+
+    The header may carry several signatures; those of another version than `v1` are passed over.
+    """
+    sent = request.headers.get("webhook-timestamp", "")
+    fresh(sent, now)
+    message = f"{request.headers.get('webhook-id', '')}.{sent}.".encode() + request.body
+    given = []
+    for signature in request.headers.get("webhook-signature", "").split():
+        version, _, value = signature.partition(",")
+        if version == "v1":
+            given.append(_decoded(value))
+    _match(given, (_digest(_decoded(s.get_secret_value().removeprefix("whsec_")), message) for s in secrets))
+
+
+def shared_secret(given: str, secrets: Sequence[SecretStr]) -> None:
+    """Check a secret that the call itself carries (in its address or a header), for apps that sign nothing."""
+    _match([given.encode()], (secret.get_secret_value().encode() for secret in secrets))
+
+
+def fresh(timestamp: str, now: float, *, unit: float = 1.0, window: float = WINDOW) -> None:
+    """Check that a signed time is near `now`. `unit`: seconds per count (0.001 for milliseconds since the epoch)."""
+    # Not float(): "nan" would be near everything, and int() alone takes "1_0" and digits of other scripts.
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
+        raise Unauthorised("the webhook carries no time")
+    if abs(now - int(timestamp) * unit) > window:
+        raise Unauthorised("the webhook is too old, or from the future", hint="check this machine's clock")
+
+
+def _digest(key: bytes, message: bytes) -> bytes:
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _match(given: Iterable[bytes], right: Iterable[bytes]) -> None:
+    """Compare each with each, in a time that tells nothing of where they differ."""
+    candidates = list(given)
+    found = False
+    for good in right:
+        for candidate in candidates:
+            found |= bool(good) and hmac.compare_digest(candidate, good)
+    if not found:
+        raise Unauthorised("the webhook is not signed by the app", hint="check the webhook secret in the configuration")
