@@ -297,11 +297,11 @@ class Http:
         except (ValueError, RecursionError):
             if 200 <= status < 300:
                 _fail(call, GARBLED, f"answered {status} with something that is not JSON")
-        if welcome:
-            return answer
-        wait = retry_after(headers, now)
+        wait = retry_after(headers, now) if status >= 400 else None
         if wait is not None or status == 429:
             gate.pause(_BREATH if wait is None else wait, call.bucket)
+        if welcome:
+            return answer
         raise error(
             remedy_of_status(status, headers),
             f"{call.shown} answered {status}",

@@ -108,12 +108,13 @@ _STATUSES: Mapping[int, Remedy] = {
 
 def remedy_of_status(status: int, headers: Mapping[str, str]) -> Remedy:
     """What a status that is neither a success nor expected calls for. `headers` have lower-case names."""
-    known = _STATUSES.get(status)
-    if known is not None:
-        return known
     pleads = "retry-after" in headers
+    if 400 <= status < 500 and pleads:
+        return BUSY  # whatever the reason, it will pass: some apps send a spent budget as 403
+    if status in _STATUSES:
+        return _STATUSES[status]
     if 400 <= status < 500:
-        return BUSY if pleads else REFUSED
+        return REFUSED
     if status >= 500:
         return UNREADY if status == 503 and pleads else LOST
     return GARBLED
