@@ -6,7 +6,7 @@
 
 In tests: `with running_ghost() as ghost:` gives `ghost.url` and `ghost.admin_key`.
 
-Ghost migrates an empty database at its first start, which takes most of a minute; `install` does that once,
+Ghost migrates an empty database at its first start, which takes some seconds; `install` does that once,
 makes the owner and an integration with an Admin API key, and keeps the file. `reset` puts a copy in place.
 """
 
@@ -114,9 +114,7 @@ def _launch(folder: Path, server: Server) -> str:
     url = f"http://127.0.0.1:{port}"
     package = folder / "package"
     (package / "config.development.json").write_text(json.dumps(_config(folder, url, port)))
-    server.start(
-        [_node(folder), "index.js"], cwd=package, env={**_environment(folder), "NODE_ENV": "development"}
-    )
+    server.start([_node(folder), "index.js"], cwd=package, env={**_environment(folder), "NODE_ENV": "development"})
     await_http(f"{url}/ghost/api/admin/site/", server, seconds=240)  # 503 or an HTML page until it is ready
     return url
 
