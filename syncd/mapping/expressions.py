@@ -1,0 +1,196 @@
+"""Filters and computed fields: expressions in CEL (the Common Expression Language), compiled when the mapping loads.
+
+An expression sees canonical fields by name and nothing else. Blank is never null there, so that no text operation
+fails on it: a blank text, date, time, number-as-text or reference is `""`, blank choices are `[]`, a blank boolean or
+consent is `false`. Only a blank integer or decimal is `null`, since every number means something: ask `age != null`.
+Dates and instants are their ISO texts, which compare in the order of time; decimals are doubles.
+
+Beside CEL's own functions there are `lower(s)`, `upper(s)`, `trim(s)` and `domain(address)`; they take any value and
+give `""` for what is no text. A source has at most 1,000 characters and two comprehensions (`all`, `exists`,
+`exists_one`, `filter`, `map`), which bounds what an evaluation can cost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cel
+
+from syncd.core.lens import Misfit
+from syncd.core.record import Fields, Value
+from syncd.mapping.types import Kind, Options
+from syncd.spelling import suggest
+
+__all__ = ["Computation", "Condition", "ExpressionError", "Names", "compile_expression"]
+
+MAX_CHARS: Final = 1000
+MAX_COMPREHENSIONS: Final = 2
+MAX_RESULT: Final = 65_536
+
+_LITERAL = re.compile(r"""[rR]?("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.DOTALL)
+_COMPREHENSION = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*(\w+)\s*,")
+_OWN: Final = frozenset({"lower", "upper", "trim", "domain"})
+_BUILT_IN: Final = frozenset(
+    "contains startsWith endsWith matches size int uint double string bool type has max min".split()
+)
+_FAULTS: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, LookupError)
+"""What an evaluation may raise (the binding maps CEL's errors to these)."""
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be used; `hint` has the nearest right spelling."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def _only_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+_FUNCTIONS: Final = {
+    "lower": lambda value: _only_text(value).lower(),
+    "upper": lambda value: _only_text(value).upper(),
+    "trim": lambda value: _only_text(value).strip(),
+    "domain": lambda value: _only_text(value).rpartition("@")[2].lower(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an expression may use: canonical fields and their types."""
+
+    types: Mapping[str, str]
+
+    def variables(self, uses: Iterable[str], fields: Fields) -> dict[str, Any]:
+        """The values for one evaluation."""
+        return {name: _seen(self.types[name], fields.get(name)) for name in uses}
+
+
+def _seen(kind: str, value: Value) -> Any:
+    match kind:
+        case "integer":
+            return value
+        case "decimal":
+            return None if value is None else float(str(value))
+        case "boolean" | "consent":
+            return bool(value)
+        case "choices":
+            return list(value) if isinstance(value, tuple) else []
+        case _:
+            return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    program: cel.Program
+    uses: tuple[str, ...]
+    names: Names
+
+    def run(self, fields: Fields) -> Any:
+        """The result; raises one of `_FAULTS`."""
+        context = cel.Context(variables=self.names.variables(self.uses, fields), functions=dict(_FUNCTIONS))
+        return self.program.execute(context)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A filter. What cannot be evaluated does not pass: a record stays out rather than slipping in."""
+
+    compiled: _Compiled
+
+    def __call__(self, fields: Fields) -> bool:
+        """Whether the record belongs in the app."""
+        try:
+            return self.compiled.run(fields) is True
+        except _FAULTS:
+            return False
+
+    def fault(self, fields: Fields) -> Misfit | None:
+        """Why the filter has no answer for these values, for the issue that a person reads."""
+        try:
+            answer = self.compiled.run(fields)
+        except _FAULTS as error:
+            return Misfit(f"the filter fails: {_first_line(error)}", self.compiled.program.source)
+        if isinstance(answer, bool):
+            return None
+        return Misfit("the filter gives no yes or no", self.compiled.program.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """A computed field, cleaned as its type asks."""
+
+    compiled: _Compiled
+    kind: Kind
+    options: Options
+
+    def __call__(self, fields: Fields) -> Value | Misfit:
+        """The value, or why there is none."""
+        try:
+            answer = self.compiled.run(fields)
+        except _FAULTS as error:
+            return Misfit(f"the expression fails: {_first_line(error)}", self.compiled.program.source)
+        match answer:
+            case None | bool() | int():
+                value: Value = answer
+            case str() if len(answer) <= MAX_RESULT:
+                value = answer
+            case float():
+                value = repr(answer)
+            case list() if all(isinstance(item, str) for item in answer):
+                value = tuple(answer)
+            case _:
+                return Misfit(f"the expression gives no {self.kind.name}", self.compiled.program.source)
+        return self.kind.clean(value, self.options)
+
+
+def compile_expression(source: str, names: Names) -> _Compiled:
+    """Compile and check an expression. Raises ExpressionError."""
+    if len(source) > MAX_CHARS:
+        raise ExpressionError(f"has {len(source)} characters, at most {MAX_CHARS} are allowed")
+    if not source.strip():
+        raise ExpressionError("is empty")
+    bare = _LITERAL.sub('""', source)
+    bound = _COMPREHENSION.findall(bare)
+    if len(bound) > MAX_COMPREHENSIONS:
+        raise ExpressionError(f"has {len(bound)} comprehensions, at most {MAX_COMPREHENSIONS} are allowed")
+    try:
+        program = cel.compile(source)
+        references = program.references()
+    except ValueError as error:
+        raise ExpressionError(_syntax(error)) from error
+    for function in references["functions"]:
+        if re.fullmatch(r"[A-Za-z]\w*", function) and function not in _OWN | _BUILT_IN:
+            column = _column(bare, source, function)
+            raise ExpressionError(f'there is no function "{function}"{column}', suggest(function, _OWN | _BUILT_IN))
+    free = [name for name in references["variables"] if name not in bound]
+    for name in free:
+        if name not in names.types:
+            column = _column(bare, source, name)
+            raise ExpressionError(f'there is no field "{name}"{column}', suggest(name, names.types))
+    return _Compiled(program, tuple(free), names)
+
+
+def _column(bare: str, source: str, word: str) -> str:
+    """Where the word stands, if no text literal moves the columns."""
+    found = re.search(rf"\b{re.escape(word)}\b", source)
+    return f" at column {found.start() + 1}" if found and len(bare) <= len(source) else ""
+
+
+def _syntax(error: ValueError) -> str:
+    said = str(error)
+    found = re.search(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)", said)
+    if found is None:
+        return "is no expression"
+    line = f"line {found[1]}, " if found[1] != "1" else ""
+    what = re.sub(r" expecting \{.*", "", found[3])
+    return f"does not parse at {line}column {found[2]}: {what}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(". ")[0]

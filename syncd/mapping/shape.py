@@ -1,0 +1,94 @@
+"""A sync's table as written: its keys and their shapes, checked without a network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from syncd.core.fieldmap import Blank, Deletion
+
+__all__ = ["Cell", "FieldShape", "Scalar", "SyncShape"]
+
+Scalar: TypeAlias = bool | int | str
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _one_or_many(value: object) -> object:
+    return {k: v if isinstance(v, list) else [v] for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+class Cell(_Table):
+    """Where one app keeps one canonical field: the table behind the app's name."""
+
+    field: Name = ""
+    """The app's field, with a path behind it where the field is an object: `address.city`."""
+    join: list[Name] | None = Field(default=None, min_length=2, max_length=2)
+    """The two app fields that hold the first and the last name of a full one."""
+    part: Literal["first", "last"] | None = None
+    """Which half of the app's full name this canonical field is."""
+    values: dict[str, Scalar] | None = None
+    """Canonical value = app's value, one for each."""
+    also: Annotated[dict[str, list[Scalar]], BeforeValidator(_one_or_many)] = {}
+    """Canonical value = further app values that are read as it and never written."""
+    others: Scalar | None = None
+    """The canonical value of every app value that is not mentioned."""
+    way: Literal["both", "read", "write"] = "both"
+    write_once: bool = False
+    """Written when a record is made and never again."""
+    lossy: bool = False
+    """Accept a cell that breaks a law of lenses: what is written may come back as something else."""
+
+
+class FieldShape(BaseModel):
+    """One canonical field; every further key is the name of an app."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    type: Name
+    conflict: str = ""
+    blank: Annotated[Blank | None, Field(strict=False)] = None
+    default: Scalar | list[str] | None = None
+    empty: Literal["blank", "distinct"] = "blank"
+    region: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = ""
+    zone: str = "UTC"
+    options: list[str] | None = None
+    """For choice and choices: the canonical values there are. Unset: all that the apps have."""
+    partial: bool = False
+    """Options of one app without a partner in another are no error: such a value stays where it is."""
+    personal: bool = False
+    address: str = ""
+    """For consent: the canonical field that holds the address which the opt-out is about."""
+    opt_in_from: list[str] = []
+    """For consent: apps whose own evidence of a new opt-in is believed."""
+    expr: str = ""
+    """A value computed from other canonical fields, written and never read."""
+
+    @property
+    def cells(self) -> Mapping[str, Any]:
+        """What is written behind each app's name."""
+        return self.__pydantic_extra__ or {}
+
+
+class SyncShape(_Table):
+    """One sync."""
+
+    entity: Name
+    apps: dict[str, Name] = Field(min_length=2)
+    match: list[str | list[str]] = Field(min_length=1)
+    first: str = "ask"
+    deletes: Annotated[Deletion, Field(strict=False)] = Deletion.HOLD
+    creates: list[str] | None = None
+    """Apps in which new records may be made; unset: wherever the app allows it."""
+    fields: dict[str, dict[str, Any]] = Field(min_length=1)
+    filters: dict[str, str] = {}
+
+
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
+"""What a canonical field may be called: also a name in an expression."""

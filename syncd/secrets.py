@@ -1,0 +1,104 @@
+"""Secrets by reference: from the environment, a private file or the system's keyring, never from the TOML."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, SecretStr
+
+from syncd.explain import models
+from syncd.toml import Key
+
+__all__ = ["resolve", "resolve_all"]
+
+_WAYS: Final = ("env", "file", "keyring")
+_MAX_BYTES: Final = 64 * 1024
+
+Fault = tuple[Key, str, str]
+"""Where, what is wrong, and a hint, in which VARIABLE stands for a fitting name."""
+
+
+def resolve(reference: Mapping[str, Any], folder: Path) -> str:
+    """The secret that `{ env = ... }`, `{ file = ... }` or `{ keyring = ... }` names.
+
+    A relative file starts at `folder`. Raises ValueError with the reason.
+    """
+    if len(reference) != 1 or not (set(reference) <= set(_WAYS)):
+        raise ValueError('expected one of { env = "NAME" }, { file = "path" }, { keyring = "service/user" }')
+    ((way, name),) = reference.items()
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{way} needs a name in quotes")
+    match way:
+        case "env":
+            secret = os.environ.get(name, "")
+            missing = f"the environment variable {name} is not set"
+        case "file":
+            secret = _from_file(folder / name)
+            missing = f"the file {name} is empty"
+        case _:
+            secret = _from_keyring(name)
+            missing = f"the keyring has nothing under {name}"
+    if not secret:
+        raise ValueError(missing)
+    return secret
+
+
+def resolve_all(
+    table: Mapping[str, Any], model: type[BaseModel], folder: Path
+) -> tuple[dict[str, Any], frozenset[Key], list[Fault]]:
+    """A table of settings with its references resolved, the keys that could not be, and why."""
+    resolved: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, value in table.items():
+        info = model.model_fields.get(name)
+        annotation = None if info is None else info.annotation
+        secret = _is_secret(annotation)
+        inner = next(models(annotation), None)
+        if isinstance(value, Mapping) and inner is not None:
+            resolved[name], _, deeper = resolve_all(value, inner, folder)
+            faults += [((name, *at), message, hint) for at, message, hint in deeper]
+        elif isinstance(value, Mapping) and (secret or set(value) <= set(_WAYS)):
+            try:
+                resolved[name] = resolve(value, folder)
+            except ValueError as error:
+                faults.append(((name,), str(error), ""))
+        elif secret:
+            hint = f'write {name} = {{ env = "VARIABLE" }} and set that variable'
+            faults.append(((name,), "is a secret and must not stand in this file", hint))
+        else:
+            resolved[name] = value
+    return resolved, frozenset(at for at, _, _ in faults), faults
+
+
+def _is_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(_is_secret(inner) for inner in get_args(annotation))
+
+
+def _from_file(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"{path.name} is not a file")
+        if mode & 0o077:
+            raise ValueError(f"the file {path.name} may be read by others: chmod 600 {path.name}")
+        with path.open(encoding="utf-8") as file:
+            return file.read(_MAX_BYTES).rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"the file {path.name} cannot be read: {error.strerror}") from error
+
+
+def _from_keyring(name: str) -> str:
+    service, _, user = name.partition("/")
+    try:
+        keyring = importlib.import_module("keyring")
+    except ImportError as error:
+        raise ValueError("keyring needs the package keyring: pip install keyring") from error
+    try:
+        return str(keyring.get_password(service, user) or "")
+    except keyring.errors.KeyringError as error:
+        raise ValueError(f"the keyring cannot be read: {error}") from error

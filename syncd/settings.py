@@ -1,0 +1,355 @@
+"""The configuration: one TOML file, then the environment, then secrets from where they are kept.
+
+    [apps.NAME]     an account: its connector, the connector's own settings, and `poll`, `sweep`, `read_only`
+    [syncs.NAME]    a mapping, kept here as written; `syncd.mapping` reads it
+    [daemon] [store] [safety] [log]     all with defaults, each scalar also settable as SYNCD_SECTION_KEY
+
+Secrets never stand in the file: `token = { env = "X" }`, `{ file = "path" }` or `{ keyring = "service/user" }`.
+Every fault is found in one go and told as `file:line:key: what is wrong (the nearest right spelling)`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from syncd import plugins, secrets, toml
+from syncd.errors import ConfigError, Problem
+from syncd.explain import explain
+from syncd.sdk.contract import Plugin, Settings
+from syncd.spelling import suggest
+from syncd.toml import Document, Places
+
+__all__ = ["AppConfig", "Config", "Daemon", "Duration", "Log", "Safety", "Store", "SyncConfig", "load"]
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PREFIX: Final = "SYNCD_"
+_SECTIONS: Final = ("daemon", "store", "safety", "log")
+RESERVED: Final = frozenset(
+    "type conflict blank default empty region zone options partial personal address opt_in_from expr apps".split()
+)
+"""Words with a meaning of their own inside a field's table: no app may be called so."""
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(r"(\d{1,9}(ms|[smhd]))+", text):
+        raise ValueError(f'is {value!r}, expected a duration such as "90s", "10m", "1h30m" or "2d"')
+    return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhd])", text)))
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A length of time, written `"10m"`."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Daemon(_Section):
+    """The running process."""
+
+    listen: str = "127.0.0.1:8420"
+    """Host and port of the webhook door and the console."""
+    public_url: str = ""
+    """How apps reach this daemon from outside, for their webhooks: `https://sync.example.com`."""
+    poll: Duration = timedelta(minutes=1)
+    """How often an app is asked for changes where it does not say otherwise."""
+    sweep: Duration = timedelta(hours=1)
+    """How often everything is compared."""
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", value) or int(value.rpartition(":")[2]) > 65535:
+            raise ValueError(f'is "{value}", expected host:port such as "127.0.0.1:8420"')
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError(f'is "{value}", expected an address such as "https://sync.example.com"')
+        return value.rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The host to listen on."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen on."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class Store(_Section):
+    """Where syncd keeps what it knows."""
+
+    url: str = Field(default="sqlite:///syncd.db", repr=False)
+    """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
+
+
+class Safety(_Section):
+    """Brakes: what makes syncd wait, hold or ask."""
+
+    second_look: Duration = timedelta(minutes=10)
+    """A record that is missing must still be missing after this long to count as deleted."""
+    skew: Duration = timedelta(seconds=120)
+    """Times of two apps that lie closer than this are not ordered."""
+    max_deletes: int = Field(default=25, ge=0)
+    """Deletes in one hour and app beyond which every further one is held."""
+    max_delete_share: float = Field(default=0.05, ge=0, le=1)
+    """The same, as a share of the linked records."""
+    mass_changes: int = Field(default=500, ge=1)
+    """More changed records than this in one sweep, and more than the share below, halt the app."""
+    mass_change_share: float = Field(default=0.5, ge=0, le=1)
+    """The same, as a share of the linked records."""
+    late_write: Duration | None = None
+    """How long a timed-out write may still be applied; unset: what each connector says."""
+
+
+class Log(_Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class _Sections(BaseSettings):
+    """The four sections: the environment first, then the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", frozen=True
+    )
+
+    daemon: Daemon = Daemon()
+    store: Store = Store()
+    safety: Safety = Safety()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Of pydantic's sources only these two, in this order."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+class _App(_Section):
+    """The keys of `[apps.NAME]` that belong to syncd; the others are the connector's."""
+
+    connector: str
+    poll: Duration | None = None
+    sweep: Duration | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppConfig:
+    """One account, ready to be opened with `plugin.open(settings, tools)`."""
+
+    name: str
+    connector: str
+    plugin: Plugin
+    settings: Settings
+    poll: timedelta
+    sweep: timedelta
+    read_only: bool = False
+    """Nothing is ever written to this app."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncConfig:
+    """One sync as written; `key` is where its table stands in `places`."""
+
+    name: str
+    data: Mapping[str, Any]
+    places: Places
+
+    @property
+    def key(self) -> toml.Key:
+        """The table's own key path."""
+        return ("syncs", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that an operator decides, checked as far as that is possible without a network."""
+
+    path: Path
+    apps: Mapping[str, AppConfig]
+    syncs: Mapping[str, SyncConfig]
+    daemon: Daemon
+    store: Store
+    safety: Safety
+    log: Log
+
+
+def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
+    """Read a configuration file. Raises ConfigError with every problem there is.
+
+    `plugin` finds a connector by name.
+    """
+    document = toml.read(path)
+    problems = [*_insecure(document), *_unknown_tables(document)]
+    sections = _sections(document, problems)
+    apps = {
+        name: app
+        for name, table in _tables(document, "apps", problems)
+        if (app := _app(name, table, document, sections.daemon, plugin, problems)) is not None
+    }
+    syncs = {name: SyncConfig(name, table, document.places) for name, table in _tables(document, "syncs", problems)}
+    if problems:
+        raise ConfigError(problems)
+    return Config(
+        path=path,
+        apps=apps,
+        syncs=syncs,
+        daemon=sections.daemon,
+        store=sections.store,
+        safety=sections.safety,
+        log=sections.log,
+    )
+
+
+def _insecure(document: Document) -> Iterator[Problem]:
+    """A configuration that anybody may write to decides for everybody."""
+    if document.path.stat().st_mode & 0o002:
+        yield Problem(document.path.name, "may be written by anybody", f"chmod o-w {document.path.name}")
+
+
+def _unknown_tables(document: Document) -> Iterator[Problem]:
+    known = ("apps", "syncs", *_SECTIONS)
+    for name in document.data:
+        if name not in known:
+            yield document.places.problem((name,), "unknown key", suggest(name, known))
+
+
+def _tables(document: Document, section: str, problems: list[Problem]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The named tables of `[apps]` or `[syncs]`."""
+    tables = document.data.get(section, {})
+    if not isinstance(tables, Mapping):
+        problems.append(document.places.problem((section,), f"expected tables such as [{section}.name]"))
+        return
+    for name, table in tables.items():
+        key = (section, name)
+        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name) or name in RESERVED:
+            words = "a name is lower-case letters, digits, - and _, at most 40, and no word of the mapping language"
+            problems.append(document.places.problem(key, f'"{name}" is no name', words))
+        elif not isinstance(table, Mapping):
+            problems.append(document.places.problem(key, f"expected a table [{section}.{name}]"))
+        else:
+            yield name, table
+
+
+def _sections(document: Document, problems: list[Problem]) -> _Sections:
+    """The four sections; defaults stand in where there is a problem, so that the search for problems goes on."""
+    given = {name: document.data[name] for name in _SECTIONS if name in document.data}
+    store, faults = _store(document)
+    problems += faults
+    if store:
+        given["store"] = store
+    try:
+        sections = _Sections(**given)
+    except ValidationError as error:
+        told = explain(error, _Sections, document.places)
+        problems += [_from_environment(problem) for problem in told]
+        return _Sections.model_construct()
+    url = sections.store.url
+    file = url.removeprefix("sqlite:///")
+    if file not in {url, "", ":memory:"} and not file.startswith("/"):
+        settled = f"sqlite:///{(document.path.parent / file).resolve()}"
+        return sections.model_copy(update={"store": Store(url=settled)})
+    return sections
+
+
+def _store(document: Document) -> tuple[Mapping[str, Any], list[Problem]]:
+    """The `[store]` table with its reference resolved; a password in the file is a problem."""
+    table = document.data.get("store", {})
+    url = table.get("url") if isinstance(table, Mapping) else None
+    if isinstance(url, Mapping):
+        try:
+            return {**table, "url": secrets.resolve(url, document.path.parent)}, []
+        except ValueError as error:
+            return {}, [document.places.problem(("store", "url"), str(error))]
+    if isinstance(url, str) and urlsplit(url).password:
+        hint = 'write url = { env = "DATABASE_URL" }, or set SYNCD_STORE_URL'
+        return {}, [document.places.problem(("store", "url"), "has a password in it", hint)]
+    return {}, []
+
+
+def _from_environment(problem: Problem) -> Problem:
+    """Name the variable where the wrong value came from the environment."""
+    _, _, key = problem.where.rpartition(":")
+    variable = _PREFIX + key.replace(".", "_").upper()
+    return Problem(variable, problem.message, problem.hint) if variable in os.environ else problem
+
+
+def _app(
+    name: str,
+    table: Mapping[str, Any],
+    document: Document,
+    daemon: Daemon,
+    plugin: Callable[[str], Plugin],
+    problems: list[Problem],
+) -> AppConfig | None:
+    """One account, or None and what is wrong with it."""
+    key: toml.Key = ("apps", name)
+    before = len(problems)
+    try:
+        own = _App.model_validate({k: v for k, v in table.items() if k in _App.model_fields})
+    except ValidationError as error:
+        problems += explain(error, _App, document.places, key)
+        return None
+    try:
+        found = plugin(own.connector)
+    except ConfigError as error:
+        problems.append(document.places.problem((*key, "connector"), error.message, error.hint))
+        return None
+    rest = {k: v for k, v in table.items() if k not in _App.model_fields}
+    resolved, unresolved, faults = secrets.resolve_all(rest, found.settings, document.path.parent)
+    problems += [
+        document.places.problem((*key, *at), message, hint.replace("VARIABLE", _variable(name, at)))
+        for at, message, hint in faults
+    ]
+    try:
+        settings = found.settings.model_validate(resolved)
+    except ValidationError as error:
+        told = explain(error, found.settings, document.places, key, also=tuple(_App.model_fields))
+        skip = {document.places.problem((*key, *at), "").where for at in unresolved}
+        problems += [problem for problem in told if problem.where not in skip]
+        return None
+    if len(problems) > before:
+        return None
+    return AppConfig(
+        name=name,
+        connector=own.connector,
+        plugin=found,
+        settings=settings,
+        poll=daemon.poll if own.poll is None else own.poll,
+        sweep=daemon.sweep if own.sweep is None else own.sweep,
+        read_only=own.read_only,
+    )
+
+
+def _variable(app: str, at: toml.Key) -> str:
+    return re.sub(r"\W", "_", f"{app}_{toml.dotted(at)}").upper()
