@@ -1,0 +1,327 @@
+"""Writing members: what goes in one call for many, what goes by itself, and what each answer means.
+
+New members without tags go 500 at a time by batch subscribe, which is asked never to touch a member that exists.
+Changes go one by one by PATCH on the contact id. Batch subscribe could carry them too, but it knows members by address
+and wants a status with each: an address that has just changed would make a second member, and a status that has just
+changed would be put back. Consent is worth more than calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from syncd.sdk import (
+    Answer,
+    BrokenProtocol,
+    ConnectorError,
+    Create,
+    Delete,
+    Exists,
+    Field,
+    InDoubt,
+    Outcome,
+    Record,
+    Ref,
+    Refused,
+    Rejected,
+    Stale,
+    Stored,
+    Throttled,
+    Transient,
+    Unauthorised,
+    Unavailable,
+    Unknown,
+    Unsent,
+    Update,
+    Write,
+    each,
+    in_chunks,
+)
+from syncd_connectors.mailchimp.account import LONG, Api, Audience, Problem
+from syncd_connectors.mailchimp.listing import list_rows
+from syncd_connectors.mailchimp.members import OBJECT, Body, address_hash, body_of, email_key, record_of, tags_of
+from syncd_connectors.mailchimp.schema import BATCH, PAGE
+
+__all__ = ["Outcomes", "Writer", "all_tags"]
+
+Outcomes: TypeAlias = dict[str, Outcome]
+"""By the key of the write."""
+
+_FEW: Final = 2
+"""So many new members are made one by one: a batch needs a second call to learn the contact ids."""
+_SKIP_REQUIRED: Final = {"skip_merge_validation": "true"}
+"""Merge fields that sign-up forms require are not required of a sync: an opt-out must never fail for want of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes to one audience. `fields`: what its members have; `new_members`: the status of one made without."""
+
+    api: Api
+    audience: Audience
+    app: str
+    fields: Mapping[str, Field]
+    new_members: str
+
+    def write(self, writes: Sequence[Write]) -> Outcomes:
+        """One outcome per write. Raises only where nothing was applied."""
+        outcomes: Outcomes = {}
+        batch: list[tuple[Create, Body]] = []
+        single: list[Write] = []
+        addresses: set[str] = set()
+        for write in writes:
+            if not isinstance(write, Create):
+                single.append(write)
+                continue
+            try:
+                body = self.new_body(write)
+            except Rejected as misfit:
+                outcomes[write.key] = Refused(write.key, misfit.message, misfit.field, misfit.code)
+                continue
+            if body.tags or body.email in addresses:
+                single.append(write)
+            else:
+                addresses.add(body.email)
+                batch.append((write, body))
+        if len(batch) <= _FEW:
+            single = [*(create for create, _ in batch), *single]
+            batch = []
+        steps: list[tuple[Sequence[Write], Callable[[], Outcomes]]] = [
+            ([create for create, _ in chunk], lambda chunk=chunk: self._subscribe(chunk))  # type: ignore[misc]
+            for chunk in in_chunks(batch, BATCH)
+        ]
+        if single:
+            steps.append((single, lambda: {outcome.key: outcome for outcome in each(single, self.one)}))
+        return outcomes | in_turn(steps)
+
+    def one(self, write: Write) -> Outcome:
+        """One write by a call of its own. Raises like `each` wants it."""
+        match write:
+            case Create():
+                return self._create(write)
+            case Update():
+                return self._update(write)
+            case Delete():
+                return self._archive(write)
+
+    def new_body(self, write: Create) -> Body:
+        """The body of a new member, its status made sure of. Raises Rejected."""
+        body = body_of(write.fields, self.fields)
+        if not body.email:
+            raise Rejected("a member needs an e-mail address", field="email_address", code="no-address")
+        body.json.setdefault("status", self.new_members)
+        if body.json["status"] == "subscribed" and self.audience.double_optin:
+            body.json["status"] = "pending"
+        return body
+
+    def path(self, ref: Ref) -> str:
+        """A member's own address."""
+        return f"{self.audience.members}/{ref.id}"
+
+    # --- one by one --------------------------------------------------------------------------------------------
+
+    def _create(self, write: Create) -> Outcome:
+        body = self.new_body(write)
+        json = body.json | ({"tags": list(body.tags)} if body.tags else {})
+        answer = self.api.call("POST", self.audience.members, params=_SKIP_REQUIRED, json=json, expect={400})
+        if answer.status == 400:
+            problem = _problem(answer)
+            if problem.title == "Member Exists":
+                return Exists(write.key, self._who_has(body.email))
+            return self._refused(write, problem)
+        return self._stored(write, answer.json)
+
+    def _update(self, write: Update) -> Outcome:
+        body = body_of(write.patch, self.fields)
+        self._mind_status(write.ref, body)
+        row = self._patched(write, body) if body.json else self._shown(write.ref)
+        if row is None:
+            return Stale(write.key)
+        if not isinstance(row, Mapping):
+            return row
+        if body.tags is None:
+            return self._stored(write, row)
+        try:
+            return self._tagged(write, row, body.tags)
+        except InDoubt:
+            raise
+        except (Rejected, Transient, Unavailable, Unauthorised, BrokenProtocol) as failure:
+            if not body.json:
+                raise
+            raise InDoubt(f"the fields were written, the tags were not: {failure.message}") from failure
+
+    def _mind_status(self, ref: Ref, body: Body) -> None:
+        """Let a change of status through only as Mailchimp means it."""
+        status = body.json.get("status")
+        if status == "transactional":
+            why = "Mailchimp makes a member transactional only when it is made"
+            raise Rejected(why, field="status", code="status-not-settable")
+        if status == "subscribed" and self.audience.double_optin:
+            # `subscribed` would skip the confirmation that this audience asks for, and `pending` would take a member
+            # who has confirmed off the list.
+            row = self._shown(ref)
+            if row is not None and row.get("status") == "subscribed":
+                del body.json["status"]
+            else:
+                body.json["status"] = "pending"
+
+    def _patched(self, write: Update, body: Body) -> Mapping[str, Any] | Refused | None:
+        path = self.path(write.ref)
+        answer = self.api.call("PATCH", path, params=_SKIP_REQUIRED, json=body.json, expect={400, 404, 405})
+        if answer.status == 400:
+            return self._refused(write, _problem(answer))
+        return None if answer.status in {404, 405} else _row(answer)
+
+    def _shown(self, ref: Ref) -> Mapping[str, Any] | None:
+        answer = self.api.call("GET", self.path(ref), expect={404})
+        return None if answer.status == 404 else _row(answer)
+
+    def _tagged(self, write: Update, row: Mapping[str, Any], wanted: Sequence[str]) -> Outcome:
+        """Give and take only what differs, and start no automation: a sync is no campaign (`is_syncing`)."""
+        now = all_tags(self.api, self.audience, row)
+        changes = [{"name": name, "status": "active"} for name in wanted if name not in now]
+        changes += [{"name": name, "status": "inactive"} for name in now if name not in wanted]
+        if not changes:
+            return self._stored(write, row)
+        path = f"{self.audience.members}/{row['id']}/tags"
+        self.api.call("POST", path, json={"tags": changes, "is_syncing": True})
+        try:
+            after = self._shown(write.ref)
+        except ConnectorError:
+            return Stored(write.key, write.ref)  # written for certain; only the picture of it is missing
+        return Stored(write.key, write.ref) if after is None else self._stored(write, after)
+
+    def _archive(self, write: Delete) -> Outcome:
+        answer = self.api.call("DELETE", self.path(write.ref), expect={404, 405})
+        return Stale(write.key) if answer.status in {404, 405} else Stored(write.key, write.ref)
+
+    # --- many at once ------------------------------------------------------------------------------------------
+
+    def _subscribe(self, chunk: Sequence[tuple[Create, Body]]) -> Outcomes:
+        """Batch subscribe: 200 even where single members are refused; matched by address."""
+        json = {"members": [body.json for _, body in chunk], "update_existing": False}
+        answer = self.api.mapping("POST", self.audience.path, params=_SKIP_REQUIRED, json=json, timeout=LONG)
+        made = {email_key(row["email_address"]): row for row in answer.get("new_members") or ()}
+        errors = {email_key(row["email_address"]): row for row in answer.get("errors") or ()}
+        records = self._recognised(made)
+        outcomes: Outcomes = {}
+        for write, body in chunk:
+            if body.email in records:
+                record = records[body.email]
+                outcomes[write.key] = Stored(write.key, record.ref, record)
+            elif body.email in errors:
+                outcomes[write.key] = self._error(write, body, errors[body.email])
+            else:
+                outcomes[write.key] = Unknown(write.key, "the member may have been made, but was not seen again")
+        return outcomes
+
+    def _recognised(self, made: Mapping[str, Mapping[str, Any]]) -> dict[str, Record]:
+        """The new members as records, by address.
+
+        Batch subscribe shows no contact ids (OpenAPI description 3.0.55), so the newest members are listed. Who is not
+        among them is looked up; who cannot be looked up is left out.
+        """
+        rows = {email: row for email, row in made.items() if row.get("contact_id")}
+        missing = made.keys() - rows.keys()
+        try:
+            if missing:
+                since = min(made[email]["last_changed"] for email in missing)
+                newest = list_rows(self.api, self.audience, since, count=PAGE)
+                rows |= {key: row for row in newest if (key := email_key(row["email_address"])) in missing}
+            for email in made.keys() - rows.keys():
+                answer = self.api.call("GET", f"{self.audience.members}/{address_hash(email)}", expect={404})
+                if answer.status != 404:
+                    rows[email] = _row(answer)
+        except ConnectorError:
+            pass  # they were made: nothing may be raised that says otherwise
+        records = {email: record_of(self.app, row) for email, row in rows.items()}
+        return {email: record for email, record in records.items() if isinstance(record, Record)}
+
+    def _error(self, write: Create, body: Body, error: Mapping[str, Any]) -> Outcome:
+        if error.get("error_code") == "ERROR_CONTACT_EXISTS":
+            try:
+                return Exists(write.key, self._who_has(body.email))
+            except ConnectorError:
+                return Exists(write.key)
+        named = ((str(error["field"]), str(error.get("field_message", ""))),) if error.get("field") else ()
+        words = str(error.get("error", "refused"))
+        return self._refused(write, Problem(_title_of(words), words, named))
+
+    # --- what answers mean -------------------------------------------------------------------------------------
+
+    def _who_has(self, email: str) -> Ref | None:
+        answer = self.api.call("GET", f"{self.audience.members}/{address_hash(email)}", expect={404})
+        return None if answer.status == 404 else Ref(self.app, OBJECT, _row(answer)["contact_id"])
+
+    def _stored(self, write: Create | Update, row: Mapping[str, Any]) -> Outcome:
+        record = record_of(self.app, row)
+        # A change to an archived member is kept by Mailchimp, but there is no record to show.
+        return Stored(write.key, record.ref, record if isinstance(record, Record) else None)
+
+    def _refused(self, write: Write, problem: Problem) -> Refused:
+        """Field names in Mailchimp's errors are bare tags; ours are dotted."""
+        named = problem.errors[0][0] if problem.errors else ""
+        field = next((name for name in (named, f"merge_fields.{named}") if name in self.fields), None)
+        if field is None:
+            field = _BLAMED.get(problem.title)
+        return Refused(write.key, problem.reason, field, problem.code)
+
+
+_BLAMED: Final = {
+    "Member In Compliance State": "status",
+    "Forgotten Email Not Subscribed": "email_address",
+    "Member Exists": "email_address",
+}
+
+
+def in_turn(steps: Sequence[tuple[Sequence[Write], Callable[[], Outcomes]]]) -> Outcomes:
+    """Take the steps in order; each stands for some writes. After a failure that stops all, the rest is Unsent.
+
+    Raises what the first step raises, if nothing can have been applied.
+    """
+    outcomes: Outcomes = {}
+    for place, (writes, act) in enumerate(steps):
+        try:
+            outcomes |= act()
+        except InDoubt as doubt:
+            outcomes |= {write.key: Unknown(write.key, doubt.message) for write in writes}
+        except ConnectorError as stop:
+            if not outcomes:
+                raise
+            wait = stop.retry_after if isinstance(stop, Throttled) else None
+            left = [write for later, _ in steps[place:] for write in later]
+            return outcomes | {write.key: Unsent(write.key, stop.message, wait) for write in left}
+    return outcomes
+
+
+def all_tags(api: Api, audience: Audience, row: Mapping[str, Any]) -> Sequence[str]:
+    """Every tag of a member, asked for where the row does not show them all."""
+    shown = tags_of(row)
+    if shown is not None:
+        return shown
+    answer = api.mapping("GET", f"{audience.members}/{row['id']}/tags", params={"count": PAGE})
+    return sorted(tag["name"] for tag in answer.get("tags") or ())
+
+
+def _problem(answer: Answer) -> Problem:
+    problem = Problem.of(answer.json)
+    if problem is None:
+        raise Rejected(f"Mailchimp refused without a reason: {answer.text[:200]}", code=str(answer.status))
+    return problem
+
+
+def _title_of(words: str) -> str:
+    """Batch subscribe gives no titles, only the sentence: the two that matter are known by their wording."""
+    if "compliance state" in words:
+        return "Member In Compliance State"
+    if "permanently deleted" in words:
+        return "Forgotten Email Not Subscribed"
+    return "Invalid Resource"
+
+
+def _row(answer: Answer) -> Mapping[str, Any]:
+    if not isinstance(answer.json, Mapping):
+        raise BrokenProtocol("Mailchimp answered with something that is no member")
+    return answer.json
