@@ -1,0 +1,1 @@
+"""The daemon: lock, migrate, recover, serve, drain, release."""

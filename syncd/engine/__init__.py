@@ -1,0 +1,1 @@
+"""The engine: pull, push, resolve, and what a person decides."""

@@ -133,6 +133,8 @@ class Capabilities:
     creates: bool = True
     updates: bool = True
     removes: bool = True
+    archives: bool = False
+    """Its removal can be taken back in the app (an archive, a bin)."""
     conditional: bool = False
     """Honours `expect`: a write against another version comes back Stale, unapplied."""
     idempotent_create: bool = False

@@ -1,0 +1,1 @@
+"""The store: entities, links, change log and work on its way, durable."""

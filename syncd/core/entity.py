@@ -1,0 +1,111 @@
+"""The golden record and its ties to the records in the apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from syncd.core.fieldmap import FieldRule, Sync, Way
+from syncd.core.lens import Misfit, View, view
+from syncd.core.record import ABSENT, EntityId, Fields, Raws, Ref, Value, Version
+
+__all__ = ["PEOPLE", "Entity", "Held", "Link", "LinkState", "base", "owed"]
+
+PEOPLE: Final = "syncd"
+"""The author of values that a person decided in syncd itself; it outranks every app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One agreed value: which version of the field it is, which app it came from, and when that app says so."""
+
+    value: Value
+    ver: int = 1
+    author: str = ""
+    at: datetime | None = None
+    seq: int = 0
+    """The entry of the change log that set it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """The golden record: the agreed value per canonical field, with its provenance."""
+
+    id: EntityId
+    sync: str
+    held: Mapping[str, Held] = field(default_factory=dict)
+    deleted: bool = False
+
+    @property
+    def fields(self) -> Fields:
+        """Field to agreed value."""
+        return {name: held.value for name, held in self.held.items()}
+
+    def value(self, name: str) -> Value:
+        """The agreed value; blank where nothing was ever agreed."""
+        held = self.held.get(name)
+        return None if held is None else held.value
+
+    def holding(self, name: str, held: Held) -> Entity:
+        """This entity with one field set."""
+        return replace(self, held={**self.held, name: held})
+
+
+class LinkState(StrEnum):
+    """Where a link stands."""
+
+    LIVE = "live"
+    OUT_OF_SCOPE = "out_of_scope"  # left its filter: sync is stopped, nothing is deleted
+    MISSING = "missing"  # missed once by id; not yet believed
+    GONE = "gone"  # deleted, and settled
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entity's tie to one record, and the two views that keep the sync from looping.
+
+    `seen`: the raw values the app last showed us, or kept of our last write. An app changed a field if it shows
+    something other than that. `sent`: the canonical value last settled with the app, noted only where it is not
+    simply what `seen` says: the app keeps something else than we meant (it cut, folded, rounded), and is at peace.
+    """
+
+    entity: EntityId
+    ref: Ref
+    seen: Raws = field(default_factory=dict)
+    sent: Fields = field(default_factory=dict)
+    version: Version = field(default_factory=Version)
+    created: datetime | None = None
+    state: LinkState = LinkState.LIVE
+    missed_at: float | None = None
+    """When a read by id first said that it is gone, in seconds since the epoch."""
+
+
+def base(rule: FieldRule, link: Link, fields: Fields) -> View:
+    """What `seen` says of a field: the common ancestor in a merge. ABSENT where the app never showed it."""
+    return view(rule.lenses[link.ref.app], link.seen, fields)
+
+
+def owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str] = frozenset()) -> Fields:
+    """What the app has yet to be told, in canonical terms. Empty when it is up to date.
+
+    Fields in `parked` wait for a person and are never owed.
+    """
+    app, fields = link.ref.app, entity.fields
+    missing: dict[str, Value] = {}
+    for rule in sync.mapped(app):
+        if rule.name in parked or rule.ways[app] is Way.READ:
+            continue
+        wanted = rule.computed.compute(fields) if rule.computed else entity.value(rule.name)
+        if isinstance(wanted, Misfit) or (rule.computed is None and rule.name not in entity.held):
+            continue
+        known = link.sent[rule.name] if rule.name in link.sent else base(rule, link, fields)
+        if isinstance(known, Misfit):
+            continue  # what cannot be read is never overwritten unasked
+        if known is ABSENT:
+            known = None
+        if wanted != known:
+            missing[rule.name] = wanted
+    return missing

@@ -1,0 +1,79 @@
+"""The register of opt-outs: by address, over all entities and syncs, never undone by a sync."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from syncd.core.entity import Entity, Held
+from syncd.core.fieldmap import FieldRule, Sync
+from syncd.core.match import Key, keys
+from syncd.core.record import Fields
+from syncd.engine.debts import note_debts
+from syncd.engine.world import World
+from syncd.store.store import Transaction
+from syncd.store.values import Entry, Event, OptOut
+
+__all__ = ["address_key", "all_keys", "enrol", "heed", "record_opt_out"]
+
+
+def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
+    """The rules of a sync that carry an opt-out."""
+    return tuple(rule for rule in sync.rules.values() if rule.consent)
+
+
+def address_key(rule: FieldRule, fields: Fields) -> Key | None:
+    """How entities with the address that an opt-out is about are found."""
+    address = fields.get(rule.address)
+    return ("consent:" + rule.name, str(address).casefold()) if address else None
+
+
+def all_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
+    """Everything by which an entity with these values is found."""
+    addresses = (address_key(rule, fields) for rule in consent_rules(sync))
+    return (*keys(sync, fields), *(key for key in addresses if key is not None))
+
+
+def enrol(world: World, tx: Transaction, sync: Sync, fields: Fields, app: str, cause: int | None) -> None:
+    """Note every opt-out that `fields` show, and let every entity with that address know, in every sync."""
+    for rule in consent_rules(sync):
+        key = address_key(rule, fields)
+        if fields.get(rule.name) is not True or key is None:
+            continue
+        channel, address = key
+        if tx.optouts.of(channel, [address]):
+            continue
+        seq = tx.log.append(
+            Entry(event=Event.OPTED_OUT, sync=sync.name, app=app, cause=cause, note=f"{rule.name} by address")
+        )
+        tx.optouts.add(OptOut(channel, address, tx.now, app, seq))
+        for name, id in tx.entities.by_key(key):
+            other = world.syncs.get(name)
+            if other is not None:
+                heeded = heed(tx, other, tx.entities.get(id))
+                note_debts(tx, other, heeded, seq, urgent=True)
+
+
+def record_opt_out(tx: Transaction, sync: Sync, fields: Fields) -> Mapping[str, OptOut]:
+    """The register's word on each consent field of somebody with these values."""
+    found = {}
+    for rule in consent_rules(sync):
+        key = address_key(rule, fields)
+        entries = tx.optouts.of(key[0], [key[1]]) if key else {}
+        if key and key[1] in entries:
+            found[rule.name] = entries[key[1]]
+    return found
+
+
+def heed(tx: Transaction, sync: Sync, entity: Entity) -> Entity:
+    """The entity with every opt-out that the register knows of its address; stored if that changed anything."""
+    before = entity
+    for name, entry in record_opt_out(tx, sync, entity.fields).items():
+        held = entity.held.get(name)
+        if held is None or held.value is not True:
+            ver = 1 if held is None else held.ver + 1
+            since = datetime.fromtimestamp(entry.since, UTC)
+            entity = entity.holding(name, Held(True, ver, entry.app, since, entry.seq))
+    if entity is not before:
+        tx.entities.put(entity, all_keys(sync, entity.fields))
+    return entity

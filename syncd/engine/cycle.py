@@ -1,0 +1,105 @@
+"""One round for everything, and rounds until nothing is left to do: what `run --once` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from syncd.engine.gone import look_again
+from syncd.engine.pull import pull, read_hints
+from syncd.engine.push import push
+from syncd.engine.remedies import attempt
+from syncd.engine.resolve import resolve
+from syncd.engine.world import Tally, World
+
+__all__ = ["Report", "deliver_all", "once", "pull_app", "tend"]
+
+_ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did, and what it leaves."""
+
+    tally: Tally
+    doubtful: int
+    """Writes whose outcome is still unknown."""
+    owed: int
+    """Deliveries that could not be made."""
+    failing: tuple[str, ...]
+    """Apps that are paused or do not answer."""
+
+
+def pull_app(world: World, app: str, *, whole: bool = False) -> tuple[Tally, float]:
+    """List what has changed in an app, for every sync it is part of."""
+
+    def stage() -> Tally:
+        tally = Tally()
+        for sync in world.syncs.values():
+            if app in sync.apps:
+                tally += pull(world, sync, app, whole=whole)
+                tally += look_again(world, sync, app)
+        with world.store.begin() as tx:
+            tx.apps.answered(app)
+        return tally
+
+    return attempt(world, app, stage)
+
+
+def tend(world: World, app: str) -> tuple[Tally, float]:
+    """Everything but listing: settle doubts, read hints, deliver one batch."""
+
+    def stage() -> Tally:
+        tally = resolve(world, app)
+        for sync in world.syncs.values():
+            if app in sync.apps:
+                tally += read_hints(world, sync, app)
+        return tally + push(world, app)
+
+    return attempt(world, app, stage)
+
+
+def deliver_all(world: World, progress: Callable[[Tally], None] = lambda _: None) -> Iterator[Tally]:
+    """Tend every app in turn until nothing that is due is left, or nothing moves any more."""
+    for _ in range(_ROUNDS * 1000):
+        moved, before = Tally(), _due(world)
+        if not before:
+            return
+        for app in world.apps:
+            done, _wait = tend(world, app)
+            moved += done
+        progress(moved)
+        yield moved
+        if moved == Tally() and _due(world) >= before:
+            return
+
+
+def once(world: World, *, whole: bool = False, progress: Callable[[Tally], None] = lambda _: None) -> Report:
+    """Pull everything, deliver everything, until it is quiet."""
+    tally, failing = Tally(), set()
+    for app in world.apps:
+        done, wait = pull_app(world, app, whole=whole)
+        tally += done
+        if wait:
+            failing.add(app)
+        progress(tally)
+    for moved in deliver_all(world):
+        tally += moved
+        progress(tally)
+    with world.store.read() as tx:
+        doubtful = len(tx.intents.open())
+        owed = sum(tx.deliveries.count(app) for app in world.apps)
+        failing |= {app for app in world.apps if tx.apps.get(app).paused}
+    return Report(tally, doubtful, owed, tuple(sorted(failing)))
+
+
+def _due(world: World) -> int:
+    with world.store.read() as tx:
+        hints = sum(
+            len(tx.hints.due(app, sync.apps[app], tx.now, 1000))
+            for sync in world.syncs.values()
+            for app in sync.apps
+            if app in world.apps
+        )
+        open_apps = [app for app in world.apps if not tx.apps.get(app).paused and not world.apps[app].read_only]
+        return hints + sum(len(tx.deliveries.due(app, tx.now, 100_000)) for app in open_apps)

@@ -1,0 +1,56 @@
+"""Who is owed what: a comparison of state, made whenever an entity or a link has changed."""
+
+from __future__ import annotations
+
+from syncd.core.entity import Entity, LinkState, owed
+from syncd.core.fieldmap import Sync
+from syncd.core.match import keys
+from syncd.store.store import Transaction
+from syncd.store.values import Delivery, Parked, ParkedKind
+
+__all__ = ["frozen", "note_debts", "waits"]
+
+_WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
+
+
+def frozen(work: list[Parked], entity: Entity, app: str) -> frozenset[str]:
+    """The fields of an entity that wait for a person before they may be written to an app."""
+    fields = {item.field for item in work if item.kind in _WHOLE}
+    for item in work:
+        refused = item.kind is ParkedKind.QUARANTINE and item.app == app and item.field and item.ref is None
+        if refused and item.detail.get("value") == _plain(entity.value(item.field)):
+            fields.add(item.field)
+    return frozenset(fields)
+
+
+def waits(work: list[Parked]) -> bool:
+    """The whole entity waits: a delete has not been answered yet."""
+    return any(item.kind is ParkedKind.HOLD for item in work)
+
+
+def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *, urgent: bool = False) -> None:
+    """Owe each app of the sync what it lacks; nothing where it is up to date."""
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    if waits(work):
+        return
+    for app in sync.apps:
+        if _lacks(tx, sync, entity, app, work):
+            tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
+
+
+def _lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:
+    link = tx.links.at(entity.id, app)
+    if link is not None:
+        if entity.deleted:
+            return True
+        return link.state is LinkState.LIVE and bool(owed(entity, link, sync, frozen(work, entity, app)))
+    if entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
+        return False
+    if any(gone.ref.app == app for gone in tx.links.of(entity.id)):
+        return False  # a person deleted it there: it stays deleted
+    wants = sync.filters.get(app)
+    return wants is None or wants(entity.fields)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

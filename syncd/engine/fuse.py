@@ -1,0 +1,69 @@
+"""Two entities that turn out to be one, and records that an app has merged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.record import Merged
+from syncd.engine.consent import all_keys
+from syncd.engine.debts import note_debts
+from syncd.store.store import Transaction
+from syncd.store.values import Entry, Event, Parked, ParkedKind
+
+__all__ = ["follow_merge", "fuse"]
+
+
+def follow_merge(tx: Transaction, sync: Sync, merged: Merged) -> None:
+    """An app merged `merged.ref` into `merged.into`: re-point the link, fuse the entities, delete nothing."""
+    lost = tx.links.get(sync.name, merged.ref)
+    if lost is None or lost.state is LinkState.GONE:
+        tx.hints.add([merged.into], tx.now)
+        return
+    survivor = tx.links.get(sync.name, merged.into)
+    entity = tx.entities.get(lost.entity)
+    note = f"merged by the app into {merged.into.id}"
+    tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
+    tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
+    if survivor is None or survivor.state is LinkState.GONE:
+        # The survivor bears the entity on; what it shows is compared with what the lost record showed.
+        tx.links.put(sync.name, replace(lost, ref=merged.into, created=None, state=LinkState.LIVE, missed_at=None))
+    elif survivor.entity != entity.id:
+        fuse(tx, sync, tx.entities.get(survivor.entity), entity, "the app merged their records")
+    tx.hints.add([merged.into], tx.now)
+
+
+def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:
+    """Make one entity of two, if they have no app in common; else ask a person. True if they are one now.
+
+    The links of the lost one move as on first contact, so that nothing of theirs is taken for an edit or thrown
+    away; an opt-out of either holds for both.
+    """
+    own = {link.ref.app for link in tx.links.of(keep.id) if link.state is not LinkState.GONE}
+    moving = [link for link in tx.links.of(lose.id) if link.state is not LinkState.GONE]
+    if own & {link.ref.app for link in moving}:
+        apps = ", ".join(sorted(own & {link.ref.app for link in moving}))
+        parked = Parked(
+            kind=ParkedKind.AMBIGUOUS, sync=sync.name, entity=keep.id, reason=f"{why}, but both live in {apps}"
+        )
+        tx.parked.park(replace(parked, detail={"entities": [keep.id, lose.id]}))
+        return False
+    for link in moving:
+        tx.links.put(sync.name, Link(keep.id, link.ref, created=link.created))
+        tx.hints.add([link.ref], tx.now)
+    held = dict(keep.held)
+    for name, value in lose.held.items():
+        rule = sync.rules.get(name)
+        if name not in held or held[name].value is None or (rule and rule.consent and value.value is True):
+            held[name] = replace(value, ver=value.ver + held[name].ver) if name in held else value
+    fields = {name: {"old": keep.value(name), "new": lose.value(name)} for name in lose.held}
+    seq = tx.log.append(
+        Entry(event=Event.LINKED, sync=sync.name, entity=keep.id, fields=fields, note=f"fused with {lose.id}: {why}")
+    )
+    kept = replace(keep, held=held)
+    tx.entities.put(kept, all_keys(sync, kept.fields))
+    tx.entities.put(replace(lose, deleted=True), ())
+    tx.parked.withdraw(tx.parked.of([lose.id]).get(lose.id, []), f"fused with {keep.id}")
+    note_debts(tx, sync, kept, seq)
+    return True

@@ -1,0 +1,253 @@
+"""Storing what became of writes: from the app's own answer, all of a batch in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from syncd.core.compose import settled
+from syncd.core.entity import Link, LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent
+from syncd.engine.consent import all_keys
+from syncd.engine.debts import note_debts
+from syncd.engine.fuse import fuse
+from syncd.engine.take import READ, take
+from syncd.engine.world import Tally, World
+from syncd.store.store import Transaction
+from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, IntentState, Parked, ParkedKind
+
+__all__ = ["applied", "doubt_all", "store_outcomes"]
+
+
+def store_outcomes(
+    world: World, sync: Sync, app: str, sent: Sequence[tuple[Intent, Delivery]], outcomes: Sequence[Outcome]
+) -> Tally:
+    """Store the outcome of every write that was sent; a write without an outcome is in doubt."""
+    by_key = {outcome.key: outcome for outcome in outcomes}
+    records = _read_back(world, app, sent, by_key)
+    tally = Tally()
+    with world.store.begin() as tx:
+        for intent, delivery in sent:
+            outcome = by_key.get(intent.key, Unknown(intent.key, "the connector gave no outcome"))
+            tally += _store(world, tx, sync, intent, delivery, outcome, records)
+    return tally
+
+
+def doubt_all(world: World, sync: Sync, intents: Sequence[Intent], reason: str) -> None:
+    """None of these writes has a known outcome."""
+    with world.store.begin() as tx:
+        for intent in intents:
+            _doubt(world, tx, sync, intent, reason)
+
+
+def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Record | None, cause: int | None) -> Link:
+    """The write stands in the app: settle its values, and take in whatever else the app showed."""
+    entity = tx.entities.get(intent.entity)
+    link = tx.links.get(sync.name, ref) or Link(entity.id, ref)
+    shown = record.fields if record else {}
+    kept = {name: shown.get(name, raw) for name, raw in intent.patch.items()}
+    link = replace(link, seen={**link.seen, **kept}, state=LinkState.LIVE, missed_at=None)
+    sent, coerced = settled(entity, link, sync, intent.goal)
+    link = replace(link, sent=sent)
+    if record is not None:
+        link = replace(link, created=record.created or link.created)
+        if all(shown.get(name) == link.seen.get(name) for name in sync.window(ref.app) if name in shown):
+            link = replace(link, version=record.version)
+    tx.links.put(sync.name, link)
+    fields: dict[str, dict[str, Any]] = {name: {"new": _plain(value)} for name, value in intent.goal.items()}
+    for name, raw in coerced.items():
+        fields[name]["kept"] = _plain(raw)
+    event = Event.COERCED if coerced else Event.SENT
+    tx.log.append(
+        Entry(
+            event=event,
+            sync=sync.name,
+            entity=entity.id,
+            ref=ref,
+            fields=fields,
+            cause=cause,
+            note=intent.kind.value,
+            mapping=sync.digest,
+        )
+    )
+    return link
+
+
+def _read_back(
+    world: World,
+    app: str,
+    sent: Sequence[tuple[Intent, Delivery]],
+    outcomes: dict[str, Outcome],
+) -> dict[Ref, Record]:
+    """For an app that does not return what it stored: read it, still in our turn."""
+    mute = [
+        outcome.ref
+        for intent, _ in sent
+        if isinstance(outcome := outcomes.get(intent.key), Stored)
+        and outcome.record is None
+        and intent.kind is not IntentKind.DELETE
+    ]
+    if not mute:
+        return {}
+    found = world.apps[app].connector.read(mute)
+    return {ref: fact for ref, fact in found.items() if isinstance(fact, Record)}
+
+
+def _store(
+    world: World,
+    tx: Transaction,
+    sync: Sync,
+    intent: Intent,
+    delivery: Delivery,
+    outcome: Outcome,
+    records: dict[Ref, Record],
+) -> Tally:
+    tx.intents.drop([intent.key])
+    match outcome:
+        case Stored(_, ref, record) if intent.kind is IntentKind.DELETE:
+            _removed(tx, sync, intent, ref, delivery)
+            tx.deliveries.settle(delivery)
+            return Tally(deleted=1)
+        case Stored(_, ref, record):
+            created = intent.kind is IntentKind.CREATE
+            if created and _collides(tx, sync, intent, ref):
+                return Tally(parked=1)
+            applied(tx, sync, intent, ref, record, delivery.cause)
+            tx.deliveries.settle(delivery)
+            fact = record or records.get(ref)
+            if fact is not None:
+                take(world, tx, sync, [fact], READ)
+            else:
+                tx.hints.add([ref], tx.now)
+            note_debts(tx, sync, tx.entities.get(intent.entity), delivery.cause)
+            return Tally(created=1) if created else Tally(updated=1)
+        case Refused(_, reason, field, code):
+            _refused(tx, sync, intent, delivery, reason, field, code)
+            return Tally(refused=1)
+        case Exists(_, ref):
+            return _exists(world, tx, sync, intent, delivery, ref)
+        case Stale():
+            if intent.ref is not None:
+                tx.hints.add([intent.ref], tx.now)
+            _later(world, tx, sync, intent, delivery, 0.0, "the record moved on again and again")
+        case Unsent(_, _, wait):
+            tx.deliveries.postpone(delivery, tx.now + (wait or 5.0))
+        case Unknown(_, reason):
+            _doubt(world, tx, sync, intent, reason)
+            return Tally(doubted=1)
+    return Tally()
+
+
+def _doubt(world: World, tx: Transaction, sync: Sync, intent: Intent, reason: str) -> None:
+    """Nothing is written to the record, nor merged from it, until a read has settled this."""
+    tx.intents.put([replace(intent, state=IntentState.UNKNOWN, at=tx.now)])
+    tx.log.append(
+        Entry(
+            event=Event.DOUBTED,
+            sync=sync.name,
+            entity=intent.entity,
+            ref=intent.ref,
+            app=intent.app,
+            cause=intent.cause,
+            note=f"{intent.kind.value}: {reason}",
+        )
+    )
+    debt = tx.deliveries.get(sync.name, intent.app, intent.entity)
+    if debt is not None:
+        tx.deliveries.postpone(debt, tx.now + world.late(sync, intent.app))
+
+
+def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
+    """The "new" record is one that another live entity has: the two are one, or a person says."""
+    other = tx.links.get(sync.name, ref)
+    if other is None or other.state is LinkState.GONE or other.entity == intent.entity:
+        return False
+    mine, theirs = tx.entities.get(intent.entity), tx.entities.get(other.entity)
+    debt = tx.deliveries.get(sync.name, intent.app, intent.entity)
+    if debt is not None:
+        tx.deliveries.settle(debt)
+    tx.hints.add([ref], tx.now)
+    if not fuse(tx, sync, theirs, mine, f"{intent.app} keeps one record for both"):
+        reason = f"{intent.app} already keeps record {ref.id} of another entity for this one"
+        parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=intent.app, entity=mine.id, reason=reason)
+        tx.parked.park(replace(parked, detail={"entity": mine.id, "entities": [mine.id, theirs.id]}))
+    return True
+
+
+def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, ref: Ref | None) -> Tally:
+    """The app has such a record already: tie it, rather than make another."""
+    if ref is not None and _collides(tx, sync, intent, ref):
+        return Tally(parked=1)
+    entity = tx.entities.get(intent.entity)
+    if ref is not None and tx.links.get(sync.name, ref) is None:
+        tx.links.put(sync.name, Link(entity.id, ref))
+        note = "the app said that it has such a record"
+        tx.log.append(Entry(event=Event.LINKED, sync=sync.name, entity=entity.id, ref=ref, note=note))
+        tx.entities.put(entity, all_keys(sync, entity.fields))
+    if ref is not None:
+        tx.hints.add([ref], tx.now)
+    _later(world, tx, sync, intent, delivery, 1.0, f"{intent.app} says it has the record but does not show it")
+    return Tally()
+
+
+def _later(
+    world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, wait: float, why: str
+) -> None:
+    if delivery.attempts >= world.safety.attempts:
+        parked = Parked(kind=ParkedKind.QUARANTINE, sync=sync.name, app=intent.app, entity=intent.entity, reason=why)
+        tx.parked.park(parked)
+        tx.deliveries.settle(delivery)
+        return
+    tx.deliveries.postpone(delivery, tx.now + wait * 2**delivery.attempts)
+
+
+def _refused(
+    tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, reason: str, field: str | None, code: str
+) -> None:
+    """Park what the app refuses: the one field it names, or the whole record."""
+    entity = tx.entities.get(intent.entity)
+    names = _canonical(sync, intent, field)
+    seq = tx.log.append(
+        Entry(
+            event=Event.REFUSED,
+            sync=sync.name,
+            entity=entity.id,
+            ref=intent.ref,
+            app=intent.app,
+            fields={name: {"new": _plain(value)} for name, value in intent.goal.items()},
+            cause=delivery.cause,
+            note=reason,
+        )
+    )
+    for name in names or [""]:
+        value = _plain(entity.value(name)) if name else None
+        detail = {"value": value, "code": code, "goal": {n: _plain(v) for n, v in intent.goal.items()}}
+        parked = Parked(kind=ParkedKind.QUARANTINE, sync=sync.name, app=intent.app, entity=entity.id, field=name)
+        tx.parked.park(replace(parked, reason=reason, detail=detail, cause=seq))
+    tx.deliveries.settle(delivery)
+    if names and intent.kind is IntentKind.UPDATE:
+        note_debts(tx, sync, entity, seq)  # the other fields still go
+
+
+def _canonical(sync: Sync, intent: Intent, field: str | None) -> list[str]:
+    """The canonical fields of this write that live in the app's field `field`."""
+    if field is None:
+        return []
+    return [name for name in intent.goal if field in sync.rules[name].lenses[intent.app].window]
+
+
+def _removed(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, delivery: Delivery) -> None:
+    """Our own delete: remembered, so that the record's absence is never taken for a person's deed."""
+    link = tx.links.get(sync.name, ref)
+    if link is not None:
+        tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+    fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
+    tx.log.append(
+        Entry(event=Event.REMOVED, sync=sync.name, entity=intent.entity, ref=ref, fields=fields, cause=delivery.cause)
+    )
+
+
+def _plain(value: object) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,152 @@
+"""Taking in what an app has changed: hints lead to reads, reads to facts, a page to a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from syncd.core import guard
+from syncd.core.entity import LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.record import Gone, Merged, Record, Ref
+from syncd.engine.fuse import follow_merge
+from syncd.engine.gone import probe
+from syncd.engine.take import LISTED, READ, take
+from syncd.engine.world import Tally, World
+from syncd.errors import Halted
+from syncd.sdk.contract import Page
+from syncd.store.store import Transaction
+from syncd.store.values import Event
+from syncd.store.work import Progress
+
+__all__ = ["pull", "read_hints"]
+
+_HINTS = 200
+
+
+def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
+    """List what may have changed since last time, or everything, and fold it in.
+
+    Raises Halted when a guard trips: a listing that lacks most records, a mass change.
+    """
+    with world.store.begin() as tx:
+        progress = tx.cursors.get(sync.name, app)
+        incremental = world.object(sync, app).capabilities.incremental
+        since = progress.cursor if incremental and not whole and progress.listed_at is not None else None
+        sweep = int(tx.meta.get("sweep") or 0) + 1
+        if since is None:
+            tx.meta.put("sweep", str(sweep))
+    port, tally, complete = world.apps[app], Tally(), False
+    pages: Iterator[Page] = port.connector.changes(sync.apps[app], since)
+    while True:
+        with port.turn:
+            page = next(pages, None)
+            if page is None:
+                break
+            tally += _page(world, sync, app, page, sweep if since is None else None)
+            complete = complete or page.complete
+    if since is None and complete:
+        with port.turn:
+            tally += _absent(world, sync, app, sweep)
+    return tally
+
+
+def read_hints(world: World, sync: Sync, app: str) -> Tally:
+    """Read the records that a webhook, or syncd itself, said to read again."""
+    with world.store.read() as tx:
+        refs = tx.hints.due(app, sync.apps[app], tx.now, _HINTS)
+    if not refs:
+        return Tally()
+    with world.apps[app].turn:
+        return _facts_of(world, sync, app, refs)
+
+
+def _page(world: World, sync: Sync, app: str, page: Page, sweep: int | None) -> Tally:
+    rows = {row.ref: row for row in page.rows}
+    with world.store.read() as tx:
+        tx.links.load(sync.name, rows)
+        news = [row for row in page.rows if _news(tx, sync, row)]
+    doubted = [row.ref for row in news if not (page.facts and isinstance(row, Record))]
+    tally = _facts_of(world, sync, app, doubted)
+    with world.store.begin() as tx:
+        if page.facts:
+            facts = [row for row in news if isinstance(row, Record)]
+            tally += take(world, tx, sync, facts, LISTED)
+            _brake(world, tx, sync, app)
+        if sweep is not None:
+            tx.links.stamp(sync.name, list(rows), sweep)
+        before = tx.cursors.get(sync.name, app)
+        listed = tx.now if page.complete else before.listed_at
+        tx.cursors.put(sync.name, app, Progress(page.cursor, listed, tx.now))
+    return tally.but(read=len(page.rows))
+
+
+def _news(tx: Transaction, sync: Sync, row: Record | Gone | Merged) -> bool:
+    """False for a row that shows just what its link has seen: no read, no merge, no write is needed."""
+    link = tx.links.get(sync.name, row.ref)
+    if not isinstance(row, Record):
+        return link is not None and link.state is not LinkState.GONE
+    if link is None or link.state is not LinkState.LIVE:
+        return True
+    shown = {name: row.fields[name] for name in sync.window(row.ref.app) if name in row.fields}
+    return shown != link.seen or (link.version.at is None) != (row.version.at is None)
+
+
+def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
+    """Read by id, and fold in what the reads show."""
+    tally = Tally()
+    if not refs:
+        return tally
+    found = world.apps[app].connector.read(list(dict.fromkeys(refs)))
+    gone = [fact for fact in found.values() if isinstance(fact, Gone)]
+    with world.store.begin() as tx:
+        facts = [fact for fact in found.values() if isinstance(fact, Record)]
+        tally += take(world, tx, sync, facts, READ)
+        _brake(world, tx, sync, app)
+        for fact in found.values():
+            if isinstance(fact, Merged):
+                follow_merge(tx, sync, fact)
+        tx.hints.drop([ref for ref, fact in found.items() if not isinstance(fact, Gone)])
+        unknown = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is None]
+        tx.hints.drop(unknown)
+    return tally + probe(world, sync, app, [fact.ref for fact in gone if fact.ref not in unknown])
+
+
+def _absent(world: World, sync: Sync, app: str, sweep: int) -> Tally:
+    """After a complete listing: whom it lacks is looked at by id; most of them lacking is a fault, not news."""
+    with world.store.read() as tx:
+        lacking = tx.links.unswept(sync.name, app, sweep)
+        trip = guard.listing(tx.links.linked(sync.name, app), len(lacking), world.safety.limits)
+    if trip:
+        raise Halted(
+            f"{app}: {trip.reason}",
+            hint=f"look at {app}; if this is right, run: syncd resume {app}",
+        )
+    tally, refs = Tally(), [link.ref for link in lacking if link.missed_at is None]
+    for start in range(0, len(refs), _HINTS):
+        tally += probe(world, sync, app, refs[start : start + _HINTS])
+    return tally
+
+
+def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
+    """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
+    resumed = tx.meta.get(f"resumed:{app}")
+    since = max(tx.now - 3600, float(resumed) if resumed else 0.0)
+    linked = tx.links.linked(sync.name, app)
+    changed = tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since)
+    trip = guard.rewriting(linked, changed, world.safety.limits)
+    if trip is None and changed > world.safety.limits.blanks:
+        trip = guard.emptying(linked, _blanked(tx, sync, app, since), world.safety.limits)
+    if trip:
+        raise Halted(
+            f"{app}: {trip.reason}",
+            hint=f"look at {app}; if this is right, run: syncd resume {app}",
+        )
+
+
+def _blanked(tx: Transaction, sync: Sync, app: str, since: float) -> int:
+    entries = tx.log.find(app=app, sync=sync.name, events=(Event.MERGED,), since=since, limit=10_000)
+    return sum(
+        1
+        for entry in entries
+        if any(what.get("new") is None and what.get("verdict") == "taken" for what in entry.fields.values())
+    )

@@ -1,0 +1,262 @@
+"""Bringing an app up to date: look, compose from fresh state, make the write durable, send it, store its outcome.
+
+One batch at a time, the app's turn held throughout, so that no listing fetched before a write is merged after it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from syncd.core.compose import composed, first_fields
+from syncd.core.entity import Entity, Link, LinkState, owed
+from syncd.core.fieldmap import Sync
+from syncd.core.match import keys
+from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
+from syncd.engine.consent import heed
+from syncd.engine.debts import frozen, waits
+from syncd.engine.fuse import follow_merge
+from syncd.engine.gone import missed
+from syncd.engine.outcome import doubt_all, store_outcomes
+from syncd.engine.take import READ, take
+from syncd.engine.world import Tally, World
+from syncd.errors import BrokenProtocol, ConnectorError, InDoubt, Throttled
+from syncd.sdk.contract import Finds
+from syncd.store.store import Transaction
+from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
+
+__all__ = ["backoff", "find_records", "push"]
+
+_BATCH = 500
+
+
+def push(world: World, app: str, *, sync: str = "") -> Tally:
+    """Work off one batch of what an app is owed. An empty tally with nothing due means: up to date."""
+    port, tally = world.apps[app], Tally()
+    if port.read_only:
+        return tally
+    with port.turn:
+        with world.store.read() as tx:
+            due = tx.deliveries.due(app, tx.now, _BATCH, sync=sync)
+        by_sync: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in due:
+            by_sync[delivery.sync].append(delivery)
+        for name, deliveries in by_sync.items():
+            if name in world.syncs:
+                tally += _deliver(world, world.syncs[name], app, deliveries)
+    return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A write composed and about to be made durable."""
+
+    delivery: Delivery
+    write: Write
+    intent: Intent
+
+
+def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:
+    current = _look(world, sync, app, deliveries)
+    with world.store.begin() as tx:
+        tx.entities.load([delivery.entity for delivery in deliveries])
+        tx.links.load_of([delivery.entity for delivery in deliveries])
+        drafts = [draft for delivery in deliveries if (draft := _draft(world, tx, sync, app, delivery, current))]
+        tx.intents.put([draft.intent for draft in drafts])
+    if not drafts:
+        return Tally()
+    try:
+        outcomes = world.apps[app].connector.write([draft.write for draft in drafts])
+    except (InDoubt, BrokenProtocol) as doubt:
+        doubt_all(world, sync, [draft.intent for draft in drafts], doubt.message)
+        raise
+    except ConnectorError as failed:
+        with world.store.begin() as tx:
+            tx.intents.drop([draft.intent.key for draft in drafts])
+            for draft in drafts:
+                tx.deliveries.postpone(draft.delivery, tx.now + backoff(world, draft.delivery, failed))
+        raise
+    pairs = [(draft.intent, draft.delivery) for draft in drafts]
+    return store_outcomes(world, sync, app, pairs, outcomes)
+
+
+def backoff(world: World, delivery: Delivery, failed: ConnectorError | None = None) -> float:
+    """Seconds until the next try: as the app says, else doubling from five seconds to ten minutes, with jitter."""
+    if isinstance(failed, Throttled) and failed.retry_after:
+        return failed.retry_after * (1 + world.chance.random() * 0.1)
+    doubled: float = min(600.0, 5.0 * 2.0 ** min(delivery.attempts, 8))
+    return doubled * (0.75 + world.chance.random() / 2)
+
+
+def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> dict[Ref, Record]:
+    """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
+    connector = world.apps[app].connector
+    with world.store.read() as tx:
+        tx.entities.load([delivery.entity for delivery in deliveries])
+        tx.links.load_of([delivery.entity for delivery in deliveries])
+        links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
+        doubtful = tx.intents.of_entities(list(links), app)
+        missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
+    refs = [link.ref for id, link in links.items() if link and id not in doubtful]
+    facts = dict(connector.read(refs)) if refs else {}
+    found = find_records(world, sync, app, [entity for entity in missing if not entity.deleted])
+    strangers = [ref for ref in found if ref not in facts]
+    if strangers:
+        facts |= connector.read(strangers)
+    with world.store.begin() as tx:
+        take(world, tx, sync, [fact for fact in facts.values() if isinstance(fact, Record)], READ)
+        for fact in facts.values():
+            if isinstance(fact, Gone):
+                missed(world, tx, sync, fact)
+            elif isinstance(fact, Merged):
+                follow_merge(tx, sync, fact)
+    return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
+
+
+def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> list[Ref]:
+    """Records in the app that have the match keys of entities which have no record there yet."""
+    connector = world.apps[app].connector
+    if not entities or not isinstance(connector, Finds):
+        return []
+    findable = set(connector.findable(sync.apps[app]))
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for entity in entities:
+        for names in sync.match:
+            rule = sync.rules.get(names[0])
+            lens = rule.lenses.get(app) if rule and len(names) == 1 else None
+            if lens is None or len(lens.window) != 1 or lens.window[0] not in findable:
+                continue
+            put = lens.put(entity.value(names[0]), {}) if entity.value(names[0]) else {}
+            raw = put.get(lens.window[0]) if isinstance(put, dict) else None
+            if isinstance(raw, str):
+                wanted[lens.window[0]].append(raw)
+    refs: list[Ref] = []
+    for field, values in wanted.items():
+        for found in connector.find(sync.apps[app], field, list(dict.fromkeys(values))).values():
+            refs += found
+    return list(dict.fromkeys(refs))
+
+
+def _draft(
+    world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, current: dict[Ref, Record]
+) -> _Draft | None:
+    """Decide, from state as it is now, what one delivery comes to. None if it comes to nothing, for now or at all."""
+    entity = heed(tx, sync, tx.entities.get(delivery.entity))
+    if entity.id in tx.intents.of_entities([entity.id], app):
+        tx.deliveries.postpone(delivery, tx.now + world.late(sync, app) / 4)
+        return None
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    link = tx.links.at(entity.id, app)
+    if waits(work) or (link is not None and link.state in (LinkState.MISSING, LinkState.OUT_OF_SCOPE)):
+        tx.deliveries.settle(delivery)
+        return None
+    if link is None:
+        return _creation(world, tx, sync, app, delivery, entity)
+    fact = current.get(link.ref)
+    if fact is None:
+        tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
+        return None
+    if entity.deleted:
+        write = Delete(link.ref, world.new_key(), fact.version)
+        intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, link.seen, {}, delivery)
+        return _Draft(delivery, write, intent)
+    return _change(world, tx, sync, app, delivery, entity, link, fact)
+
+
+def _change(
+    world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
+) -> _Draft | None:
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    wanted = owed(entity, link, sync, frozen(work, entity, app))
+    done = composed(entity, sync, app, fact.fields, wanted)
+    for name, misfit in done.misfits.items():
+        _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
+    if not done.patch:
+        if done.goal:
+            tx.links.put(sync.name, replace(link, sent={**link.sent, **done.goal}))
+        link = tx.links.at(entity.id, app) or link
+        tx.links.put(sync.name, _scoped(sync, entity, link))
+        tx.deliveries.settle(delivery)
+        return None
+    before = {name: fact.fields[name] for name in done.patch if name in fact.fields}
+    capabilities = world.object(sync, app).capabilities
+    write = Update(link.ref, done.patch, world.new_key(), fact.version if capabilities.conditional else None)
+    intent = _intent(
+        tx, sync, app, IntentKind.UPDATE, write.key, entity, link.ref, done.patch, before, done.goal, delivery
+    )
+    return _Draft(delivery, write, intent)
+
+
+def _scoped(sync: Sync, entity: Entity, link: Link) -> Link:
+    """A link that is up to date and whose entity has left the app's filter is out of scope from now on."""
+    wants = sync.filters.get(link.ref.app)
+    if wants is None or wants(entity.fields):
+        return link
+    return replace(link, state=LinkState.OUT_OF_SCOPE)
+
+
+def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> _Draft | None:
+    wants = sync.filters.get(app)
+    stays_out = wants is not None and not wants(entity.fields)
+    if entity.deleted or stays_out or app not in sync.creates or not keys(sync, entity.fields):
+        tx.deliveries.settle(delivery)
+        return None
+    rivals = [item for item in tx.parked.open((ParkedKind.DUPLICATE, ParkedKind.AMBIGUOUS)) if item.app == app]
+    if any(entity.id in (item.detail.get("entity"), *item.detail.get("entities", ())) for item in rivals):
+        tx.deliveries.settle(delivery)  # one of several records there may be this one: a person says which
+        return None
+    done = composed(entity, sync, app, {}, first_fields(entity, sync, app))
+    for name, misfit in done.misfits.items():
+        _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
+    lacking = [
+        field.name
+        for field in world.object(sync, app).fields.values()
+        if field.required and done.patch.get(field.name) in (None, "")
+    ]
+    if lacking:
+        reason = f"{app} makes no record without {', '.join(lacking)}"
+        _quarantine(tx, sync, app, entity, "", reason, delivery)
+        tx.deliveries.settle(delivery)
+        return None
+    write = Create(app, sync.apps[app], done.patch, world.new_key())
+    intent = _intent(tx, sync, app, IntentKind.CREATE, write.key, entity, None, done.patch, {}, done.goal, delivery)
+    return _Draft(delivery, write, intent)
+
+
+def _intent(
+    tx: Transaction,
+    sync: Sync,
+    app: str,
+    kind: IntentKind,
+    key: str,
+    entity: Entity,
+    ref: Ref | None,
+    patch: Raws,
+    before: Raws,
+    goal: Fields,
+    delivery: Delivery,
+) -> Intent:
+    return Intent(
+        key=key,
+        sync=sync.name,
+        app=app,
+        object=sync.apps[app],
+        entity=entity.id,
+        kind=kind,
+        ref=ref,
+        patch=patch,
+        before=before,
+        goal=goal,
+        at=tx.now,
+        cause=delivery.cause,
+    )
+
+
+def _quarantine(
+    tx: Transaction, sync: Sync, app: str, entity: Entity, field: str, reason: str, delivery: Delivery
+) -> None:
+    value = entity.value(field) if field else None
+    detail = {"value": list(value) if isinstance(value, tuple) else value}
+    parked = Parked(kind=ParkedKind.QUARANTINE, sync=sync.name, app=app, entity=entity.id, field=field, reason=reason)
+    tx.parked.park(replace(parked, detail=detail, cause=delivery.cause))

@@ -1,0 +1,63 @@
+"""From an error's class to what happens next: wait, or pause this one app and tell a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from syncd.engine.world import Tally, World
+from syncd.errors import BrokenProtocol, ConnectorError, Halted, StoreError, Throttled, Unauthorised
+from syncd.store.values import Entry, Event
+
+__all__ = ["attempt", "pause", "resume"]
+
+
+def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, float]:
+    """Run one stage for one app. What it did, and how many seconds to leave the app alone (0: go on).
+
+    A failing app never stops the others; a failing store stops everything, since nothing may be written to an app
+    that cannot first be written down.
+    """
+    if paused(world, app):
+        return Tally(), 60.0
+    try:
+        done = stage()
+    except (Unauthorised, BrokenProtocol, Halted) as stop:
+        pause(world, app, str(stop))
+        return Tally(), 60.0
+    except ConnectorError as failed:
+        with world.store.begin() as tx:
+            tx.apps.failing(app, failed.message)
+        world.log.warning("app failing", app=app, error=type(failed).__name__, reason=failed.message)
+        wait = failed.retry_after if isinstance(failed, Throttled) and failed.retry_after else 15.0
+        return Tally(), wait
+    except StoreError:
+        world.log.critical("store failing", app=app)
+        raise
+    return done, 0.0
+
+
+def paused(world: World, app: str) -> str:
+    """Why the app is paused; "" if it is not."""
+    with world.store.read() as tx:
+        return tx.apps.get(app).paused
+
+
+def pause(world: World, app: str, reason: str, by: str = "") -> bool:
+    """Stop this app alone, until a person resumes it. False if it was paused already."""
+    with world.store.begin() as tx:
+        news = tx.apps.pause(app, reason)
+        if news:
+            tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by))
+    if news:
+        world.log.error("app paused", app=app, reason=reason)
+    return news
+
+
+def resume(world: World, app: str, by: str = "") -> bool:
+    """Go on with a paused app; what made a guard trip counts as accepted. False if it was not paused."""
+    with world.store.begin() as tx:
+        news = tx.apps.resume(app)
+        if news:
+            tx.meta.put(f"resumed:{app}", str(tx.now))
+            tx.log.append(Entry(event=Event.RESUMED, app=app, by=by))
+    return news

@@ -1,0 +1,188 @@
+"""Writes whose outcome is unknown: wait until none can land late, then read, then decide.
+
+    update   shows what we sent -> applied; shows what stood there before -> not applied; else a foreign edit: merged
+    create   found by its keys -> it was applied, and is tied; not found after the wait -> not applied
+    delete   gone -> done; still there -> decided afresh
+
+A 404, an outage or a refused login settles nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from syncd.core.entity import LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.record import Gone, Record, Ref
+from syncd.engine.canary import sworn_read
+from syncd.engine.debts import note_debts
+from syncd.engine.outcome import applied
+from syncd.engine.push import find_records
+from syncd.engine.take import READ, bind, kept_ours, take
+from syncd.engine.world import Tally, World
+from syncd.store.store import Transaction
+from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
+
+__all__ = ["recover", "resolve"]
+
+
+def recover(world: World) -> int:
+    """After a start: every write that was on its way when the process ended is in doubt. How many there are."""
+    with world.store.begin() as tx:
+        flying = tx.intents.open(state=IntentState.INFLIGHT)
+        tx.intents.put([replace(intent, state=IntentState.UNKNOWN, at=tx.now) for intent in flying])
+        for intent in flying:
+            tx.log.append(_entry(Event.DOUBTED, intent, "the process ended before the answer was stored"))
+    return len(flying)
+
+
+def resolve(world: World, app: str) -> Tally:
+    """Settle the writes in doubt whose wait is over."""
+    tally = Tally()
+    with world.store.read() as tx:
+        doubtful = tx.intents.open(app, IntentState.UNKNOWN)
+        ripe = [intent for intent in doubtful if tx.now >= intent.at + _wait(world, intent)]
+    for name in dict.fromkeys(intent.sync for intent in ripe):
+        sync = world.syncs.get(name)
+        if sync is None:
+            continue
+        with world.apps[app].turn:
+            own = [intent for intent in ripe if intent.sync == name]
+            tally += _known(world, sync, app, [intent for intent in own if intent.ref is not None])
+            tally += _created(world, sync, app, [intent for intent in own if intent.ref is None])
+    return tally
+
+
+def _wait(world: World, intent: Intent) -> float:
+    sync = world.syncs.get(intent.sync)
+    if sync is None:
+        return 0.0
+    lag = world.object(sync, intent.app).capabilities.list_lag.total_seconds()
+    return world.late(sync, intent.app) + (lag if intent.kind is IntentKind.CREATE else 0.0)
+
+
+def _known(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tally:
+    """Updates and deletes: the record's id is known."""
+    if not intents:
+        return Tally()
+    refs = [intent.ref for intent in intents if intent.ref is not None]
+    found = sworn_read(world, sync, app, refs)
+    tally = Tally()
+    with world.store.begin() as tx:
+        for intent in intents:
+            fact = found.get(intent.ref) if intent.ref else None
+            if isinstance(fact, Record):
+                tally += _settle(world, tx, sync, intent, fact)
+            elif isinstance(fact, Gone) and intent.kind is IntentKind.DELETE:
+                _deleted(tx, sync, intent)
+                tally += Tally(deleted=1)
+            elif fact is not None:
+                _not_believed(world, tx, sync, intent, fact)
+    return tally
+
+
+def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> Tally:
+    tx.intents.drop([intent.key])
+    entity = tx.entities.get(intent.entity)
+    sent = {name for name in intent.patch if name in fact.fields}
+    ours = {name for name in sent if kept_ours(sync, intent.app, name, intent, fact.fields[name])}
+    if intent.kind is IntentKind.DELETE or not ours:
+        tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
+        tally = take(world, tx, sync, [fact], READ)
+        note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
+        return tally
+    # What stands there as we sent it is ours; every other field goes through the merge, as anybody's edit would.
+    goal = {
+        name: value
+        for name, value in intent.goal.items()
+        if ours.intersection(sync.rules[name].lenses[intent.app].window)
+    }
+    partial = replace(intent, patch={name: intent.patch[name] for name in ours}, goal=goal)
+    tx.log.append(_entry(Event.RESOLVED, intent, "applied"))
+    applied(tx, sync, partial, fact.ref, fact, intent.cause)
+    tally = take(world, tx, sync, [fact], READ)
+    note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
+    return tally + Tally(updated=1)
+
+
+def _deleted(tx: Transaction, sync: Sync, intent: Intent) -> None:
+    tx.intents.drop([intent.key])
+    ref = intent.ref or Ref(intent.app, intent.object, "")
+    link = tx.links.get(sync.name, ref)
+    if link is not None:
+        tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+    tx.log.append(_entry(Event.REMOVED, intent, "the delete in doubt had been applied"))
+    debt = tx.deliveries.get(sync.name, intent.app, intent.entity)
+    if debt is not None:
+        tx.deliveries.settle(debt)
+
+
+def _not_believed(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: object) -> None:
+    """The record is gone or merged while our write is in doubt: the two-look rules decide that; then we look again."""
+    link = tx.links.get(sync.name, intent.ref) if intent.ref else None
+    if intent.attempts >= world.safety.attempts or (link is not None and link.state is LinkState.GONE):
+        tx.intents.drop([intent.key])
+        tx.log.append(_entry(Event.RESOLVED, intent, f"the record is no longer there ({type(fact).__name__.lower()})"))
+        if intent.ref is not None:
+            tx.hints.add([intent.ref], tx.now)
+        return
+    tx.intents.put([replace(intent, at=tx.now, attempts=intent.attempts + 1)])
+
+
+def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tally:
+    """Creates: look for the record by its keys; a negative answer counts only now, after the listing lag."""
+    if not intents:
+        return Tally()
+    with world.store.read() as tx:
+        entities = [tx.entities.get(intent.entity) for intent in intents]
+        tied = {intent.key for intent in intents if tx.links.at(intent.entity, app) is not None}
+    refs = find_records(world, sync, app, entities)
+    facts = sworn_read(world, sync, app, refs) if refs else {}
+    tally = Tally()
+    with world.store.begin() as tx:
+        for intent in intents:
+            entity = tx.entities.get(intent.entity)
+            mine = [fact for fact in facts.values() if isinstance(fact, Record) and _is_ours(tx, sync, intent, fact)]
+            if intent.key in tied:
+                tx.intents.drop([intent.key])
+            elif mine:
+                bind(world, tx, sync, entity, mine[0], "found after a create in doubt")
+                tally += Tally(created=1)
+            else:
+                tx.intents.drop([intent.key])
+                tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
+            note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
+    return tally
+
+
+def _is_ours(tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> bool:
+    """An unlinked record that has one of the match values that this create sent."""
+    link = tx.links.get(sync.name, fact.ref)
+    if link is not None:
+        return False
+    names = {name for fields in sync.match for name in fields}
+    windows = {
+        raw
+        for name in names
+        if intent.app in sync.rules[name].lenses
+        for raw in sync.rules[name].lenses[intent.app].window
+    }
+    return any(name in fact.fields and _same(sync, intent, name, fact) for name in windows if name in intent.patch)
+
+
+def _same(sync: Sync, intent: Intent, name: str, fact: Record) -> bool:
+    shown, sent = fact.fields[name], intent.patch[name]
+    return str(shown).casefold() == str(sent).casefold() or kept_ours(sync, intent.app, name, intent, shown)
+
+
+def _entry(event: Event, intent: Intent, note: str) -> Entry:
+    return Entry(
+        event=event,
+        sync=intent.sync,
+        entity=intent.entity,
+        ref=intent.ref,
+        app=intent.app,
+        cause=intent.cause,
+        note=f"{intent.kind.value}: {note}",
+    )

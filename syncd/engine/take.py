@@ -1,0 +1,294 @@
+"""Taking in facts: who is this, what does it change, who must be told. All of a page in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from syncd.core.entity import Entity, Held, Link, LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.lens import Misfit, view
+from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
+from syncd.core.merge import Merge, Verdict, Verdicts, merge
+from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
+from syncd.engine.consent import all_keys, enrol, heed
+from syncd.engine.debts import note_debts
+from syncd.engine.loops import loops
+from syncd.engine.world import Tally, World
+from syncd.store.store import Transaction
+from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
+
+__all__ = ["Source", "bind", "take", "told"]
+
+_ASKS = {Verdict.ASKED: ParkedKind.CONFLICT, Verdict.MISFIT: ParkedKind.QUARANTINE}
+
+
+class Source(str):
+    """How a fact came: by a read of its id, or as a row of a listing."""
+
+    __slots__ = ()
+
+
+READ, LISTED = Source("read"), Source("listed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    world: World
+    tx: Transaction
+    sync: Sync
+    source: Source
+
+
+def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], source: Source) -> Tally:
+    """Fold facts of one app into the entities of a sync; note who is owed what."""
+    if not facts:
+        return Tally()
+    page, app = _Page(world, tx, sync, source), facts[0].ref.app
+    tx.links.load(sync.name, [fact.ref for fact in facts])
+    doubtful = tx.intents.of_refs(app, [fact.ref for fact in facts])
+    known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
+    views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
+    holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
+    entities = [link.entity for link in known.values() if link] + [id for ids in holders.values() for id in ids]
+    tx.entities.load(entities)
+    tx.links.load_of(entities)
+    changed = 0
+    for fact in facts:
+        if fact.ref in doubtful:
+            continue  # nothing is merged from a record whose last write is in doubt; resolving it reads again
+        link = known[fact.ref]
+        if link is not None and _again(page, link, fact):
+            tx.hints.add([fact.ref], tx.now)
+            continue
+        if link is not None and link.state is LinkState.GONE:
+            link = _returned(page, link, fact)
+        if link is None:
+            changed += _first(page, fact, views.get(fact.ref) or told(sync, fact))
+        elif link.state is LinkState.OUT_OF_SCOPE:
+            changed += _outside(page, link, fact)
+        else:
+            if link.state is LinkState.MISSING:
+                link = replace(link, state=LinkState.LIVE, missed_at=None)
+            changed += fold(page, tx.entities.get(link.entity), link, fact)
+    return Tally(read=len(facts), changed=changed)
+
+
+def told(sync: Sync, fact: Record) -> Fields:
+    """What a record says of itself in canonical terms; what makes no sense is left out."""
+    fields: dict[str, Value] = {}
+    for rule in sync.mapped(fact.ref.app):
+        seen = view(rule.lenses[fact.ref.app], fact.fields, {})
+        if not isinstance(seen, Absent | Misfit):
+            fields[rule.name] = seen
+    return fields
+
+
+def _again(page: _Page, link: Link, fact: Record) -> bool:
+    """A listed row may be older than what we know: then only a read by id settles it."""
+    if page.source is READ or link.version.at is None or fact.version.at is None:
+        return page.source is LISTED and link.state is LinkState.GONE
+    window = page.sync.window(fact.ref.app)
+    same = all(name not in fact.fields or link.seen.get(name) == fact.fields[name] for name in window)
+    if link.state is LinkState.GONE:
+        return True
+    return not same and fact.version.at <= link.version.at
+
+
+def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
+    """A record that was gone is here: the same one, restored, or another under its id."""
+    tx, sync = page.tx, page.sync
+    if fact.created is not None and link.created is not None and fact.created > link.created:
+        tx.links.drop(sync.name, fact.ref)
+        return None
+    entity = tx.entities.get(link.entity)
+    if tx.links.at(entity.id, fact.ref.app) is not None:
+        tx.links.drop(sync.name, fact.ref)
+        return None
+    note = "the record is back in the app"
+    tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=fact.ref, note=note))
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    tx.parked.withdraw([item for item in work if item.kind is ParkedKind.HOLD], "the record came back")
+    if entity.deleted:
+        entity = replace(entity, deleted=False)
+        tx.entities.put(entity, all_keys(sync, entity.fields))
+    return replace(link, state=LinkState.LIVE, missed_at=None)
+
+
+def _first(page: _Page, fact: Record, fields: Fields) -> int:
+    """A record without a link: find its entity, or found one."""
+    world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
+    wants = sync.filters.get(app)
+    if wants is not None and not wants(fields):
+        enrol(world, tx, sync, fields, app, None)
+        return 0
+    own = keys(sync, fields)
+    holders = tx.entities.holders(sync.name, own)
+    linked = frozenset(
+        id for ids in holders.values() for id in ids if (at := tx.links.at(id, app)) is not None and at.ref != fact.ref
+    )
+    found = match(own, holders, linked)
+    open_about = tx.parked.about(fact.ref, (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE))
+    match found:
+        case Found(id, by):
+            tx.parked.withdraw(open_about, "matched")
+            return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}")
+        case New():
+            tx.parked.withdraw(open_about, "new")
+            return bind(page.world, tx, sync, Entity(world.new_entity(), sync.name), fact, "new")
+        case Taken(id, by):
+            rival = tx.links.at(id, app)
+            reason = f"a second record in {app} with the same {by}" + (f" as {rival.ref.id}" if rival else "")
+            parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=app, ref=fact.ref, reason=reason)
+            tx.parked.park(replace(parked, detail={"entity": id, "by": by}))
+        case Ambiguous(candidates, by):
+            reason = f"{len(candidates)} entities have the same {by}"
+            parked = Parked(kind=ParkedKind.AMBIGUOUS, sync=sync.name, app=app, ref=fact.ref, reason=reason)
+            tx.parked.park(replace(parked, detail={"entities": list(candidates), "by": by}))
+    enrol(world, tx, sync, fields, app, None)
+    return 0
+
+
+def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record, how: str) -> int:
+    """Tie a record to an entity and take in what it shows, as first contact.
+
+    If a create for this entity and app is in doubt, this record is its result: what it shows of the values we sent
+    is our own write coming back, not an edit.
+    """
+    link = Link(entity.id, fact.ref, created=fact.created)
+    sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
+    if sent is not None and sent.ref is None:
+        link = adopted(tx, sync, entity, link, fact, sent)
+    return fold(_Page(world, tx, sync, READ), entity, link, fact, how)
+
+
+def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Record, sent: Intent) -> Link:
+    """The link of a record that a write in doubt has made or changed: fields that show what we sent are settled."""
+    shown = {name: raw for name, raw in fact.fields.items() if name in sent.patch}
+    ours = {name: raw for name, raw in shown.items() if kept_ours(sync, link.ref.app, name, sent, raw)}
+    tx.intents.drop([sent.key])
+    note = "the write in doubt had been applied"
+    tx.log.append(
+        Entry(event=Event.RESOLVED, sync=sync.name, entity=entity.id, ref=fact.ref, note=note, cause=sent.cause)
+    )
+    return replace(link, seen={**link.seen, **ours})
+
+
+def kept_ours(sync: Sync, app: str, name: str, sent: Intent, raw: Any) -> bool:
+    """Does the app show, in this raw field, what we sent, as it was or in the app's declared canonical form?"""
+    if raw == sent.patch[name]:
+        return True
+    lenses = [rule.lenses[app] for rule in sync.mapped(app) if name in rule.lenses[app].window]
+    return any(lens.settles({name: sent.patch[name]}).get(name) == raw for lens in lenses)
+
+
+def _outside(page: _Page, link: Link, fact: Record) -> int:
+    """A record that left its filter: only an opt-out, or its coming back, is taken in."""
+    entity, fields = page.tx.entities.get(link.entity), told(page.sync, fact)
+    enrol(page.world, page.tx, page.sync, fields, fact.ref.app, None)
+    wants = page.sync.filters.get(fact.ref.app)
+    if wants is not None and not wants({**entity.fields, **fields}):
+        return 0
+    return fold(page, entity, replace(link, state=LinkState.LIVE), fact)
+
+
+def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -> int:
+    """Merge one fact of a linked record, log it, park what needs a person, note the debts. 1 if it changed anything."""
+    world, tx, sync = page.world, page.tx, page.sync
+    result = merge(entity, link, fact, sync, skew=world.safety.skew)
+    if how or not _quiet(result):
+        seq = _log(tx, sync, entity, fact.ref, result, how)
+        result = replace(result, entity=_stamped(result, seq))
+        _park(world, tx, sync, entity, fact.ref, result, seq)
+    else:
+        seq = 0
+    if result.link != link or how:
+        tx.links.put(sync.name, result.link)
+    entity_now = result.entity
+    if entity_now is not entity or how:
+        tx.entities.put(entity_now, all_keys(sync, entity_now.fields))
+        entity_now = heed(tx, sync, entity_now)
+        opted_out = any(v.new is True and sync.rules[v.field].consent for v in result.verdicts)
+        if opted_out:
+            enrol(world, tx, sync, entity_now.fields, fact.ref.app, seq or None)
+        note_debts(tx, sync, entity_now, seq or None, urgent=opted_out)
+    elif result.verdicts:
+        note_debts(tx, sync, entity_now, seq or None)
+    return 1 if result.changed else 0
+
+
+def _quiet(result: Merge) -> bool:
+    return not result.verdicts
+
+
+def _stamped(result: Merge, seq: int) -> Entity:
+    held: dict[str, Held] = dict(result.entity.held)
+    for name in result.changed:
+        held[name] = replace(held[name], seq=seq)
+    return replace(result.entity, held=held)
+
+
+def _log(tx: Transaction, sync: Sync, entity: Entity, ref: Ref, result: Merge, how: str) -> int:
+    fields = {
+        v.field: {
+            "old": v.old,
+            "new": v.new,
+            "verdict": v.verdict.value,
+            "rule": v.rule,
+            "from": entity.held[v.field].seq if v.field in entity.held else None,
+        }
+        for v in result.verdicts
+    }
+    event = Event.LINKED if how else Event.MERGED
+    return tx.log.append(
+        Entry(
+            event=event,
+            sync=sync.name,
+            entity=entity.id,
+            ref=ref,
+            fields=fields,
+            note=how,
+            cause=max((entity.held[name].seq for name in result.changed if name in entity.held), default=0) or None,
+            mapping=sync.digest,
+        )
+    )
+
+
+def _park(world: World, tx: Transaction, sync: Sync, entity: Entity, ref: Ref, result: Merge, seq: int) -> None:
+    """Open the work that needs a person, and close what has settled itself."""
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    for verdict in result.verdicts:
+        rule = sync.rules[verdict.field]
+        kind = _ASKS.get(verdict.verdict)
+        if verdict.verdict is Verdict.HELD:
+            kind = ParkedKind.OPT_IN if rule.consent else ParkedKind.BLANK
+        if kind is not None:
+            tx.parked.park(_question(kind, sync, entity.id, ref, verdict, seq))
+            continue
+        about = [item for item in work if item.field == verdict.field and item.app == ref.app]
+        if verdict.verdict is Verdict.LOST:
+            about = [item for item in about if item.kind is ParkedKind.QUARANTINE]
+        tx.parked.withdraw([item for item in about if item.kind is not ParkedKind.LOOP], "settled by the app itself")
+        if verdict.verdict is Verdict.TAKEN and loops(world, tx, sync, entity, verdict.field, ref.app):
+            reason = f"{ref.app} and another app keep rewriting each other's value"
+            parked = Parked(kind=ParkedKind.LOOP, sync=sync.name, entity=entity.id, field=verdict.field, cause=seq)
+            tx.parked.park(replace(parked, reason=reason, detail={"value": _plain(verdict.new), "app": ref.app}))
+
+
+def _question(kind: ParkedKind, sync: Sync, entity: EntityId, ref: Ref, verdict: Verdicts, seq: int) -> Parked:
+    return Parked(
+        kind=kind,
+        sync=sync.name,
+        app=ref.app,
+        entity=entity,
+        ref=ref if kind is ParkedKind.QUARANTINE else None,
+        field=verdict.field,
+        reason=verdict.rule,
+        detail={"app": ref.app, "theirs": _plain(verdict.new), "ours": _plain(verdict.old), "record": ref.id},
+        cause=seq,
+    )
+
+
+def _plain(value: Value) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,102 @@
+"""What every stage of the engine is handed: the store, the apps, the syncs, time and chance."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from syncd.core.fieldmap import Sync
+from syncd.core.guard import Limits
+from syncd.core.record import EntityId
+from syncd.sdk.contract import Clock, Connector, Object
+from syncd.store.store import Store
+
+__all__ = ["App", "Safety", "Tally", "World"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety:
+    """Waits and bounds. The defaults are the careful ones."""
+
+    skew: timedelta = timedelta(seconds=120)
+    """How far two apps' clocks may be apart."""
+    second_look: timedelta = timedelta(minutes=10)
+    """Between the two reads that must both miss a record before it counts as deleted."""
+    late_write: timedelta | None = None
+    """Instead of what the connector says of how late a write may still be applied."""
+    loop_window: timedelta = timedelta(minutes=10)
+    loop_turns: int = 3
+    """How often the author of a field may alternate within the window before the field is frozen."""
+    attempts: int = 5
+    """How often a delivery is tried before it is parked."""
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app: its connector, what was discovered in it, and its turn (one stage at a time)."""
+
+    name: str
+    connector: Connector
+    objects: Mapping[str, Object]
+    read_only: bool = False
+    turn: threading.RLock = field(default_factory=threading.RLock)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything the engine may touch."""
+
+    store: Store
+    apps: Mapping[str, App]
+    syncs: Mapping[str, Sync]
+    clock: Clock
+    chance: random.Random
+    log: Any
+    safety: Safety = field(default_factory=Safety)
+
+    def new_entity(self) -> EntityId:
+        """An id that nobody has."""
+        return EntityId(f"e{self.chance.getrandbits(80):020x}")
+
+    def new_key(self) -> str:
+        """A name for a write."""
+        return f"w{self.chance.getrandbits(80):020x}"
+
+    def object(self, sync: Sync, app: str) -> Object:
+        """The object that a sync keeps in an app, as discovered."""
+        return self.apps[app].objects[sync.apps[app]]
+
+    def late(self, sync: Sync, app: str) -> float:
+        """Seconds after which a write whose outcome is unknown can no longer be applied."""
+        return (self.safety.late_write or self.object(sync, app).capabilities.late_write).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a stage did, in counts."""
+
+    read: int = 0
+    changed: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    refused: int = 0
+    doubted: int = 0
+    parked: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    @property
+    def written(self) -> int:
+        """Writes that an app took."""
+        return self.created + self.updated + self.deleted
+
+    def but(self, **counts: int) -> Tally:
+        """The same with some counts replaced."""
+        return replace(self, **counts)

@@ -1,0 +1,52 @@
+"""Between plain values and the text that stands in a column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from syncd.core.entity import Held
+from syncd.core.record import Value
+
+__all__ = ["dump", "held_from", "held_text", "instant", "load", "seconds", "value_from"]
+
+
+def dump(value: Any) -> str:
+    """JSON with sorted keys: equal values give equal text."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def load(text: str) -> Any:
+    """The value of JSON text."""
+    return orjson.loads(text)
+
+
+def value_from(raw: Any) -> Value:
+    """A canonical value out of JSON: lists are tuples."""
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def seconds(at: datetime | None) -> float | None:
+    """An instant as seconds since the epoch."""
+    return None if at is None else at.timestamp()
+
+
+def instant(at: float | None) -> datetime | None:
+    """Seconds since the epoch as an instant, UTC."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def held_text(held: Mapping[str, Held]) -> str:
+    """An entity's values as JSON."""
+    return dump({n: [h.value, h.ver, h.author, seconds(h.at), h.seq] for n, h in held.items()})
+
+
+def held_from(text: str) -> dict[str, Held]:
+    """An entity's values out of JSON."""
+    return {
+        name: Held(value_from(value), ver, author, instant(at), seq)
+        for name, (value, ver, author, at, seq) in load(text).items()
+    }

@@ -1,0 +1,258 @@
+"""Entities and links: read through a cache for the length of a transaction, written in batches at its end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, select
+
+from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.match import Key
+from syncd.core.record import EntityId, Ref, Version
+from syncd.store.codec import dump, held_from, held_text, instant, load, seconds, value_from
+from syncd.store.statements import chunks, upsert
+from syncd.store.tables import EntityRow, KeyRow, LinkRow, table
+
+__all__ = ["Entities", "Links"]
+
+ENTITY, KEY, LINK = table(EntityRow), table(KeyRow), table(LinkRow)
+
+
+class Entities:
+    """Entities and the match keys by which they are found."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._known: dict[EntityId, Entity] = {}
+        self._dirty: dict[EntityId, tuple[Key, ...]] = {}
+        self._holders: dict[tuple[str, Key], list[EntityId]] = defaultdict(list)
+
+    def load(self, ids: Iterable[EntityId]) -> None:
+        """Read many at once; `get` then costs nothing."""
+        for part in chunks([i for i in dict.fromkeys(ids) if i not in self._known]):
+            for row in self._db.execute(select(ENTITY).where(ENTITY.c.id.in_(part))):
+                self._known[row.id] = _entity(row)
+
+    def get(self, id: EntityId) -> Entity:
+        """The entity; raises KeyError if there is none."""
+        self.load([id])
+        return self._known[id]
+
+    def put(self, entity: Entity, keys: Sequence[Key]) -> None:
+        """Store the entity, found by `keys` from now on and by no others."""
+        self._known[entity.id] = entity
+        self._dirty[entity.id] = tuple(keys)
+        for key in keys:
+            holders = self._holders[entity.sync, key]
+            if entity.id not in holders:
+                holders.append(entity.id)
+
+    def holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
+        """The live entities of a sync that are found by each key."""
+        found: dict[Key, list[EntityId]] = defaultdict(list)
+        asked = list(dict.fromkeys(keys))
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for name, value in asked:
+            by_name[name].append(value)
+        for name, values in by_name.items():
+            for part in chunks(values):
+                same = and_(KEY.c.sync == sync, KEY.c.name == name, KEY.c.value.in_(part))
+                for row in self._db.execute(select(KEY).where(same).order_by(KEY.c.entity)):
+                    found[row.name, row.value].append(row.entity)
+        for key in asked:
+            rewritten = [i for i in found[key] if i not in self._dirty]
+            found[key] = rewritten + self._holders.get((sync, key), [])
+        self.load(id for ids in found.values() for id in ids)
+        return {
+            key: tuple(i for i in ids if not self._known[i].deleted and (i not in self._dirty or key in self._dirty[i]))
+            for key, ids in found.items()
+        }
+
+    def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
+        """Sync and id of every entity, in any sync, that is found by this key."""
+        self.flush()
+        where = and_(KEY.c.name == key[0], KEY.c.value == key[1])
+        return [(row.sync, row.entity) for row in self._db.execute(select(KEY).where(where))]
+
+    def all(self, sync: str) -> Sequence[Entity]:
+        """Every entity of a sync."""
+        self.flush()
+        rows = self._db.execute(select(ENTITY).where(ENTITY.c.sync == sync).order_by(ENTITY.c.id))
+        return [_entity(row) for row in rows]
+
+    def count(self, sync: str) -> int:
+        """How many live entities a sync has."""
+        self.flush()
+        where = and_(ENTITY.c.sync == sync, ENTITY.c.deleted.is_(False))
+        return int(self._db.execute(select(func.count()).select_from(ENTITY).where(where)).scalar_one())
+
+    def flush(self) -> None:
+        """Write what was put."""
+        if not self._dirty:
+            return
+        entities = [self._known[i] for i in self._dirty]
+        rows = [{"id": e.id, "sync": e.sync, "held": held_text(e.held), "deleted": e.deleted} for e in entities]
+        upsert(self._db, ENTITY, rows)
+        for part in chunks(list(self._dirty)):
+            self._db.execute(delete(KEY).where(KEY.c.entity.in_(part)))
+        keys = [
+            {"sync": self._known[i].sync, "name": name, "value": value, "entity": i}
+            for i, own in self._dirty.items()
+            for name, value in dict.fromkeys(own)
+        ]
+        if keys:
+            self._db.execute(KEY.insert(), keys)
+        self._dirty.clear()
+        self._holders.clear()
+
+
+class Links:
+    """Links, by record and by entity."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._known: dict[tuple[str, Ref], Link | None] = {}
+        self._dirty: dict[tuple[str, Ref], Link] = {}
+        self._of: dict[EntityId, dict[Ref, Link]] = {}
+
+    def load(self, sync: str, refs: Iterable[Ref]) -> None:
+        """Read many at once; `get` then costs nothing."""
+        wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for ref in dict.fromkeys(refs):
+            if (sync, ref) not in self._known:
+                wanted[ref.app, ref.object].append(ref.id)
+                self._known[sync, ref] = None
+        for (app, object), ids in wanted.items():
+            for part in chunks(ids):
+                same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.object == object, LINK.c.record.in_(part))
+                for row in self._db.execute(select(LINK).where(same)):
+                    link = _link(row)
+                    self._known[sync, link.ref] = link
+
+    def get(self, sync: str, ref: Ref) -> Link | None:
+        """The link of a record, or None. A link that is gone is still a link."""
+        self.load(sync, [ref])
+        return self._known[sync, ref]
+
+    def load_of(self, entities: Iterable[EntityId]) -> None:
+        """Read the links of many entities at once."""
+        for part in chunks([e for e in dict.fromkeys(entities) if e not in self._of]):
+            self._of.update({entity: {} for entity in part})
+            for row in self._db.execute(select(LINK).where(LINK.c.entity.in_(part)).order_by(LINK.c.app)):
+                link = _link(row)
+                link = self._dirty.get((row.sync, link.ref), link)
+                if link.entity in self._of:
+                    self._of[link.entity][link.ref] = link
+                self._known[row.sync, link.ref] = link
+            for link in self._dirty.values():
+                if link.entity in part:
+                    self._of[link.entity][link.ref] = link
+
+    def of(self, entity: EntityId) -> Sequence[Link]:
+        """Every link of an entity, gone ones too."""
+        self.load_of([entity])
+        return list(self._of[entity].values())
+
+    def at(self, entity: EntityId, app: str) -> Link | None:
+        """The entity's one link in an app that is not gone."""
+        return next((x for x in self.of(entity) if x.ref.app == app and x.state is not LinkState.GONE), None)
+
+    def put(self, sync: str, link: Link) -> None:
+        """Store a link, in place of what was known of its record."""
+        before = self._known.get((sync, link.ref))
+        if before is not None and before.entity != link.entity and before.entity in self._of:
+            self._of[before.entity].pop(link.ref, None)
+        self._known[sync, link.ref] = link
+        self._dirty[sync, link.ref] = link
+        if link.entity in self._of:
+            self._of[link.entity][link.ref] = link
+
+    def drop(self, sync: str, ref: Ref) -> None:
+        """Forget a link altogether."""
+        self.flush()
+        same = and_(LINK.c.sync == sync, LINK.c.app == ref.app, LINK.c.object == ref.object, LINK.c.record == ref.id)
+        self._db.execute(delete(LINK).where(same))
+        self._known[sync, ref] = None
+        for links in self._of.values():
+            links.pop(ref, None)
+
+    def linked(self, sync: str, app: str) -> int:
+        """How many records of an app are linked and not gone."""
+        self.flush()
+        same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state != LinkState.GONE)
+        return int(self._db.execute(select(func.count()).select_from(LINK).where(same)).scalar_one())
+
+    def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
+        """Note that these records were seen by the full listing number `sweep`."""
+        self.flush()
+        for part in chunks(list(refs)):
+            ids = [ref.id for ref in part]
+            same = and_(LINK.c.sync == sync, LINK.c.app == part[0].app, LINK.c.record.in_(ids))
+            self._db.execute(LINK.update().where(same).values(swept=sweep))
+
+    def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
+        """Links that are not gone and were not seen by the full listing number `sweep`."""
+        self.flush()
+        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept != sweep, LINK.c.state != LinkState.GONE)
+        return [_link(row) for row in self._db.execute(select(LINK).where(where))]
+
+    def missing(self, sync: str, app: str) -> Sequence[Link]:
+        """Links that were missed once and wait for the second look."""
+        self.flush()
+        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.MISSING)
+        return [_link(row) for row in self._db.execute(select(LINK).where(where))]
+
+    def canaries(self, sync: str, app: str, count: int) -> Sequence[Ref]:
+        """Some records that were alive when last looked at."""
+        self.flush()
+        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.LIVE)
+        rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.swept.desc(), LINK.c.record).limit(count))
+        return [_link(row).ref for row in rows]
+
+    def all(self, sync: str) -> Sequence[Link]:
+        """Every link of a sync."""
+        self.flush()
+        return [_link(row) for row in self._db.execute(select(LINK).where(LINK.c.sync == sync))]
+
+    def flush(self) -> None:
+        """Write what was put."""
+        if self._dirty:
+            upsert(self._db, LINK, [_row(sync, link) for (sync, _), link in self._dirty.items()], keep=("swept",))
+            self._dirty.clear()
+
+
+def _entity(row: Row[Any]) -> Entity:
+    return Entity(EntityId(row.id), row.sync, held_from(row.held), bool(row.deleted))
+
+
+def _link(row: Row[Any]) -> Link:
+    return Link(
+        entity=EntityId(row.entity),
+        ref=Ref(row.app, row.object, row.record),
+        seen=load(row.seen),
+        sent={name: value_from(value) for name, value in load(row.sent).items()},
+        version=Version(row.version, instant(row.version_at)),
+        created=instant(row.created),
+        state=LinkState(row.state),
+        missed_at=row.missed_at,
+    )
+
+
+def _row(sync: str, link: Link) -> dict[str, Any]:
+    return {
+        "sync": sync,
+        "app": link.ref.app,
+        "object": link.ref.object,
+        "record": link.ref.id,
+        "entity": link.entity,
+        "seen": dump(dict(link.seen)),
+        "sent": dump(dict(link.sent)),
+        "version": link.version.token,
+        "version_at": seconds(link.version.at),
+        "created": seconds(link.created),
+        "state": link.state.value,
+        "missed_at": link.missed_at,
+        "swept": 0,
+    }

@@ -1,0 +1,227 @@
+"""Work on its way: hints, cursors, deliveries, intents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, select
+
+from syncd.core.record import Cursor, EntityId, Ref
+from syncd.store.codec import dump, load, value_from
+from syncd.store.statements import chunks, upsert
+from syncd.store.tables import CursorRow, DeliveryRow, HintRow, IntentRow, table
+from syncd.store.values import Delivery, Intent, IntentKind, IntentState
+
+__all__ = ["Cursors", "Deliveries", "Hints", "Intents", "Progress"]
+
+DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(HintRow), table(CursorRow)
+
+
+class Hints:
+    """The inbox: records that should be read again, each at most once."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def add(self, refs: Iterable[Ref], due: float) -> None:
+        """Note records to be read at or after `due`."""
+        rows = [{"app": r.app, "object": r.object, "record": r.id, "due": due} for r in dict.fromkeys(refs)]
+        upsert(self._db, HINT, rows)
+
+    def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
+        """Records to read now."""
+        where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due <= now)
+        rows = self._db.execute(select(HINT).where(where).order_by(HINT.c.due, HINT.c.record).limit(limit))
+        return [Ref(row.app, row.object, row.record) for row in rows]
+
+    def drop(self, refs: Sequence[Ref]) -> None:
+        """These have been read and what they showed is stored in this same transaction."""
+        for ref in refs:
+            where = and_(HINT.c.app == ref.app, HINT.c.object == ref.object, HINT.c.record == ref.id)
+            self._db.execute(delete(HINT).where(where))
+
+    def count(self, app: str) -> int:
+        """How many wait."""
+        return int(self._db.execute(select(func.count()).select_from(HINT).where(HINT.c.app == app)).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the listing of an app has come for a sync."""
+
+    cursor: Cursor | None = None
+    listed_at: float | None = None
+    """When the last complete listing was finished."""
+    polled_at: float | None = None
+
+
+class Cursors:
+    """Where to resume."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def get(self, sync: str, app: str) -> Progress:
+        """How far we are; all None before the first page."""
+        row = self._db.execute(select(CURSOR).where(and_(CURSOR.c.sync == sync, CURSOR.c.app == app))).first()
+        return Progress(Cursor(row.value) if row.value else None, row.listed_at, row.polled_at) if row else Progress()
+
+    def put(self, sync: str, app: str, progress: Progress) -> None:
+        """Move on; in the same transaction as what the cursor covers."""
+        row = {"sync": sync, "app": app, "value": progress.cursor}
+        upsert(self._db, CURSOR, [{**row, "listed_at": progress.listed_at, "polled_at": progress.polled_at}])
+
+
+class Deliveries:
+    """Who is owed something."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self._new: dict[tuple[str, str, EntityId], Delivery] = {}
+
+    def owe(self, delivery: Delivery) -> None:
+        """Note a debt; one that is noted already becomes due the earlier and stays urgent."""
+        name = (delivery.sync, delivery.app, delivery.entity)
+        before = self._new.get(name)
+        if before is None or delivery.urgent or delivery.due < before.due:
+            self._new[name] = delivery
+
+    def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
+        """What to bring up to date now: opt-outs first, then by time."""
+        self.flush()
+        where = [DELIVERY.c.app == app, DELIVERY.c.due <= now]
+        if sync:
+            where.append(DELIVERY.c.sync == sync)
+        order = (DELIVERY.c.urgent.desc(), DELIVERY.c.due, DELIVERY.c.sync, DELIVERY.c.entity)
+        rows = self._db.execute(select(DELIVERY).where(and_(*where)).order_by(*order).limit(limit))
+        return [_delivery(row) for row in rows]
+
+    def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
+        """The debt, or None."""
+        self.flush()
+        where = and_(DELIVERY.c.sync == sync, DELIVERY.c.app == app, DELIVERY.c.entity == entity)
+        row = self._db.execute(select(DELIVERY).where(where)).first()
+        return _delivery(row) if row else None
+
+    def postpone(self, delivery: Delivery, until: float) -> None:
+        """Try again later; one more attempt is counted."""
+        self.flush()
+        where = _same(delivery)
+        self._db.execute(DELIVERY.update().where(where).values(due=until, attempts=DELIVERY.c.attempts + 1))
+
+    def settle(self, delivery: Delivery) -> None:
+        """The app is up to date about this entity, or its debt has become parked work."""
+        self.flush()
+        self._db.execute(delete(DELIVERY).where(_same(delivery)))
+
+    def count(self, app: str) -> int:
+        """How many debts an app has to be told of."""
+        self.flush()
+        same = DELIVERY.c.app == app
+        return int(self._db.execute(select(func.count()).select_from(DELIVERY).where(same)).scalar_one())
+
+    def next_due(self, app: str) -> float | None:
+        """When the earliest debt falls due."""
+        self.flush()
+        statement = select(func.min(DELIVERY.c.due)).where(DELIVERY.c.app == app)
+        earliest: float | None = self._db.execute(statement).scalar()
+        return earliest
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        if not self._new:
+            return
+        rows = [
+            {"sync": d.sync, "app": d.app, "entity": d.entity, "due": d.due, "cause": d.cause, "urgent": d.urgent}
+            for d in self._new.values()
+        ]
+        upsert(self._db, DELIVERY, [{**row, "attempts": 0} for row in rows])
+        self._new.clear()
+
+
+class Intents:
+    """Writes on their way, and those whose outcome is unknown."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def put(self, intents: Sequence[Intent]) -> None:
+        """Make writes durable before they are sent, or note that they are in doubt."""
+        upsert(self._db, INTENT, [_intent_row(intent) for intent in intents])
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Their outcome is stored in this same transaction."""
+        for part in chunks(list(keys)):
+            self._db.execute(delete(INTENT).where(INTENT.c.key.in_(part)))
+
+    def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
+        """The open write for each entity in an app."""
+        found = {}
+        for part in chunks(list(entities)):
+            where = and_(INTENT.c.app == app, INTENT.c.entity.in_(part))
+            found.update({row.entity: _intent(row) for row in self._db.execute(select(INTENT).where(where))})
+        return found
+
+    def of_refs(self, app: str, refs: Sequence[Ref]) -> dict[Ref, Intent]:
+        """The open write for each record."""
+        found = {}
+        for part in chunks([ref.id for ref in refs]):
+            where = and_(INTENT.c.app == app, INTENT.c.record.in_(part))
+            for row in self._db.execute(select(INTENT).where(where)):
+                found[Ref(row.app, row.object, row.record)] = _intent(row)
+        return found
+
+    def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
+        """Every open write."""
+        where = [INTENT.c.app == app] if app else []
+        if state is not None:
+            where.append(INTENT.c.state == state.value)
+        return [_intent(row) for row in self._db.execute(select(INTENT).where(*where).order_by(INTENT.c.at))]
+
+
+def _same(delivery: Delivery) -> Any:
+    return and_(DELIVERY.c.sync == delivery.sync, DELIVERY.c.app == delivery.app, DELIVERY.c.entity == delivery.entity)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(row.sync, row.app, row.entity, row.due, row.cause, row.attempts, bool(row.urgent))
+
+
+def _intent_row(intent: Intent) -> dict[str, Any]:
+    return {
+        "key": intent.key,
+        "sync": intent.sync,
+        "app": intent.app,
+        "object": intent.object,
+        "entity": intent.entity,
+        "kind": intent.kind.value,
+        "record": intent.ref.id if intent.ref else "",
+        "patch": dump(dict(intent.patch)),
+        "before": dump(dict(intent.before)),
+        "goal": dump(dict(intent.goal)),
+        "state": intent.state.value,
+        "at": intent.at,
+        "cause": intent.cause,
+        "attempts": intent.attempts,
+    }
+
+
+def _intent(row: Row[Any]) -> Intent:
+    return Intent(
+        key=row.key,
+        sync=row.sync,
+        app=row.app,
+        object=row.object,
+        entity=EntityId(row.entity),
+        kind=IntentKind(row.kind),
+        ref=Ref(row.app, row.object, row.record) if row.record else None,
+        patch=load(row.patch),
+        before=load(row.before),
+        goal={name: value_from(value) for name, value in load(row.goal).items()},
+        state=IntentState(row.state),
+        at=row.at,
+        cause=row.cause,
+        attempts=row.attempts,
+    )
