@@ -89,6 +89,7 @@ class Fake:
     late: list[Write] = field(default_factory=list)
     calls: int = 0
     serial: int = 0
+    made: int = 0
 
     # --- people ------------------------------------------------------------------------------------------------
 
@@ -247,8 +248,8 @@ class Fake:
         return Stored(key, ref, self._record(id) if self.capabilities.returns_record else None)
 
     def _create(self, fields: dict[str, Raw], author: str) -> str:
-        self.serial += 1
-        id = f"{self.name}-{self.serial}"
+        self.made += 1
+        id = f"{self.name}-{self.made}"
         blank = {name: shape.blank for name, shape in self.fields.items()}
         self.rows[id] = _Row(blank, self.clock.now(), self.clock.now(), self.serial)
         self._update(id, fields, author)

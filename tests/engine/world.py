@@ -87,6 +87,7 @@ class Scene:
     url: str = "sqlite://"
 
     def __post_init__(self) -> None:
+        self.chance = random.Random(1)
         self.clock = TurnedClock(1_800_000_000.0)
         fields = text_fields("email", "first", "phone", "out", "tags", "stage", unique=("email",))
         self.fakes = {name: Fake(name, self.clock, fields) for name in self.names}
@@ -97,7 +98,7 @@ class Scene:
         sync = self.sync or people(self.names)
         apps = {n: App(n, fake, {o.name: o for o in fake.objects()}) for n, fake in self.fakes.items()}
         log = structlog.get_logger()
-        return World(store, apps, {sync.name: sync}, self.clock, random.Random(1), log, self.safety)
+        return World(store, apps, {sync.name: sync}, self.clock, self.chance, log, self.safety)
 
     def restart(self, **more: Any) -> None:
         """A new process on the same store."""

@@ -1,0 +1,152 @@
+"""What a person decides: every answer is logged with who gave it, and takes effect as a new edit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from syncd.core.entity import PEOPLE, Held, LinkState
+from syncd.core.record import EntityId, Record, Value
+from syncd.engine.consent import address_key, all_keys
+from syncd.engine.debts import note_debts
+from syncd.engine.take import READ, take
+from syncd.engine.world import World
+from syncd.errors import ConfigError, Halted
+from syncd.store.store import Transaction
+from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
+
+__all__ = ["approve", "drop_hold", "resolve_conflict", "retry"]
+
+_CONTESTED = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
+
+
+def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
+    """Let `value` stand in a contested field, in every app. The number of the log entry.
+
+    An opt-in that is confirmed here is recorded consent: it lifts the address from the register.
+    """
+    with world.store.begin() as tx:
+        work = _open(tx, id, _CONTESTED)
+        sync = world.syncs[work.sync]
+        if work.entity is None:
+            raise ConfigError(f"{id} names no entity")
+        entity, rule = tx.entities.get(work.entity), sync.rules[work.field]
+        old = entity.held.get(work.field)
+        seq = tx.log.append(
+            Entry(
+                event=Event.DECIDED,
+                sync=sync.name,
+                entity=entity.id,
+                fields={work.field: {"old": _plain(old.value if old else None), "new": _plain(value)}},
+                cause=work.cause,
+                by=by,
+                note=work.kind.value,
+                mapping=sync.digest,
+            )
+        )
+        if rule.consent and value is not True:
+            key = address_key(rule, entity.fields)
+            if key is not None:
+                tx.optouts.lift(*key, tx.now)
+                tx.log.append(Entry(event=Event.OPTED_IN, sync=sync.name, cause=seq, by=by, note="recorded consent"))
+        held = Held(value, (old.ver if old else 0) + 1, PEOPLE, datetime.fromtimestamp(tx.now, UTC), seq)
+        entity = entity.holding(work.field, held)
+        tx.entities.put(entity, all_keys(sync, entity.fields))
+        siblings = [item for item in tx.parked.of([entity.id]).get(entity.id, []) if item.field == work.field]
+        for item in siblings:
+            if item.kind in _CONTESTED:
+                tx.parked.close(item.id, _word(value), by)
+        note_debts(tx, sync, entity, seq, urgent=rule.consent)
+        return seq
+
+
+def approve(world: World, id: int, *, by: str) -> bool:
+    """Say yes to a held delete. False if a person has edited a remaining record since: then the edit wins.
+
+    Two phases: every remaining record is read first; only if nothing is new there is anything deleted.
+    """
+    with world.store.read() as tx:
+        work = _open(tx, id, (ParkedKind.HOLD,))
+        sync = world.syncs[work.sync]
+        entity = tx.entities.get(_entity(work))
+        remaining = [link.ref for link in tx.links.of(entity.id) if link.state is not LinkState.GONE]
+    facts: list[Record] = []
+    for ref in remaining:
+        with world.apps[ref.app].turn:
+            fact = world.apps[ref.app].connector.read([ref])[ref]
+        facts += [fact] if isinstance(fact, Record) else []
+    with world.store.begin() as tx:
+        _open(tx, id, (ParkedKind.HOLD,))
+        changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts)
+        entity = tx.entities.get(entity.id)
+        if changed:
+            _bring_back(world, tx, work, by, "edited elsewhere since: the edit wins over the delete")
+            return False
+        seq = tx.log.append(
+            Entry(
+                event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note="delete approved", cause=work.cause
+            )
+        )
+        tx.parked.close(id, "approved", by)
+        entity = replace(entity, deleted=True)
+        tx.entities.put(entity, all_keys(sync, entity.fields))
+        note_debts(tx, sync, entity, seq)
+    return True
+
+
+def drop_hold(world: World, id: int, *, by: str) -> None:
+    """Say no to a held delete: the record is made again where it was deleted."""
+    with world.store.begin() as tx:
+        work = _open(tx, id, (ParkedKind.HOLD,))
+        _bring_back(world, tx, work, by, "delete refused")
+
+
+def retry(world: World, id: int, *, by: str) -> None:
+    """Try a quarantined record or field again."""
+    with world.store.begin() as tx:
+        work = _open(tx, id, (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE))
+        tx.parked.close(id, "retry", by)
+        seq = tx.log.append(
+            Entry(event=Event.DECIDED, sync=work.sync, entity=work.entity, app=work.app, by=by, note="retry")
+        )
+        if work.ref is not None:
+            tx.hints.add([work.ref], tx.now)
+        if work.entity is not None:
+            tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
+
+
+def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str) -> None:
+    sync, entity = world.syncs[work.sync], tx.entities.get(_entity(work))
+    tx.parked.close(work.id, note, by)
+    seq = tx.log.append(
+        Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=note, cause=work.cause)
+    )
+    for link in tx.links.of(entity.id):
+        if link.state is LinkState.GONE:
+            tx.links.drop(sync.name, link.ref)
+    tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
+    note_debts(tx, sync, replace(entity, deleted=False), seq)
+
+
+def _open(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:
+    work = tx.parked.get(id)
+    if work is None or work.kind not in kinds:
+        names = ", ".join(kinds)
+        raise ConfigError(f"there is no open {names} with number {id}", hint="syncd status shows what is open")
+    if work.closed is not None:
+        raise Halted(f"{id} was answered already: {work.answer}" + (f" by {work.by}" if work.by else ""))
+    return work
+
+
+def _entity(work: Parked) -> EntityId:
+    if work.entity is None:
+        raise ConfigError(f"{work.id} names no entity")
+    return work.entity
+
+
+def _word(value: Value) -> str:
+    return "" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _plain(value: Value) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,126 @@
+"""Writes whose answer is lost: waited for, looked at, never repeated blindly."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.engine.resolve import recover
+from syncd.store.values import Event
+from tests.engine.world import Scene
+
+
+def _linked() -> Scene:
+    scene = Scene()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.run()
+    return scene
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "late"])
+def test_a_create_in_doubt_is_never_made_twice(fault: str) -> None:
+    scene = Scene()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.fake("news").fault = fault  # type: ignore[assignment]
+    scene.run()
+    scene.fake("news").fault = ""
+    scene.run()
+    scene.wait(seconds=60)
+    scene.fake("news").land_late()
+    scene.run()
+    scene.wait(minutes=10)
+    scene.run()
+    scene.run()
+    assert [row.fields["first"] for row in scene.fake("news").rows.values()] == ["Ada"]
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "late"])
+def test_an_update_in_doubt_arrives_once_and_is_no_edit(fault: str) -> None:
+    scene = _linked()
+    scene.fake("news").keeps = {"first": lambda v: v.upper()}
+    scene.fake("crm").person_edits("crm-1", first="Augusta")
+    scene.fake("news").fault = fault  # type: ignore[assignment]
+    scene.run()
+    scene.fake("news").fault = ""
+    scene.wait(seconds=60)
+    scene.fake("news").land_late()
+    for _ in range(3):
+        scene.run()
+        scene.wait(minutes=10)
+    assert scene.fake("news").shown("news-1")["first"] == "AUGUSTA"
+    assert scene.run().tally.written == 0
+
+
+def test_nothing_is_written_to_a_record_in_doubt() -> None:
+    scene = _linked()
+    scene.fake("crm").person_edits("crm-1", first="Augusta")
+    scene.fake("news").fault = "late"
+    scene.run()
+    scene.fake("news").fault = ""
+    scene.fake("crm").person_edits("crm-1", first="Countess")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "Ada"
+    scene.fake("news").land_late()
+    scene.wait(minutes=10)
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "Countess"
+
+
+def test_an_edit_made_while_in_doubt_is_kept() -> None:
+    scene = _linked()
+    scene.fake("crm").person_edits("crm-1", first="Augusta")
+    scene.fake("news").fault = "before"
+    scene.run()
+    scene.fake("news").fault = ""
+    scene.fake("news").person_edits("news-1", phone="9")
+    scene.wait(minutes=10)
+    scene.run()
+    assert scene.fake("crm").shown("crm-1")["phone"] == "9"
+    assert scene.fake("news").shown("news-1")["first"] == "Augusta"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("point", range(1, 15))
+def test_killed_at_any_commit_it_goes_on_and_loses_nothing(point: int) -> None:
+    scene = Scene()
+    for n in range(3):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}")
+    scene.fake("news").person_creates(email="p0@example.com", phone="5")
+    left = point
+
+    def strike() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Killed
+
+    scene.store.on_commit = strike
+    try:
+        scene.run()
+    except Killed:
+        pass
+    scene.store.on_commit = lambda: None
+    scene.restart()
+    recover(scene.world)
+    for _ in range(3):
+        scene.run()
+        scene.wait(minutes=10)
+    assert len(scene.fake("news").rows) == len(scene.fake("crm").rows) == 3
+    assert scene.fake("crm").shown("crm-1")["phone"] == "5"
+    assert scene.run().tally.written == 0
+    assert scene.store.verify() == ""
+
+
+def test_what_was_in_doubt_and_what_came_of_it_is_in_the_log() -> None:
+    scene = _linked()
+    scene.fake("crm").person_edits("crm-1", first="Augusta")
+    scene.fake("news").fault = "after"
+    scene.run()
+    scene.fake("news").fault = ""
+    scene.wait(minutes=10)
+    scene.run()
+    events = [entry.event for entry in scene.log()]
+    assert events.index(Event.DOUBTED) < events.index(Event.RESOLVED)
+    assert [entry.note for entry in scene.log() if entry.event is Event.RESOLVED] == ["update: applied"]
