@@ -1,0 +1,33 @@
+"""HubSpot: contacts, companies and deals, over the CRM API v3 (associations v4)."""
+
+from __future__ import annotations
+
+from syncd.sdk.contract import Plugin, Quota
+from syncd_connectors.hubspot.connector import HUBSPOT, HubSpot
+from syncd_connectors.hubspot.settings import HubSpotSettings
+
+__all__ = ["HubSpot", "HubSpotSettings", "plugin"]
+
+plugin = Plugin(
+    name="hubspot",
+    title="HubSpot",
+    settings=HubSpotSettings,
+    open=HubSpot,
+    # Professional and Enterprise; for smaller plans HubSpot's own headers lower it. Search has a budget of its own.
+    quotas=(Quota(190, 10), Quota(5, 1, "search")),
+    concurrency=4,
+    base_url=HUBSPOT,
+    hosts=("*.hubapi.com",),
+    twin="syncd_connectors.hubspot.twin:HubSpotTwin",
+    notes={
+        "Identity": "Contacts are kept unique by email, additional addresses included. Companies are not kept unique.",
+        "Deletes": "HubSpot's API does not list deletes; webhooks and full listings show them.",
+        "Merges": "Two records become one, usually under a new id; the old ids lead to it.",
+        "Consent": (
+            "hs_email_optout is read as a property. An opt-out is written as an unsubscribe from all; an opt-in is "
+            "refused by HubSpot where the person unsubscribed by their own hand."
+        ),
+        "Search": "HubSpot's search index lags behind writes; syncd takes its hits as hints and reads by id.",
+        "Lifecycle stage": "HubSpot moves lifecyclestage forwards only; to go back, clear it first.",
+    },
+)
