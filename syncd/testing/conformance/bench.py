@@ -1,0 +1,174 @@
+"""The bench on which a connector is held to its contract: the connector, its twin, a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from pydantic import SecretStr
+from structlog.testing import LogCapture, ReturnLogger
+
+from syncd.core.record import Cursor, Gone, Merged, Outcome, Raws, Record, Ref, Stored, Write
+from syncd.sdk.contract import Capabilities, Connector, Object, Page, Plugin, Settings, Tools
+from syncd.sdk.http import Http, open_client
+from syncd.sdk.pace import Gate
+from syncd.testing.clock import TurnedClock
+from syncd.testing.twin import Faults, Twin
+
+__all__ = ["APP", "Bench", "MemoryVault", "ids", "secrets"]
+
+APP: Final = "app"
+"""What the app is called in the suite's configuration."""
+
+
+class MemoryVault:
+    """A vault that lasts as long as the test."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, name: str) -> str | None:
+        """The secret, or None."""
+        return self.kept.get(name)
+
+    def put(self, name: str, value: str) -> None:
+        """Keep the secret."""
+        self.kept[name] = value
+
+
+@dataclass(slots=True)
+class Bench:
+    """One connector on one twin, looked at through one of its objects."""
+
+    plugin: Plugin
+    settings: Settings
+    twin: Twin
+    clock: TurnedClock
+    subject: str
+    """The name of the object under test."""
+    vault: MemoryVault = field(default_factory=MemoryVault)
+    log: LogCapture = field(default_factory=LogCapture)
+    connector: Connector = field(init=False)
+    _opened: list[tuple[Connector, Http]] = field(init=False, default_factory=list)
+    _keys: Iterator[int] = field(init=False, default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.connector = self.open(self.settings)
+
+    def open(self, settings: Settings) -> Connector:
+        """Another connector on the same twin, as after a restart: it shares nothing with the first but the vault."""
+        http = Http(
+            open_client(connections=self.plugin.concurrency, transport=self.twin.transport()),
+            app=APP,
+            clock=self.clock,
+            gate=Gate(self.plugin.quotas, clock=self.clock, concurrency=self.plugin.concurrency),
+            log=self.logger(),
+        )
+        connector = self.plugin.open(settings, Tools(APP, http, self.clock, self.logger(), self.vault))
+        self._opened.append((connector, http))
+        return connector
+
+    def close(self) -> None:
+        """Close every connector and its pool."""
+        for connector, http in self._opened:
+            connector.close()
+            http.close()
+
+    def logger(self) -> Any:
+        """A logger whose lines end up in `log.entries`."""
+        return structlog.wrap_logger(ReturnLogger(), processors=[self.log], wrapper_class=structlog.BoundLogger)
+
+    # --- what is declared --------------------------------------------------------------------------------------
+
+    @property
+    def object(self) -> Object:
+        """The object under test, as the connector discovers it now."""
+        return next(found for found in self.connector.objects() if found.name == self.subject)
+
+    @property
+    def can(self) -> Capabilities:
+        """What the connector declares of the object."""
+        return self.object.capabilities
+
+    # --- the connector's side ----------------------------------------------------------------------------------
+
+    def key(self) -> str:
+        """A key for a write that no other write of this bench has."""
+        return f"key-{next(self._keys)}"
+
+    def ref(self, id: str) -> Ref:
+        """The ref of a record of the object under test."""
+        return Ref(APP, self.subject, id)
+
+    def pages(self, since: Cursor | None = None) -> list[Page]:
+        """A whole listing."""
+        return list(self.connector.changes(self.subject, since))
+
+    def cursor(self) -> Cursor:
+        """Where a full listing ends."""
+        return self.pages()[-1].cursor
+
+    def seen(self, id: str) -> Record:
+        """A record that must be there, read by id."""
+        ref = self.ref(id)
+        record = self.connector.read([ref])[ref]
+        assert isinstance(record, Record), f"{ref} should be there, and read() says {record}"
+        return record
+
+    def fate(self, id: str) -> Record | Gone | Merged:
+        """Whatever read() says of a record."""
+        ref = self.ref(id)
+        return self.connector.read([ref])[ref]
+
+    def write(self, *writes: Write) -> Mapping[str, Outcome]:
+        """Write, and hold the answer to its form: one outcome for each write, told apart by key."""
+        outcomes = self.connector.write(writes)
+        assert sorted(outcome.key for outcome in outcomes) == sorted({write.key for write in writes})
+        return {outcome.key: outcome for outcome in outcomes}
+
+    def store(self, write: Write) -> Stored:
+        """Make one write that must succeed."""
+        outcome = self.write(write)[write.key]
+        assert isinstance(outcome, Stored), f"{write} should be stored, and the outcome is {outcome}"
+        return outcome
+
+    # --- the people's side -------------------------------------------------------------------------------------
+
+    def people(self) -> Mapping[str, Raws]:
+        """A copy of what persons see in the app now, by id."""
+        return {id_: dict(raws) for id_, raws in self.twin.records(self.subject).items()}
+
+    def some(self, count: int = 1) -> Sequence[str]:
+        """Ids of records that live in the app, always the same ones."""
+        return sorted(self.twin.records(self.subject))[:count]
+
+    def person_edits(self, id: str, name: str, value: Any) -> None:
+        """A person changes one field, a while after whatever happened before."""
+        self.pass_time()
+        self.twin.person_edit(self.subject, id, {name: value})
+
+    def misbehave(self, **faults: Any) -> None:
+        """Have the twin show these faults and no others; none to make it well again."""
+        self.twin.faults = Faults(**faults)
+
+    def pass_time(self) -> None:
+        """Let enough time pass for two changes to bear different times."""
+        self.clock.turn(2 * self.can.granularity.total_seconds() + 1.0)
+
+    def settle(self) -> None:
+        """Let enough time pass for listings to show everything that was written."""
+        self.clock.turn(self.can.list_lag.total_seconds() + 2 * self.can.granularity.total_seconds() + 1.0)
+
+
+def ids(pages: Iterable[Page]) -> set[str]:
+    """The ids of the records that pages show as living."""
+    return {row.ref.id for page in pages for row in page.rows if isinstance(row, Record)}
+
+
+def secrets(settings: Settings) -> list[str]:
+    """The plain secrets in the settings."""
+    values = [getattr(settings, name) for name in type(settings).model_fields]
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

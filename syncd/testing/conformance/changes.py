@@ -1,0 +1,139 @@
+"""Listings: complete, resumable from every page, and blind to nothing that happens meanwhile."""
+
+from __future__ import annotations
+
+from syncd.core.record import Record
+from syncd.testing.conformance.bench import APP, Bench, ids
+from syncd.testing.conformance.ground import Ground, needs
+
+__all__ = ["ChangesContract"]
+
+
+class ChangesContract(Ground):
+    """`changes()`, in full and since a cursor."""
+
+    def test_a_full_listing_shows_every_record(self, crowd: Bench) -> None:
+        assert ids(crowd.pages()) == set(crowd.people())
+
+    def test_a_full_listing_says_so_once_and_at_the_end(self, crowd: Bench) -> None:
+        assert [page.complete for page in crowd.pages()] == [False] * (len(crowd.pages()) - 1) + [True]
+
+    def test_an_empty_account_is_a_complete_listing_of_nobody(self, subject: str) -> None:
+        with self.stage(subject, 0) as bench:
+            for id_ in bench.people():
+                bench.twin.person_delete(subject, id_)
+            bench.settle()
+            pages = bench.pages()
+            assert ids(pages) == set()
+            assert pages[-1].complete
+            assert pages[-1].cursor
+
+    def test_rows_name_their_app_and_object(self, bench: Bench) -> None:
+        refs = [row.ref for page in bench.pages() for row in page.rows]
+        assert {(ref.app, ref.object) for ref in refs} == {(APP, bench.subject)}
+
+    def test_no_page_is_longer_than_declared(self, crowd: Bench) -> None:
+        assert max(len(page.rows) for page in crowd.pages()) <= crowd.can.page_size
+
+    def test_a_total_is_the_number_of_records(self, crowd: Bench) -> None:
+        totals = {page.total for page in crowd.pages()} - {None}
+        needs(totals, "a total")
+        assert totals == {len(crowd.people())}
+
+    def test_a_row_that_is_a_fact_equals_a_read(self, bench: Bench) -> None:
+        rows = [row for page in bench.pages() if page.facts for row in page.rows if isinstance(row, Record)]
+        needs(rows, "rows that are facts")
+        read = bench.connector.read([row.ref for row in rows])
+        assert [row for row in rows if row != read[row.ref]] == []
+
+    def test_every_page_can_be_resumed_from_and_nobody_is_skipped(self, crowd: Bench) -> None:
+        pages, everyone = crowd.pages(), set(crowd.people())
+        for number, page in enumerate(pages, start=1):
+            seen = ids(pages[:number]) | ids(crowd.pages(page.cursor))
+            assert everyone - seen == set(), f"skipped after page {number} of {len(pages)}"
+
+    def test_a_cursor_outlives_the_connector_that_gave_it(self, crowd: Bench) -> None:
+        first = next(iter(crowd.connector.changes(crowd.subject, None)))
+        crowd.connector.close()
+        rest = crowd.open(self.settings).changes(crowd.subject, first.cursor)
+        assert set(crowd.people()) - ids([first, *rest]) == set()
+
+    def test_a_change_shows_in_the_next_listing(self, bench: Bench) -> None:
+        name, (id_,), cursor = self.text(bench), bench.some(), bench.cursor()
+        bench.person_edits(id_, name, "Changed")
+        bench.settle()
+        assert id_ in ids(bench.pages(cursor))
+
+    def test_a_new_record_shows_in_the_next_listing(self, bench: Bench) -> None:
+        cursor = bench.cursor()
+        bench.pass_time()
+        id_ = bench.twin.person_create(bench.subject, self.fields(bench, 901))
+        bench.settle()
+        assert id_ in ids(bench.pages(cursor))
+
+    def test_a_listing_since_a_cursor_shows_less_than_everything(self, crowd: Bench) -> None:
+        needs(crowd.can.incremental, "incremental listings")
+        name, (one, other), cursor = self.text(crowd), crowd.some(2), crowd.cursor()
+        for id_ in (one, other):
+            crowd.clock.turn(86_400.0)
+            crowd.person_edits(id_, name, f"Changed {id_}")
+            crowd.settle()
+            pages = crowd.pages(cursor)
+            cursor = pages[-1].cursor
+        assert other in ids(pages)
+        assert len(ids(pages)) < len(crowd.people())
+        assert not any(page.complete for page in pages)
+
+    def test_changes_of_one_instant_that_fill_more_than_a_page_are_all_shown(self, crowd: Bench) -> None:
+        name, cursor = self.text(crowd), crowd.cursor()
+        changed = crowd.some(crowd.can.page_size + 3)
+        crowd.clock.turn(86_400.0)
+        for id_ in changed:
+            crowd.twin.person_edit(crowd.subject, id_, {name: f"Changed {id_}"})
+        crowd.settle()
+        pages = crowd.pages(cursor)
+        assert set(changed) - ids(pages) == set()
+        for number, page in enumerate(pages, start=1):
+            assert set(changed) - ids(pages[:number]) - ids(crowd.pages(page.cursor)) == set()
+
+    def test_a_change_within_the_instant_of_the_cursor_is_shown(self, bench: Bench) -> None:
+        name, (one, other) = self.text(bench), bench.some(2)
+        bench.person_edits(one, name, "Changed first")
+        cursor = bench.cursor()
+        bench.twin.person_edit(bench.subject, other, {name: "Changed in the same instant"})
+        bench.settle()
+        assert other in ids(bench.pages(cursor))
+
+    def test_what_changes_while_pages_are_read_is_not_lost(self, crowd: Bench) -> None:
+        name = self.text(crowd)
+        listing = crowd.connector.changes(crowd.subject, None)
+        first = next(listing)
+        listed = min(ids([first]))
+        unlisted = min(set(crowd.people()) - ids([first]))
+        for id_ in (listed, unlisted):
+            crowd.person_edits(id_, name, f"Changed {id_}")
+        rest = list(listing)
+        crowd.settle()
+        assert {listed, unlisted} - ids([*rest, *crowd.pages(rest[-1].cursor)]) == set()
+
+    def test_a_delete_while_pages_are_read_hides_nobody_else(self, crowd: Bench) -> None:
+        listing = crowd.connector.changes(crowd.subject, None)
+        first = next(listing)
+        crowd.pass_time()
+        crowd.twin.person_delete(crowd.subject, min(ids([first])))
+        rest = list(listing)
+        crowd.settle()
+        seen = ids([first, *rest, *crowd.pages(rest[-1].cursor)])
+        assert set(crowd.people()) - seen == set()
+
+    def test_reading_on_from_an_old_cursor_still_works(self, bench: Bench) -> None:
+        name, (id_,), cursor = self.text(bench), bench.some(), bench.cursor()
+        bench.clock.turn(30 * 86_400.0)
+        bench.person_edits(id_, name, "Changed late")
+        bench.settle()
+        assert id_ in ids(bench.pages(cursor))
+
+    def test_listing_changes_nothing(self, bench: Bench) -> None:
+        before = bench.people()
+        bench.pages(bench.cursor())
+        assert bench.people() == before

@@ -1,0 +1,212 @@
+"""Trouble on the way: what a connector may claim when it cannot know, and what it must never claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from syncd.core.record import Exists, Gone, Outcome, Raws, Refused, Stale, Stored, Unknown, Unsent, Update, Write
+from syncd.errors import ConnectorError, InDoubt, Throttled, Transient, Unauthorised, Unavailable
+from syncd.testing.conformance.bench import Bench, ids, secrets
+from syncd.testing.conformance.ground import Ground, needs
+
+__all__ = ["FaultsContract"]
+
+_REPEATS = 6
+
+
+class FaultsContract(Ground):
+    """What calls raise and return while the twin shows faults."""
+
+    # --- reads -------------------------------------------------------------------------------------------------
+
+    def test_an_outage_is_no_evidence_about_a_record(self, bench: Bench) -> None:
+        refs = [bench.ref(id_) for id_ in (*bench.some(2), "no-such-id")]
+        bench.misbehave(outage=True)
+        with pytest.raises((Unavailable, Transient)):
+            bench.connector.read(refs)
+        with pytest.raises((Unavailable, Transient)):
+            bench.pages()
+
+    def test_a_revoked_token_is_told_by_every_call(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        ref, cursor = bench.ref(id_), bench.cursor()
+        bench.misbehave(revoked=True)
+        with pytest.raises(Unauthorised):
+            bench.connector.read([ref])
+        with pytest.raises(Unauthorised):
+            bench.pages()
+        with pytest.raises(Unauthorised):
+            bench.pages(cursor)
+
+    def test_a_lost_permission_never_looks_like_a_tombstone(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        cursor = bench.cursor()
+        bench.misbehave(blind=True)
+        try:
+            fate = bench.fate(id_)
+            rows = [row for page in bench.pages(cursor) for row in page.rows]
+        except ConnectorError:
+            return  # a connector may well see through it
+        assert not (isinstance(fate, Gone) and fate.told)
+        assert not any(isinstance(row, Gone) for row in rows)
+
+    def test_reads_get_through_where_calls_fail_now_and_then(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        bench.misbehave(throttle=0.1, before=0.05, error=0.05)
+        answered = 0
+        for _ in range(20):
+            try:
+                answered += bench.seen(id_).ref.id == id_
+            except (Transient, Unavailable):
+                bench.clock.turn(60.0)
+        assert answered >= 15
+
+    def test_a_listing_that_breaks_off_can_be_resumed(self, crowd: Bench) -> None:
+        listing = crowd.connector.changes(crowd.subject, None)
+        first = next(listing)
+        crowd.misbehave(outage=True)
+        with pytest.raises((Unavailable, Transient)):
+            list(listing)
+        crowd.misbehave()
+        assert set(crowd.people()) - ids([first, *crowd.pages(first.cursor)]) == set()
+
+    # --- writes: nothing was applied ---------------------------------------------------------------------------
+
+    def test_a_throttled_write_is_known_not_to_be_applied(self, bench: Bench) -> None:
+        writes, before = self._writes(bench), bench.people()
+        bench.misbehave(throttle=1.0)
+        outcomes = self._attempt(bench, writes)
+        assert isinstance(outcomes, Throttled) or _kinds(outcomes) == {Unsent}
+        assert bench.people() == before
+
+    def test_a_revoked_token_stops_writes_before_anything_is_applied(self, bench: Bench) -> None:
+        writes, before = self._writes(bench), bench.people()
+        bench.misbehave(revoked=True)
+        assert isinstance(self._attempt(bench, writes), Unauthorised)
+        assert bench.people() == before
+
+    def test_a_write_into_an_outage_claims_nothing_about_the_records(self, bench: Bench) -> None:
+        writes, before = self._writes(bench), bench.people()
+        bench.misbehave(outage=True)
+        self._honest(bench, writes, self._attempt(bench, writes), before)
+        assert bench.people() == before
+
+    # --- writes: nobody knows ----------------------------------------------------------------------------------
+
+    def test_a_write_without_an_answer_is_in_doubt(self, bench: Bench) -> None:
+        writes = self._writes(bench)
+        for fault in ("before", "after", "error", "error_after"):
+            bench.misbehave(**{fault: 1.0})
+            outcomes = self._attempt(bench, [self._again(bench, write) for write in writes])
+            assert isinstance(outcomes, InDoubt) or _kinds(outcomes) <= {Unknown, Unsent}, (fault, outcomes)
+
+    def test_a_write_that_was_applied_is_never_called_unsent(self, bench: Bench) -> None:
+        for fault in ("after", "error_after"):
+            write, before = self._writes(bench, f"Changed {fault}")[0], bench.people()
+            bench.misbehave(**{fault: 1.0})
+            outcomes = self._attempt(bench, [write])
+            bench.misbehave()
+            applied = bench.people() != before
+            assert applied, "the twin should have applied the write"
+            assert not isinstance(outcomes, Transient)
+            assert isinstance(outcomes, ConnectorError) or isinstance(outcomes[write.key], Unknown)
+
+    def test_a_create_whose_answer_was_lost_can_be_found_again(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        cursor, before = bench.cursor(), set(bench.people())
+        bench.pass_time()
+        bench.misbehave(after=1.0)
+        self._attempt(bench, [self.create(bench, 950)])
+        bench.misbehave()
+        bench.settle()
+        made = set(bench.people()) - before
+        assert len(made) == 1
+        assert made <= ids(bench.pages(cursor))
+
+    def test_the_outcomes_of_a_rough_day_are_all_true(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        for repeat in range(_REPEATS):
+            before = bench.people()
+            writes: list[Write] = [self.create(bench, 3000 + 100 * repeat + n) for n in range(5)]
+            writes += self._writes(bench, f"Rough {repeat}")
+            bench.misbehave(throttle=0.15, before=0.1, after=0.1, error=0.05, error_after=0.05)
+            outcomes = self._attempt(bench, writes)
+            bench.misbehave()
+            self._honest(bench, writes, outcomes, before)
+            bench.clock.turn(600.0)
+
+    # --- secrets and persons -----------------------------------------------------------------------------------
+
+    def test_no_secret_is_told_to_anybody(self, bench: Bench) -> None:
+        needs(secrets(self.settings), "settings with a secret")
+        told = [repr(bench.connector), str(bench.connector), repr(self.plugin)]
+        bench.connector.objects()
+        for faults in ({}, {"revoked": True}, {"outage": True}, {"throttle": 1.0}, {"after": 1.0}, {"error": 1.0}):
+            bench.misbehave(**faults)
+            outcomes = self._attempt(bench, self._writes(bench))
+            told.append(f"{outcomes} {outcomes!r}")
+            try:
+                bench.connector.check()
+            except ConnectorError as error:
+                told.append(f"{error} {error!r} {error.hint} {error.__cause__} {error.__cause__!r}")
+        told += [str(line) for line in bench.log.entries]
+        assert [secret for secret in secrets(self.settings) if any(secret in text for text in told)] == []
+
+    def test_the_log_tells_nobody_s_data(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.person_edits(id_, name, "Confidential-Value")
+        bench.pages()
+        bench.seen(id_)
+        needs(bench.can.updates, "updates")
+        bench.store(Update(bench.ref(id_), {name: "Private-Value"}, bench.key()))
+        lines = " ".join(str(line) for line in bench.log.entries)
+        assert [value for value in ("Confidential-Value", "Private-Value") if value in lines] == []
+
+    # --- how it is asked ---------------------------------------------------------------------------------------
+
+    def _writes(self, bench: Bench, value: str = "Changed in trouble") -> list[Write]:
+        needs(bench.can.updates, "updates")
+        name = self.text(bench)
+        return [Update(bench.ref(id_), {name: f"{value} {id_}"[:60]}, bench.key()) for id_ in bench.some(3)]
+
+    def _again(self, bench: Bench, write: Write) -> Write:
+        return Update(write.ref, write.patch, bench.key()) if isinstance(write, Update) else write
+
+    def _attempt(self, bench: Bench, writes: Sequence[Write]) -> Mapping[str, Outcome] | ConnectorError:
+        try:
+            return bench.write(*writes)
+        except ConnectorError as error:
+            return error
+
+    def _honest(
+        self,
+        bench: Bench,
+        writes: Sequence[Write],
+        outcomes: Mapping[str, Outcome] | ConnectorError,
+        before: Mapping[str, Raws],
+    ) -> None:
+        """Hold every outcome against what persons see."""
+        after = bench.people()
+        if isinstance(outcomes, ConnectorError):
+            # "Raises only if nothing at all was applied", or if nobody can know.
+            assert isinstance(outcomes, InDoubt) or after == before, repr(outcomes)
+            return
+        stored = {o.ref.id for o in outcomes.values() if isinstance(o, Stored)}
+        assert stored <= set(after)
+        for write in writes:
+            outcome = outcomes[write.key]
+            assert not isinstance(outcome, Refused | Stale | Exists), f"{outcome}: nothing was wrong with {write}"
+            if isinstance(write, Update):
+                shows = all(after[write.ref.id].get(n) == value for n, value in write.patch.items())
+                assert shows or not isinstance(outcome, Stored), f"{outcome}: not applied"
+                assert not shows or not isinstance(outcome, Unsent), f"{outcome}: applied"
+        unknown = sum(isinstance(outcome, Unknown) for outcome in outcomes.values())
+        made = set(after) - set(before)
+        assert len(made - stored) <= unknown, "records were made that no outcome owns up to"
+
+
+def _kinds(outcomes: Mapping[str, Outcome] | ConnectorError) -> set[type]:
+    """The kinds of outcome there are, or the kind of error that was raised instead."""
+    return {type(outcomes)} if isinstance(outcomes, ConnectorError) else {type(o) for o in outcomes.values()}

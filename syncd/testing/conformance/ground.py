@@ -1,0 +1,147 @@
+"""What all contracts stand on: which connector, on which twin, with which values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from typing import ClassVar
+
+import pytest
+
+from syncd.core.record import ABSENT, Create, Raw, Raws
+from syncd.sdk.contract import FieldType, Plugin, Settings, Subscribes
+from syncd.testing.clock import TurnedClock
+from syncd.testing.conformance.bench import APP, Bench
+from syncd.testing.conformance.samples import sample
+from syncd.testing.twin import Setup, Twin
+
+__all__ = ["Ground", "needs"]
+
+_FEW = 12
+
+
+def needs(declared: object, what: str) -> None:
+    """Skip a check of what the connector does not declare, or the app does not have."""
+    if not declared:
+        pytest.skip(f"not declared: {what}")
+
+
+class Ground:
+    """A connector's test class says `plugin` and `settings`; the rest it may leave as it is."""
+
+    plugin: ClassVar[Plugin]
+    settings: ClassVar[Settings]
+    """Settings that the twin lets in."""
+    strangers: ClassVar[Settings | None] = None
+    """Settings with a token that the twin does not know."""
+    hook_url: ClassVar[str] = "https://sync.example.com/hooks/app"
+
+    def twin(self, setup: Setup) -> Twin:
+        """The simulated app; by default the one that the plugin names."""
+        module, _, attribute = self.plugin.twin.partition(":")
+        made: Twin = getattr(import_module(module), attribute)(setup)
+        return made
+
+    def subjects(self) -> tuple[str, ...]:
+        """The objects to run the suite for; by default those that have a people's side."""
+        return self.twin(Setup(clock=TurnedClock())).objects
+
+    def editable(self, bench: Bench) -> tuple[str, ...]:
+        """Text fields, best first, that persons and the connector may change to any short text."""
+        shown = {name for raws in bench.twin.records(bench.subject).values() for name in raws}
+        plain = [
+            field.name
+            for field in bench.object.fields.values()
+            if field.type is FieldType.TEXT
+            and field.writable
+            and (field.name in shown or not shown)
+            and not (field.unique or field.required or field.options or field.consent)
+            and field.name not in bench.can.unique
+            and (field.max_chars is None or field.max_chars >= 20)
+        ]
+        return tuple(sorted(plain, key=lambda name: ("first" not in name.lower(), "name" not in name.lower(), name)))
+
+    def fields(self, bench: Bench, number: int) -> Raws:
+        """What a new record is made of: all that is required or unique, and one text; another for each number."""
+        wanted = {
+            field.name
+            for field in bench.object.fields.values()
+            if field.creatable and (field.required or field.unique or field.name in bench.can.unique)
+        } | set(self.editable(bench)[:1])
+        samples = {name: sample(bench.object.fields[name], number) for name in sorted(wanted)}
+        return {name: value for name, value in samples.items() if value is not ABSENT}
+
+    def unfit(self, bench: Bench) -> Mapping[str, Raw]:
+        """One field with a value that the app refuses; empty where the declared types name none."""
+        for field in bench.object.fields.values():
+            if not field.writable or field.consent:
+                continue
+            if field.type is FieldType.CHOICE and field.options and not field.open_options:
+                return {field.name: "no such option"}
+            if field.type is FieldType.EMAIL:
+                return {field.name: "this is no address"}
+        return {}
+
+    def listen(self, bench: Bench) -> None:
+        """Have the twin send its webhooks to `hook_url`."""
+        if isinstance(bench.connector, Subscribes):
+            bench.connector.subscribe(self.hook_url)
+        elif hasattr(bench.twin, "hook_url"):
+            bench.twin.hook_url = self.hook_url
+        else:
+            pytest.skip("the twin has no way to be told where webhooks go: override listen()")
+
+    # --- for the checks ----------------------------------------------------------------------------------------
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Run every check that has a bench once for each object."""
+        if "subject" in metafunc.fixturenames:
+            metafunc.parametrize("subject", self._subjects())
+
+    @pytest.fixture
+    def bench(self, subject: str) -> Iterator[Bench]:
+        """A few records, and the connector on them."""
+        with self.stage(subject, _FEW) as bench:
+            yield bench
+
+    @pytest.fixture
+    def crowd(self, subject: str) -> Iterator[Bench]:
+        """More records than fit on two pages."""
+        with self.stage(subject, 2 * self._page_size(subject) + 7) as bench:
+            yield bench
+
+    def create(self, bench: Bench, number: int, **more: Raw) -> Create:
+        """A create that the app should take."""
+        return Create(APP, bench.subject, {**self.fields(bench, number), **more}, bench.key())
+
+    def text(self, bench: Bench, which: int = 0) -> str:
+        """The name of a field for plain text; skips where the object has none."""
+        names = self.editable(bench)
+        needs(len(names) > which, f"{which + 1} plain text field(s)")
+        return names[which]
+
+    @contextmanager
+    def stage(self, subject: str, records: int) -> Iterator[Bench]:
+        """A bench with at least so many records, made a day ago."""
+        clock = TurnedClock()
+        bench = Bench(self.plugin, self.settings, self.twin(Setup(clock=clock, records=records)), clock, subject)
+        try:
+            for number in range(len(bench.twin.records(subject)), records):
+                bench.twin.person_create(subject, self.fields(bench, 50_000 + number))
+            clock.turn(86_400.0)
+            yield bench
+        finally:
+            bench.close()
+
+    @classmethod
+    @functools.cache
+    def _subjects(cls) -> tuple[str, ...]:
+        return cls().subjects()
+
+    @classmethod
+    @functools.cache
+    def _page_size(cls, subject: str) -> int:
+        with cls().stage(subject, 0) as bench:
+            return bench.can.page_size

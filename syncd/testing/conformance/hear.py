@@ -1,0 +1,134 @@
+"""Webhooks: who should be read again, from nobody but the app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from syncd.core.record import Ref
+from syncd.errors import Unauthorised
+from syncd.sdk.contract import Hears, Request, Subscribes
+from syncd.testing.conformance.bench import Bench
+from syncd.testing.conformance.ground import Ground, needs
+
+__all__ = ["HearContract"]
+
+_HARMLESS: Final = frozenset({"content-type", "content-length", "host", "user-agent", "accept", "date"})
+
+
+class HearContract(Ground):
+    """`hear()` and `subscribe()`, where the connector has them."""
+
+    def ear(self, bench: Bench) -> Hears:
+        """The connector, if it can hear; the twin sends from now on."""
+        if not isinstance(bench.connector, Hears):
+            pytest.skip("not declared: Hears")
+        self.listen(bench)
+        bench.twin.outbox.clear()
+        return bench.connector
+
+    def test_a_persons_edit_is_heard(self, bench: Bench) -> None:
+        ear, name, (id_,) = self.ear(bench), self.text(bench), bench.some()
+        bench.person_edits(id_, name, "Changed")
+        assert bench.ref(id_) in self._heard(ear, self._hooks(bench))
+
+    def test_a_new_record_is_heard(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        id_ = bench.twin.person_create(bench.subject, self.fields(bench, 960))
+        assert bench.ref(id_) in self._heard(ear, self._hooks(bench))
+
+    def test_a_delete_is_heard(self, bench: Bench) -> None:
+        ear, (id_,) = self.ear(bench), bench.some()
+        bench.twin.person_delete(bench.subject, id_)
+        assert bench.ref(id_) in self._heard(ear, self._hooks(bench))
+
+    def test_a_webhook_that_comes_twice_says_the_same_twice(self, bench: Bench) -> None:
+        ear, hooks = self.ear(bench), self._some_hooks(bench)
+        assert self._heard(ear, hooks) == self._heard(ear, hooks)
+
+    def test_hearing_asks_the_app_nothing(self, bench: Bench) -> None:
+        ear, hooks = self.ear(bench), self._some_hooks(bench)
+        self._heard(ear, hooks)
+        calls = dict(bench.twin.calls)
+        self._heard(ear, hooks)
+        assert bench.twin.calls == calls
+
+    def test_a_webhook_without_its_signature_is_refused(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        for hook in self._some_hooks(bench):
+            bare = {name: value for name, value in hook.headers.items() if name in _HARMLESS}
+            url = hook.url.partition("?")[0] if bare == dict(hook.headers) else hook.url
+            forged = replace(hook, headers=bare, url=url)
+            needs(forged != hook, "a secret in the headers or the query of a webhook")
+            with pytest.raises(Unauthorised):
+                ear.hear(forged)
+
+    def test_a_webhook_with_a_forged_signature_is_refused(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        for hook in self._some_hooks(bench):
+            signed = {name: value for name, value in hook.headers.items() if name not in _HARMLESS}
+            needs(signed, "a signature in the headers")
+            forged = {name: value[:-4] + ("AAAA" if value[-4:] != "AAAA" else "BBBB") for name, value in signed.items()}
+            with pytest.raises(Unauthorised):
+                ear.hear(replace(hook, headers={**hook.headers, **forged}))
+
+    def test_a_webhook_whose_body_was_changed_is_refused(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        for hook in self._some_hooks(bench):
+            needs(set(hook.headers) - _HARMLESS, "a signature in the headers")
+            with pytest.raises(Unauthorised):
+                ear.hear(replace(hook, body=hook.body + b" "))
+
+    def test_nonsense_from_a_stranger_is_refused(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        for body in (b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"id": 1}' * 1000):
+            with pytest.raises(Unauthorised):
+                ear.hear(Request("POST", self.hook_url, {"content-type": "application/json"}, body))
+
+    def test_subscribing_twice_is_subscribing_once(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        subscriber = self._subscriber(bench)
+        subscriber.subscribe(self.hook_url)
+        bench.person_edits(id_, name, "Changed once")
+        once = len(self._hooks(bench))
+        subscriber.subscribe(self.hook_url)
+        bench.twin.outbox.clear()
+        bench.person_edits(id_, name, "Changed twice")
+        assert len(self._hooks(bench)) == once > 0
+
+    def test_nothing_comes_after_unsubscribing(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        subscriber = self._subscriber(bench)
+        subscriber.subscribe(self.hook_url)
+        subscriber.unsubscribe(self.hook_url)
+        bench.person_edits(id_, name, "Changed")
+        assert self._hooks(bench) == []
+        subscriber.unsubscribe(self.hook_url)
+
+    # --- how it is asked ---------------------------------------------------------------------------------------
+
+    def _subscriber(self, bench: Bench) -> Subscribes:
+        if not isinstance(bench.connector, Subscribes):
+            pytest.skip("not declared: Subscribes")
+        return bench.connector
+
+    def _some_hooks(self, bench: Bench) -> list[Request]:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.person_edits(id_, name, "Changed")
+        hooks = self._hooks(bench)
+        assert hooks, "a person's edit should owe a webhook"
+        return hooks
+
+    def _hooks(self, bench: Bench) -> list[Request]:
+        owed = list(bench.twin.outbox)
+        bench.twin.outbox.clear()
+        return [
+            Request(hook.method, hook.url, {name.lower(): value for name, value in hook.headers.items()}, hook.body)
+            for hook in owed
+        ]
+
+    def _heard(self, ear: Hears, hooks: Sequence[Request]) -> set[Ref]:
+        return {ref for hook in hooks for ref in ear.hear(hook)}

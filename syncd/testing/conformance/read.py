@@ -1,0 +1,116 @@
+"""Reads by id: facts, for every ref that was asked, and never about another record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from syncd.core.record import ABSENT, Gone, Merged, Record
+from syncd.testing.conformance.bench import Bench
+from syncd.testing.conformance.ground import Ground, needs
+
+__all__ = ["ReadContract"]
+
+ODD_IDS: Final = ("no-such-id", "0", "..", "a/b", "a?b=c", "%2e%2e", "x y", "ü", "-1", "null", "1,2")
+UNICODE: Final = "Zoë 李 O'Brien <b>&\"\\ 🌍"
+
+
+class ReadContract(Ground):
+    """`read()`."""
+
+    def test_every_ref_that_is_asked_is_answered(self, crowd: Bench) -> None:
+        refs = [crowd.ref(id_) for id_ in crowd.some(2 * crowd.can.read_batch + 1)]
+        found = crowd.connector.read(refs)
+        assert set(found) == set(refs)
+        assert [ref for ref in refs if not isinstance(found[ref], Record) or found[ref].ref != ref] == []
+
+    def test_reading_nobody_asks_nothing(self, bench: Bench) -> None:
+        bench.connector.objects()
+        calls = dict(bench.twin.calls)
+        assert bench.connector.read([]) == {}
+        assert bench.twin.calls == calls
+
+    def test_a_ref_that_is_asked_twice_is_answered_once(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        assert set(bench.connector.read([bench.ref(id_)] * 2)) == {bench.ref(id_)}
+
+    def test_a_read_shows_what_persons_see(self, bench: Bench) -> None:
+        for id_ in bench.some(12):
+            seen, shown = bench.people()[id_], bench.seen(id_).fields
+            assert set(seen) & set(shown)
+            assert {n: shown[n] for n in seen if n in shown} == {n: seen[n] for n in seen if n in shown}
+
+    def test_two_reads_of_a_quiet_record_are_equal(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        first = bench.seen(id_)
+        bench.clock.turn(3600.0)
+        assert bench.seen(id_) == first
+
+    def test_a_persons_edit_is_read_at_once(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.person_edits(id_, name, "Changed")
+        assert bench.seen(id_).fields[name] == "Changed"
+
+    def test_an_edit_makes_a_new_version(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        before = bench.seen(id_)
+        needs(before.version.token or before.version.at, "versions")
+        bench.person_edits(id_, name, "Changed")
+        after = bench.seen(id_)
+        assert after.version != before.version
+        if before.version.at and after.version.at:
+            assert after.version.at > before.version.at
+
+    def test_the_time_of_birth_stays(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        born = bench.seen(id_).created
+        needs(born, "times of birth")
+        bench.person_edits(id_, name, "Changed")
+        assert bench.seen(id_).created == born
+
+    def test_times_are_aware_of_their_zone(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        record = bench.seen(id_)
+        assert [at for at in (record.created, record.version.at) if at is not None and at.utcoffset() is None] == []
+
+    def test_text_of_every_script_is_read_as_it_stands(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.person_edits(id_, name, UNICODE)
+        assert bench.seen(id_).fields[name] == bench.people()[id_][name] == UNICODE
+
+    def test_a_field_that_was_emptied_is_blank_and_not_absent(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        field = bench.object.fields[name]
+        needs(field.clearable, "a clearable text")
+        bench.person_edits(id_, name, "Filled")
+        bench.person_edits(id_, name, field.blank)
+        shown = bench.seen(id_).fields.get(name, ABSENT)
+        assert shown is not ABSENT
+        assert shown in (None, "")
+
+    def test_an_id_that_nobody_has_is_gone_and_stops_nobody_else(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        odd = [bench.ref(odd_id) for odd_id in ODD_IDS]
+        found = bench.connector.read([*odd, bench.ref(id_)])
+        assert isinstance(found[bench.ref(id_)], Record)
+        assert [ref.id for ref in odd if not isinstance(found[ref], Gone)] == []
+
+    def test_a_record_that_a_person_deleted_is_gone(self, bench: Bench) -> None:
+        gone, stays = bench.some(2)
+        bench.twin.person_delete(bench.subject, gone)
+        found = bench.connector.read([bench.ref(gone), bench.ref(stays)])
+        assert isinstance(found[bench.ref(gone)], Gone)
+        assert isinstance(found[bench.ref(stays)], Record)
+
+    def test_a_merged_record_points_to_the_survivor_or_is_gone(self, bench: Bench) -> None:
+        keep, lose = bench.some(2)
+        try:
+            survivor = bench.twin.person_merge(bench.subject, keep, lose)
+        except NotImplementedError:
+            pytest.skip("nobody can merge records in this app")
+        fate = bench.fate(lose)
+        assert isinstance(fate, Gone | Merged)
+        if isinstance(fate, Merged):
+            assert fate.into == bench.ref(survivor)
+        assert bench.seen(survivor)

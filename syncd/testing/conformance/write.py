@@ -1,0 +1,202 @@
+"""Creates and updates: what was asked, no more, and an honest outcome for each."""
+
+from __future__ import annotations
+
+from syncd.core.record import Create, Exists, Raw, Refused, Stale, Stored, Update, Version
+from syncd.testing.conformance.bench import APP, Bench, ids
+from syncd.testing.conformance.ground import Ground, needs
+from syncd.testing.conformance.read import UNICODE
+
+__all__ = ["WriteContract"]
+
+
+class WriteContract(Ground):
+    """`write()` of creates and updates."""
+
+    def update(self, bench: Bench, id: str, patch: dict[str, Raw], expect: Version | None = None) -> Update:
+        """An update with a key of its own."""
+        needs(bench.can.updates, "updates")
+        return Update(bench.ref(id), patch, bench.key(), expect)
+
+    def test_writing_nothing_asks_nothing(self, bench: Bench) -> None:
+        bench.connector.objects()
+        calls = dict(bench.twin.calls)
+        assert list(bench.connector.write([])) == []
+        assert bench.twin.calls == calls
+
+    # --- creates -----------------------------------------------------------------------------------------------
+
+    def test_a_created_record_is_there_for_persons_and_for_reads(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        write = self.create(bench, 902)
+        stored = bench.store(write)
+        assert stored.ref.app == APP
+        assert stored.ref.id in bench.people()
+        shown = bench.seen(stored.ref.id).fields
+        texts = [name for name in self.editable(bench) if name in write.fields]
+        assert {name: shown[name] for name in texts} == {name: write.fields[name] for name in texts}
+
+    def test_a_created_record_shows_in_the_next_listing(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        cursor = bench.cursor()
+        bench.pass_time()
+        stored = bench.store(self.create(bench, 903))
+        bench.settle()
+        assert stored.ref.id in ids(bench.pages(cursor))
+
+    def test_a_create_returns_the_record_as_a_read_shows_it(self, bench: Bench) -> None:
+        needs(bench.can.creates and bench.can.returns_record, "returns_record")
+        stored = bench.store(self.create(bench, 904))
+        assert stored.record == bench.seen(stored.ref.id)
+
+    def test_one_key_sent_twice_makes_one_record(self, bench: Bench) -> None:
+        needs(bench.can.creates and bench.can.idempotent_create, "idempotent_create")
+        write = self.create(bench, 905)
+        first = bench.store(write)
+        before = set(bench.people())
+        again = bench.write(write)[write.key]
+        assert isinstance(again, Stored | Exists)
+        assert again.ref == first.ref
+        assert set(bench.people()) == before
+
+    def test_a_second_record_with_a_unique_value_is_met_by_the_first(self, bench: Bench) -> None:
+        needs(bench.can.creates and bench.can.unique, "unique fields")
+        first_write = self.create(bench, 906)
+        first = bench.store(first_write)
+        before = set(bench.people())
+        for name in bench.can.unique:
+            if name not in first_write.fields:
+                continue
+            second = self.create(bench, 907, **{name: first_write.fields[name]})
+            met = bench.write(second)[second.key]
+            if bench.can.idempotent_create:
+                assert isinstance(met, Stored | Exists)
+            else:
+                assert isinstance(met, Exists)
+            assert met.ref in (first.ref, None)
+            assert set(bench.people()) == before
+
+    def test_more_creates_than_one_call_takes_are_all_made(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        writes = [self.create(bench, 2000 + number) for number in range(bench.can.write_batch + 3)]
+        outcomes = bench.write(*writes)
+        assert {type(outcome) for outcome in outcomes.values()} == {Stored}
+        made = {outcome.ref.id for outcome in outcomes.values() if isinstance(outcome, Stored)}
+        assert len(made) == len(writes)
+        assert made <= set(bench.people())
+
+    def test_outcomes_of_a_batch_are_told_apart_by_key(self, bench: Bench) -> None:
+        name, some = self.text(bench), bench.some(5)
+        writes = [self.update(bench, id_, {name: f"For {id_}"}) for id_ in some]
+        outcomes = bench.write(*writes)
+        for write in writes:
+            outcome = outcomes[write.key]
+            assert isinstance(outcome, Stored)
+            assert outcome.ref == write.ref
+            assert bench.seen(write.ref.id).fields[name] == write.patch[name]
+
+    # --- updates -----------------------------------------------------------------------------------------------
+
+    def test_an_update_changes_only_what_it_names(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        writable = [field.name for field in bench.object.fields.values() if field.writable]
+        before, others = bench.seen(id_).fields, {other: raws for other, raws in bench.people().items() if other != id_}
+        bench.store(self.update(bench, id_, {name: "Changed"}))
+        after = bench.seen(id_).fields
+        assert [n for n in writable if before.get(n) != after.get(n)] == [name]
+        assert {other: raws for other, raws in bench.people().items() if other != id_} == others
+
+    def test_an_update_returns_the_record_as_a_read_shows_it(self, bench: Bench) -> None:
+        needs(bench.can.returns_record, "returns_record")
+        name, (id_,) = self.text(bench), bench.some()
+        bench.pass_time()
+        assert bench.store(self.update(bench, id_, {name: "Changed"})).record == bench.seen(id_)
+
+    def test_an_update_shows_in_the_next_listing(self, bench: Bench) -> None:
+        name, (id_,), cursor = self.text(bench), bench.some(), bench.cursor()
+        bench.pass_time()
+        bench.store(self.update(bench, id_, {name: "Changed"}))
+        bench.settle()
+        assert id_ in ids(bench.pages(cursor))
+
+    def test_the_same_update_twice_is_the_same_as_once(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.store(self.update(bench, id_, {name: "Changed"}))
+        bench.store(self.update(bench, id_, {name: "Changed"}))
+        assert bench.seen(id_).fields[name] == "Changed"
+
+    def test_a_blank_empties_a_field(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        field = bench.object.fields[name]
+        needs(field.clearable, "a clearable text")
+        bench.person_edits(id_, name, "Filled")
+        bench.store(self.update(bench, id_, {name: field.blank}))
+        assert bench.seen(id_).fields[name] in (None, "")
+
+    def test_text_of_every_script_is_kept(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.store(self.update(bench, id_, {name: UNICODE}))
+        assert bench.people()[id_][name] == UNICODE
+
+    def test_an_update_of_a_record_that_is_gone_is_stale(self, bench: Bench) -> None:
+        name, (gone,) = self.text(bench), bench.some()
+        bench.twin.person_delete(bench.subject, gone)
+        for id_ in (gone, "no-such-id"):
+            write = self.update(bench, id_, {name: "Changed"})
+            assert isinstance(bench.write(write)[write.key], Stale)
+        assert gone not in bench.people()
+
+    def test_an_update_of_the_expected_version_is_stored(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.store(self.update(bench, id_, {name: "Changed"}, expect=bench.seen(id_).version))
+
+    def test_an_update_of_another_version_is_stale_where_declared(self, bench: Bench) -> None:
+        needs(bench.can.conditional, "conditional")
+        name, (id_,) = self.text(bench), bench.some()
+        expected = bench.seen(id_).version
+        bench.person_edits(id_, name, "A person was faster")
+        write = self.update(bench, id_, {name: "Too late"}, expect=expected)
+        assert isinstance(bench.write(write)[write.key], Stale)
+        assert bench.people()[id_][name] == "A person was faster"
+
+    # --- refusals ----------------------------------------------------------------------------------------------
+
+    def test_a_value_that_the_app_refuses_is_refused(self, bench: Bench) -> None:
+        unfit, (id_,) = dict(self.unfit(bench)), bench.some()
+        needs(unfit, "a value that the app refuses: override unfit()")
+        before = bench.people()
+        write = self.update(bench, id_, unfit)
+        outcome = bench.write(write)[write.key]
+        assert isinstance(outcome, Refused)
+        assert outcome.reason
+        assert outcome.field in (None, *unfit)
+        assert bench.people() == before
+
+    def test_one_refused_record_does_not_stop_the_others(self, bench: Bench) -> None:
+        name, unfit = self.text(bench), dict(self.unfit(bench))
+        needs(unfit, "a value that the app refuses: override unfit()")
+        some = bench.some(5)
+        writes = [self.update(bench, id_, unfit if id_ == some[2] else {name: f"For {id_}"}) for id_ in some]
+        outcomes = bench.write(*writes)
+        kinds = [type(outcomes[write.key]) for write in writes]
+        assert kinds == [Stored, Stored, Refused, Stored, Stored]
+        assert [bench.people()[id_].get(name) == f"For {id_}" for id_ in some] == [True, True, False, True, True]
+
+    def test_one_refused_create_does_not_stop_the_others(self, bench: Bench) -> None:
+        unfit = dict(self.unfit(bench))
+        needs(unfit and bench.can.creates, "a value that the app refuses: override unfit()")
+        good = [self.create(bench, 910 + number) for number in range(3)]
+        bad = Create(APP, bench.subject, {**self.fields(bench, 920), **unfit}, bench.key())
+        before = len(bench.people())
+        outcomes = bench.write(good[0], bad, *good[1:])
+        assert isinstance(outcomes[bad.key], Refused)
+        assert {type(outcomes[write.key]) for write in good} == {Stored}
+        assert len(bench.people()) == before + 3
+
+    def test_creates_and_updates_may_share_a_batch(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        name, (id_,) = self.text(bench), bench.some()
+        create, update = self.create(bench, 930), self.update(bench, id_, {name: "Changed"})
+        outcomes = bench.write(create, update)
+        assert {type(outcome) for outcome in outcomes.values()} == {Stored}
+        assert bench.seen(id_).fields[name] == "Changed"
