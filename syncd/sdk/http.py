@@ -44,7 +44,7 @@ class Limits:
     """The bounds of one call. Times in seconds."""
 
     timeout: float = 30.0
-    """For one exchange, from sending to the last byte."""
+    """For one exchange, from sending to the last byte. Between two bytes of the headers no more than this again."""
     connect: float = 5.0
     body: int = 16 * 1024 * 1024
     """Bytes of an answer, unpacked."""
@@ -226,7 +226,7 @@ class Http:
     def _url(self, path: str) -> str:
         if path.startswith(("http://", "https://")):
             return same_origin(path, self._base_url)
-        if _DOTS.search(path):
+        if _DOTS.search(path.partition("?")[0]):
             # The URL would be shortened to that of another resource; ids come from outside.
             raise Rejected(f"{self._shared.app}: an id that is a dot segment names no record", code="404")
         return f"{self._base_url}/{path.lstrip('/')}"
@@ -314,7 +314,7 @@ class Http:
 
 _HTTPX: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 _UNSAYABLE: Final = Remedy(Rejected, Rejected, "the record holds a value that cannot be sent: correct it in its app")
-_DOTS: Final = re.compile(r"(^|/)\.{1,2}(/|\?|$)")
+_DOTS: Final = re.compile(r"(^|/)\.{1,2}(/|$)")
 _BREATH: Final = 1.0
 """Seconds to hold still after a 429 that names none."""
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")

@@ -106,7 +106,7 @@ def _clean(value: Any) -> Any:
 
 
 class RedactingFilter(logging.Filter):
-    """For handlers of the standard library's logging: the finished message, and the traceback, without secrets."""
+    """For handlers of the standard library's logging: the finished message, traceback and stack without secrets."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean the record in place; always lets it pass."""
@@ -116,6 +116,8 @@ class RedactingFilter(logging.Filter):
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
         return True
 
 

@@ -41,7 +41,9 @@ def test_a_minted_credential_is_made_anew_for_every_request() -> None:
     ground = Ground()
     route = ground.router.get(f"{BASE}/me").mock(side_effect=[httpx.Response(503), httpx.Response(200)])
     serial = itertools.count()
-    ground.http.at(BASE, auth=Minted(lambda: f"Ghost {next(serial)}")).call("GET", "/me")
+    auth = Minted(lambda: f"Ghost {next(serial)}")
+    ground.http.at(BASE, auth=auth).call("GET", "/me")
+    assert repr(auth) == "Minted('Authorization', ***)"
     assert [call.request.headers["authorization"] for call in route.calls] == ["Ghost 0", "Ghost 1"]
 
 

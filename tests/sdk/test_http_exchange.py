@@ -179,3 +179,10 @@ def test_each_exchange_leaves_one_line_without_query_or_values() -> None:
     (line,) = ground.notebook.lines
     assert (line["event"], line["app"], line["call"], line["status"]) == ("called", "crm", "crm: GET /contacts", 200)
     assert "ada" not in repr(line)
+
+
+def test_dots_are_harmless_within_an_id_or_a_query() -> None:
+    ground = Ground()
+    route = ground.router.get(url__startswith=f"{BASE}/contacts").respond(200)
+    ground.http.call("GET", "/contacts/ada..l@example.com/v1.2?path=a/../b")
+    assert route.calls.last.request.url.path == "/v3/contacts/ada..l@example.com/v1.2"

@@ -7,6 +7,8 @@ import re
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from syncd.errors import (
     BrokenProtocol,
@@ -18,9 +20,10 @@ from syncd.errors import (
     Unauthorised,
     Unavailable,
 )
-from syncd.sdk.verdicts import EXCEPTIONS
+from syncd.sdk.verdicts import EXCEPTIONS, error, remedy_of_status, retry_after
 from tests.sdk.ground import BASE, Ground
 
+REMEDY = remedy_of_status(422, {})
 UNSENT = (Transient, Transient)
 LOST = (Unavailable, InDoubt)
 GARBLED = (BrokenProtocol, InDoubt)
@@ -174,6 +177,7 @@ def test_an_expected_status_is_an_answer_whatever_its_body() -> None:
         ),
         ({"errors": [{"message": "Member exists", "property": "email"}]}, "Member exists", "email"),
         ({"errors": []}, "answered 422", None),
+        ("plainly no", "plainly no", None),
         (["odd"], "answered 422", None),
     ],
 )
@@ -184,6 +188,26 @@ def test_a_refusal_carries_the_apps_own_words(body: object, words: str, field: s
     assert isinstance(refused, Rejected)
     assert refused.message.endswith(words)
     assert (refused.field, refused.code) == (field, "422")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["errors", "error", "message", "detail", "field", "title"]), inner, max_size=4
+        )
+    ),
+)
+
+
+@given(body=JSON, plea=st.text(max_size=40))
+def test_no_error_body_and_no_plea_however_odd_gets_in_the_way_of_the_remedy(body: object, plea: str) -> None:
+    refusal = error(REMEDY, "crm: POST /contacts answered 422", writes=True, status=422, body=body)
+    assert isinstance(refusal, Rejected)
+    assert refusal.message.startswith("crm: POST /contacts answered 422")
+    wait = retry_after({"retry-after": plea}, 0.0)
+    assert wait is None or 0.0 <= wait <= 86_400.0
 
 
 def test_the_apps_words_come_as_one_bounded_line() -> None:

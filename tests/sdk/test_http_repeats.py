@@ -136,6 +136,7 @@ def test_a_429_of_one_bucket_holds_back_that_bucket_only() -> None:
         ("-3", 0.0),
         ("999999999", 86_400.0),
         ("soon", None),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", None),
         ("nan", None),
         ("inf", None),
     ],

@@ -92,9 +92,9 @@ def test_a_full_bucket_does_not_hold_the_other_calls_back() -> None:
 
 def test_a_daily_budget_costs_little_memory_and_is_not_overdrawn() -> None:
     clock = TurnedClock()
-    gate = Gate([Quota(200_000, 86_400)], clock=clock)
-    for _ in range(200_000):
-        clock.turn(0.01)
+    gate = Gate([Quota(20_000, 86_400)], clock=clock)
+    for _ in range(20_000):
+        clock.turn(0.1)
         with gate.turn():
             pass
     assert sum(len(window._ends) for window in gate._windows) < 1_100
@@ -173,6 +173,20 @@ def test_a_window_nobody_published_opens_when_the_vendor_tells_its_limit() -> No
     assert gate.wait() == 0
     gate.heed(Left(0, 60, limit=5))
     assert gate.wait() > 59
+
+
+def test_an_account_whose_limit_is_nothing_gets_nothing_through() -> None:
+    gate = Gate([Quota(10, 60)], clock=TurnedClock())
+    gate.heed(Left(0, 60, limit=0))
+    with pytest.raises(Throttled), gate.turn():
+        pass
+
+
+def test_the_vendors_word_on_one_window_leaves_the_others_alone() -> None:
+    gate = Gate([Quota(10, 1), Quota(100, 60), Quota(10, 60, "search")], clock=TurnedClock())
+    gate.heed(Left(0, 60, "search"))
+    assert gate.wait() == 0
+    assert gate.wait("search") > 59
 
 
 def test_a_clock_set_back_does_not_stop_the_gate_for_long() -> None:

@@ -92,6 +92,7 @@ def test_a_link_within_the_app_is_followed(url: str) -> None:
         "//evil.test/x",
         "file:///etc/hosts",
         "https://[broken",
+        "https://api.test:port/x",
     ],
 )
 def test_a_link_out_of_the_app_is_not(url: str) -> None:
