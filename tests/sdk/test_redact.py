@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import logging
+import sys
 from urllib.parse import quote, quote_plus
 
 import httpx
@@ -119,14 +120,12 @@ def test_the_standard_librarys_log_holds_no_secret() -> None:
     shown = io.StringIO()
     handler = logging.StreamHandler(shown)
     handler.addFilter(RedactingFilter())
-    log = logging.Logger("some.library")
-    log.addHandler(handler)
     try:
         blunder()
     except ValueError:
-        log.warning("failed with %s", CANARY, exc_info=True)
-    log.warning("plain %d", 7)
-    log.handle(logging.makeLogRecord({"msg": "where", "stack_info": f"line of {CANARY}"}))
+        failure = {"msg": "failed with %s", "args": (CANARY,), "exc_info": sys.exc_info()}
+    for record in (failure, {"msg": "plain %d", "args": (7,)}, {"msg": "where", "stack_info": f"line of {CANARY}"}):
+        handler.handle(logging.makeLogRecord(record))
     assert "failed with ***" in shown.getvalue()
     assert "ValueError: ***" in shown.getvalue()
     assert "plain 7" in shown.getvalue()
