@@ -129,7 +129,6 @@ LEAD: Final = (
     _NOTES,
     *_TIES,
     _ACTIVE,
-    _shown(FieldType.REFERENCE, "stage", "Pipeline stage"),
     _CREATED,
     _UPDATED,
 )

@@ -44,6 +44,8 @@ class Kind:
     """The field that the app keeps unique in the organisation, upper and lower case alike."""
     fields: Sequence[Field]
     shelves: tuple[Shelf, ...]
+    module: str = ""
+    """The module that must be switched on; empty for what every organisation has."""
     deletes: Deletes = Deletes.ABSENT
     one_way: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     """Values that may be read and must not be written, by field, each with the reason."""
@@ -87,6 +89,7 @@ _ACCOUNTS = Kind(
 _LEADS = Kind(
     name="leads",
     label="Leads",
+    module="leads",
     path="/api/leads/",
     model="Lead",
     detail="lead_obj",
