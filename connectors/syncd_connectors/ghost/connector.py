@@ -63,20 +63,20 @@ class Ghost:
             headers={"Accept-Version": settings.accept_version},
         )
         self._api = Api(self._http)
-        self._newsletters: members.Newsletters | None = None
+        self._newsletters = members.Newsletters()  # as last seen; looked up again when one is not among them
 
     def objects(self) -> Sequence[Object]:
         """The members, with the site's newsletters and labels as options."""
-        self._newsletters = members.Newsletters(tuple(self._api.newsletters()))
+        newsletters = self._looked_up()
         labels = tuple(Option(row["name"], row["name"]) for row in self._api.labels())
-        return (Object(members.OBJECT, members.fields(self._newsletters, labels), CAPABILITIES, "Members"),)
+        return (Object(members.OBJECT, members.fields(newsletters, labels), CAPABILITIES, "Members"),)
 
     def check(self) -> None:
         """Raise if the site is too old, or the key is not good for members and newsletters."""
         version = str(self._api.site().get("version", ""))
         if not version.partition(".")[0].isdigit() or int(version.partition(".")[0]) < _OLDEST:
             raise BrokenProtocol(f"{self._tools.app}: Ghost {version} is too old", hint=f"update to {_OLDEST} or later")
-        self._api.newsletters()
+        self._looked_up()
         self._api.page("", "id asc", limit=1)
 
     def changes(self, object: str, since: Cursor | None) -> Iterator[Page]:
@@ -167,7 +167,6 @@ class Ghost:
         self._tools.http.close()
 
     def _apply(self, write: Write) -> Outcome:
-        self._known()  # before the write: once it is made, no call may fail that did not have to be
         match write:
             case Create():
                 return self._create(write)
@@ -202,10 +201,13 @@ class Ghost:
         return Refused(write.key, refused.message, refused.field, refused.code)
 
     def _stored(self, key: str, row: Mapping[str, Any]) -> Outcome:
-        """The member that a write made; without its fields where it has a newsletter that is new to us."""
+        """The member that a write made; without its fields where it has a newsletter that is new to us.
+
+        To look that up now would be one more call that can fail, after a write that did not.
+        """
         ref = Ref(self._tools.app, members.OBJECT, row["id"])
         try:
-            if any(self._known().slug(newsletter["id"]) is None for newsletter in row["newsletters"]):
+            if any(self._newsletters.slug(newsletter["id"]) is None for newsletter in row["newsletters"]):
                 return Stored(key, ref)
             return Stored(key, ref, self._record(row))
         except (BrokenProtocol, KeyError, TypeError) as odd:
@@ -214,16 +216,13 @@ class Ghost:
     def _record(self, row: Mapping[str, Any]) -> Record:
         return members.record(self._tools.app, row, self._slug)
 
-    def _slug(self, id: str) -> str | None:
-        return self._known().slug(id) or self._known_anew().slug(id)
+    def _slug(self, newsletter: str) -> str | None:
+        return self._newsletters.slug(newsletter) or self._looked_up().slug(newsletter)
 
     def _newsletter_id(self, slug: str) -> str | None:
-        return self._known().id(slug) or self._known_anew().id(slug)
+        return self._newsletters.id(slug) or self._looked_up().id(slug)
 
-    def _known(self) -> members.Newsletters:
-        return self._newsletters or self._known_anew()
-
-    def _known_anew(self) -> members.Newsletters:
+    def _looked_up(self) -> members.Newsletters:
         self._newsletters = members.Newsletters(tuple(self._api.newsletters()))
         return self._newsletters
 

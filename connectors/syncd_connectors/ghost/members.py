@@ -44,7 +44,7 @@ _TEXTS: Final = frozenset({"email", "name", "note"})
 class Newsletters:
     """The active newsletters of the site, by slug and by id."""
 
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Mapping[str, Any], ...] = ()
 
     def slug(self, id: str) -> str | None:
         """The slug of a newsletter; None for one that is not known."""
