@@ -1,0 +1,177 @@
+"""What a run would write: rehearsed by the real engine on a copy of the store; applied as shown, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from syncd.core.record import Create, Delete, Write
+from syncd.engine.cycle import Report, once
+from syncd.engine.world import Tally, World
+from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
+from syncd.errors import ConfigError, Halted
+from syncd.store.store import Store
+from syncd.store.values import Entry, Event
+
+__all__ = ["Plan", "Planned", "apply", "load_plan", "make_plan", "mark_applied", "unapplied"]
+
+_COLLECTION = "plan-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One write of a plan. `fields`: the app's field to [what stands there, what would]."""
+
+    kind: str
+    app: str
+    object: str
+    record: str
+    fields: Mapping[str, Sequence[Any]]
+    name: str
+    """Its fingerprint: what `apply` holds the real write against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a run would write, and what it would ask of people."""
+
+    writes: tuple[Planned, ...]
+    parked: Mapping[str, int]
+    linked: int
+    mappings: Mapping[str, str]
+    """The digest of each sync's mapping."""
+    made: float
+    failing: tuple[str, ...] = ()
+    form: str = field(default=_COLLECTION)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """App to kind of write to how many."""
+        counts: dict[str, dict[str, int]] = {}
+        for write in self.writes:
+            kinds = counts.setdefault(write.app, {"create": 0, "update": 0, "delete": 0})
+            kinds[write.kind] += 1
+        return counts
+
+    @property
+    def digest(self) -> str:
+        """The same for plans that write the same."""
+        text = "\n".join(sorted(write.name for write in self.writes))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def data(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "counts": self.counts, "digest": self.digest}
+
+
+def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: None) -> Plan:
+    """Rehearse a whole run: read everything, write nothing, neither to an app nor to the store."""
+    with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
+        target = Path(folder) / "rehearsal.db"
+        world.store.copy(target)
+        store = Store.open(f"sqlite:///{target}", world.clock.now)
+        try:
+            return _rehearse(world, store, progress)
+        finally:
+            store.close()
+
+
+def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> Plan:
+    rehearsed = {name: Rehearsed(name, app.connector) for name, app in world.apps.items()}
+    stage = replace(
+        world, store=store, apps={name: replace(app, connector=rehearsed[name]) for name, app in world.apps.items()}
+    )
+    with store.read() as tx:
+        before = tx.parked.counts()
+    report = once(stage, whole=True, progress=progress)
+    with store.read() as tx:
+        after = tx.parked.counts()
+        linked = sum(len(tx.links.all(sync)) for sync in world.syncs)
+        reasons = {name: tx.apps.get(name).paused or tx.apps.get(name).failing for name in report.failing}
+    if any(reasons.values()):
+        raise Halted("\n".join(reason for reason in reasons.values() if reason), hint="mend this, then plan again")
+    return Plan(
+        writes=tuple(_planned(app, write) for app in rehearsed.values() for write in app.written),
+        parked={kind: count - before.get(kind, 0) for kind, count in after.items() if count > before.get(kind, 0)},
+        linked=linked,
+        mappings={name: sync.digest for name, sync in world.syncs.items()},
+        made=world.clock.now(),
+    )
+
+
+def _planned(app: Rehearsed, write: Write) -> Planned:
+    before = app.before.get(write.key)
+    shown = before.fields if before else {}
+    match write:
+        case Create(name, object, fields, _):
+            changes = {key: [None, value] for key, value in fields.items()}
+            return Planned("create", name, object, "", changes, fingerprint(write))
+        case Delete(ref, _, _):
+            changes = {key: [value, None] for key, value in shown.items()}
+            return Planned("delete", ref.app, ref.object, ref.id, changes, fingerprint(write))
+        case _:
+            changes = {key: [shown.get(key), value] for key, value in write.patch.items()}
+            return Planned("update", write.ref.app, write.ref.object, write.ref.id, changes, fingerprint(write))
+
+
+def load_plan(data: Any) -> Plan:
+    """A plan out of JSON. Raises ConfigError for anything else."""
+    try:
+        if data["form"] != _COLLECTION:
+            raise ConfigError(f"this plan has the form {data['form']}, expected {_COLLECTION}")
+        writes = tuple(
+            Planned(w["kind"], w["app"], w["object"], w["record"], w["fields"], w["name"]) for w in data["writes"]
+        )
+        return Plan(writes, data["parked"], data["linked"], data["mappings"], data["made"])
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"this is no plan: {error}", hint="make one with: syncd plan --out FILE") from error
+
+
+def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
+    """Write exactly what the plan holds. Raises Halted, with nothing written, if the world has moved since.
+
+    The plan is made anew first and compared; then the run is gated, so that not even a change in between slips in.
+    """
+    now = make_plan(world)
+    _compare(plan, now)
+    allowed = Counter(write.name for write in plan.writes)
+    gates = {name: Gated(app.connector, allowed) for name, app in world.apps.items()}
+    gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})
+    report = once(gated, whole=True, progress=progress)
+    mark_applied(world, by=by)
+    return report
+
+
+def _compare(plan: Plan, now: Plan) -> None:
+    if plan.mappings != now.mappings:
+        changed = [name for name in now.mappings if plan.mappings.get(name) != now.mappings[name]]
+        raise Halted(
+            f"the mapping of {', '.join(changed)} is not the one that was planned", hint="run syncd plan again"
+        )
+    then, today = Counter(w.name for w in plan.writes), Counter(w.name for w in now.writes)
+    if then != today:
+        more, less = sum((today - then).values()), sum((then - today).values())
+        raise Halted(
+            f"the world moved since the plan was made: {more} writes are new, {less} are no longer due",
+            hint="run syncd plan again and look at what it shows",
+        )
+
+
+def mark_applied(world: World, *, by: str) -> None:
+    """Put the mappings in force: from now on the daemon writes by them."""
+    with world.store.begin() as tx:
+        for name, sync in world.syncs.items():
+            if tx.meta.get(f"applied:{name}") != sync.digest:
+                tx.meta.put(f"applied:{name}", sync.digest)
+                tx.log.append(Entry(event=Event.APPLIED, sync=name, by=by, mapping=sync.digest))
+
+
+def unapplied(world: World) -> tuple[str, ...]:
+    """The syncs whose mapping, as it stands in the file, was never planned and applied."""
+    with world.store.read() as tx:
+        return tuple(name for name, sync in world.syncs.items() if tx.meta.get(f"applied:{name}") != sync.digest)
