@@ -22,6 +22,7 @@ from syncd.sdk import (
 )
 from syncd_connectors.mailchimp import hooks
 from syncd_connectors.mailchimp.account import Audience, MailchimpSettings, connect
+from syncd_connectors.mailchimp.batches import Batches
 from syncd_connectors.mailchimp.listing import pages
 from syncd_connectors.mailchimp.members import HIDDEN, OBJECT, address_hash, email_key, record_of
 from syncd_connectors.mailchimp.schema import PAGE, members_object
@@ -144,8 +145,16 @@ class Mailchimp:
         names = {name for write in writes for name in _names(write)}
         if members is None or not names <= members.fields.keys():
             members = self.objects()[0]
-        settings = self._settings
-        return Writer(self._api, self._known_audience(), self._tools.app, members.fields, settings.new_members)
+        settings, tools, audience = self._settings, self._tools, self._known_audience()
+        return Writer(
+            self._api,
+            audience,
+            tools.app,
+            members.fields,
+            settings.new_members,
+            Batches(self._api, audience, tools.app, tools.clock),
+            settings.bulk_from,
+        )
 
     def _read(self, ref: Ref) -> Record | Gone:
         _known(ref.object)

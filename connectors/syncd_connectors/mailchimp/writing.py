@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from syncd.sdk import (
@@ -40,6 +41,7 @@ from syncd.sdk import (
     in_chunks,
 )
 from syncd_connectors.mailchimp.account import LONG, Api, Audience, Problem
+from syncd_connectors.mailchimp.batches import MOST, Batches, carries
 from syncd_connectors.mailchimp.listing import list_rows
 from syncd_connectors.mailchimp.members import OBJECT, Body, address_hash, body_of, email_key, record_of, tags_of
 from syncd_connectors.mailchimp.schema import BATCH, PAGE
@@ -65,36 +67,45 @@ class Writer:
     fields: Mapping[str, Field]
     new_members: str
 
+    batches: Batches
+    bulk_from: int = 0
+    """From how many changes on asynchronous batches are used; 0: never."""
+
     def write(self, writes: Sequence[Write]) -> Outcomes:
         """One outcome per write. Raises only where nothing was applied."""
-        outcomes: Outcomes = {}
-        batch: list[tuple[Create, Body]] = []
-        single: list[Write] = []
-        addresses: set[str] = set()
+        refused: Outcomes = {}
+        new: list[tuple[Create, Body]] = []
+        waiting: list[tuple[Update, Body]] = []
+        alone: list[Write] = []
+        seen: set[str] = set()
         for write in writes:
-            if not isinstance(write, Create):
-                single.append(write)
-                continue
             try:
-                body = self.new_body(write)
+                match write:
+                    case Create() if (body := self.new_body(write)).tags is None and body.email not in seen:
+                        seen.add(body.email)
+                        new.append((write, body))
+                    case Update() if carries(body := body_of(write.patch, self.fields)) and write.ref.id not in seen:
+                        seen.add(write.ref.id)
+                        waiting.append((write, body))
+                    case _:
+                        alone.append(write)
             except Rejected as misfit:
-                outcomes[write.key] = Refused(write.key, misfit.message, misfit.field, misfit.code)
-                continue
-            if body.tags or body.email in addresses:
-                single.append(write)
-            else:
-                addresses.add(body.email)
-                batch.append((write, body))
-        if len(batch) <= _FEW:
-            single = [*(create for create, _ in batch), *single]
-            batch = []
-        steps: list[tuple[Sequence[Write], Callable[[], Outcomes]]] = [
-            ([create for create, _ in chunk], lambda chunk=chunk: self._subscribe(chunk))  # type: ignore[misc]
-            for chunk in in_chunks(batch, BATCH)
-        ]
-        if single:
-            steps.append((single, lambda: {outcome.key: outcome for outcome in each(single, self.one)}))
-        return outcomes | in_turn(steps)
+                refused[write.key] = Refused(write.key, misfit.message, misfit.field, misfit.code)
+        if len(new) <= _FEW:
+            alone, new = [*(create for create, _ in new), *alone], []
+        if not self.bulk_from or len(waiting) < self.bulk_from:
+            alone, waiting = [*(update for update, _ in waiting), *alone], []
+        steps = [_Step([write for write, _ in some], partial(self._subscribe, some)) for some in in_chunks(new, BATCH)]
+        steps += [_Step([write for write, _ in some], partial(self._batch, some)) for some in in_chunks(waiting, MOST)]
+        if alone:
+            steps.append(_Step(alone, partial(self._each, alone)))
+        return refused | in_turn(steps)
+
+    def _each(self, writes: Sequence[Write]) -> Outcomes:
+        return {outcome.key: outcome for outcome in each(writes, self.one)}
+
+    def _batch(self, changes: Sequence[tuple[Update, Body]]) -> Outcomes:
+        return self.batches.run(changes, _SKIP_REQUIRED, self.one)
 
     def one(self, write: Write) -> Outcome:
         """One write by a call of its own. Raises like `each` wants it."""
@@ -229,7 +240,9 @@ class Writer:
             if missing:
                 since = min(made[email]["last_changed"] for email in missing)
                 newest = list_rows(self.api, self.audience, since, count=PAGE)
-                rows |= {key: row for row in newest if (key := email_key(row["email_address"])) in missing}
+                listed = {email_key(row["email_address"]): row for row in newest}
+                # What the answer says of a member is what was stored; the listing may show an edit made since.
+                rows |= {email: {**listed[email], **made[email]} for email in missing & listed.keys()}
             for email in made.keys() - rows.keys():
                 answer = self.api.call("GET", f"{self.audience.members}/{address_hash(email)}", expect={404})
                 if answer.status != 404:
@@ -276,22 +289,30 @@ _BLAMED: Final = {
 }
 
 
-def in_turn(steps: Sequence[tuple[Sequence[Write], Callable[[], Outcomes]]]) -> Outcomes:
-    """Take the steps in order; each stands for some writes. After a failure that stops all, the rest is Unsent.
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Some writes, and the act that applies them all."""
+
+    writes: Sequence[Write]
+    act: Callable[[], Outcomes]
+
+
+def in_turn(steps: Sequence[_Step]) -> Outcomes:
+    """Take the steps in order. After a failure that stops all, the rest is Unsent.
 
     Raises what the first step raises, if nothing can have been applied.
     """
     outcomes: Outcomes = {}
-    for place, (writes, act) in enumerate(steps):
+    for place, step in enumerate(steps):
         try:
-            outcomes |= act()
+            outcomes |= step.act()
         except InDoubt as doubt:
-            outcomes |= {write.key: Unknown(write.key, doubt.message) for write in writes}
+            outcomes |= {write.key: Unknown(write.key, doubt.message) for write in step.writes}
         except ConnectorError as stop:
             if not outcomes:
                 raise
             wait = stop.retry_after if isinstance(stop, Throttled) else None
-            left = [write for later, _ in steps[place:] for write in later]
+            left = [write for later in steps[place:] for write in later.writes]
             return outcomes | {write.key: Unsent(write.key, stop.message, wait) for write in left}
     return outcomes
 

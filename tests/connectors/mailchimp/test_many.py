@@ -1,0 +1,248 @@
+"""Many writes at once: batch subscribe, asynchronous batches, and what is known when something breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from syncd.errors import InDoubt, Throttled, Unavailable
+from syncd.sdk import Create, Delete, Exists, Outcome, Ref, Refused, Stored, Unknown, Unsent, Update
+from syncd.testing.twin import Faults
+from tests.connectors.mailchimp.ground import APP, Ground, ground, stored
+
+BATCH_CALL = "POST "
+
+
+def people(count: int, **fields: Any) -> list[Create]:
+    return [
+        Create(APP, "members", {"email_address": f"P{n}@example.com", "merge_fields.SCORE": n, **fields}, f"k{n}")
+        for n in range(count)
+    ]
+
+
+def scores(g: Ground, value: int) -> list[Update]:
+    return [Update(Ref(APP, "members", who), {"merge_fields.SCORE": value}, who) for who in g.ids]
+
+
+def kinds(outcomes: Sequence[Outcome]) -> list[type]:
+    return [type(outcome) for outcome in outcomes]
+
+
+def test_twelve_hundred_new_members_take_three_calls_and_three_looks() -> None:
+    g = ground()
+    outcomes = g.app.write(people(1200))
+    assert [outcome.key for outcome in outcomes] == [f"k{n}" for n in range(1200)]
+    assert [stored(outcome).fields["merge_fields.SCORE"] for outcome in outcomes] == list(range(1200))
+    assert g.called("POST ".strip()) == 3
+    assert g.called("GET /members") == 3
+    assert g.called("POST /members") == g.called("GET /members/{key}") == 0
+
+
+def test_what_a_batch_says_of_a_new_member_is_what_a_read_says() -> None:
+    g = ground()
+    for outcome in g.app.write(people(4)):
+        record = stored(outcome)
+        assert record == g.shown(record.ref)
+
+
+def test_one_bad_record_spoils_no_batch_and_each_is_told_apart_by_its_address() -> None:
+    g = ground(records=1)
+    there = g.shown(g.ref())
+    writes = [
+        *people(2),
+        Create(APP, "members", {"email_address": str(there.fields["email_address"]).upper()}, "there"),
+        Create(APP, "members", {"email_address": "abuse@example.com"}, "role"),
+        Create(APP, "members", {"email_address": "s@example.com", "merge_fields.STAGE": "Prospect"}, "stage"),
+        Create(APP, "members", {"email_address": "long@example.com", "merge_fields.COMPANY": "x" * 256}, "long"),
+    ]
+    outcomes = {outcome.key: outcome for outcome in g.app.write(writes)}
+    assert kinds([outcomes["k0"], outcomes["k1"]]) == [Stored, Stored]
+    assert outcomes["there"] == Exists("there", there.ref)
+    refused = {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, Refused)}
+    assert {key: outcome.field for key, outcome in refused.items()} == {
+        "role": None,
+        "stage": "merge_fields.STAGE",
+        "long": "merge_fields.COMPANY",
+    }
+    assert g.shown(there.ref) == there
+
+
+def test_the_same_address_twice_in_one_go_makes_one_member() -> None:
+    g = ground()
+    again = Create(APP, "members", {"email_address": "p1@EXAMPLE.com"}, "again")
+    outcomes = g.app.write([*people(4), again])
+    first = stored(outcomes[1])
+    assert outcomes[-1] == Exists("again", first.ref)
+    assert len(g.ids) == 4
+
+
+def test_members_with_tags_come_with_their_tags() -> None:
+    g = ground()
+    outcomes = g.app.write(people(4, tags=["Newsletter"]))
+    assert {tuple(stored(outcome).fields["tags"]) for outcome in outcomes} == {("Newsletter",)}
+
+
+def test_a_batch_whose_answer_is_lost_is_unknown_and_its_members_can_be_found() -> None:
+    g = ground()
+    g.app.objects()
+    g.twin.faults = Faults(after=1.0)
+    outcomes = g.app.write(people(3))
+    assert kinds(outcomes) == [Unknown] * 3
+    g.twin.faults = Faults()
+    found = g.app.find("members", "email_address", ["p0@example.com", "p2@example.com"])
+    assert [len(refs) for refs in found.values()] == [1, 1]
+
+
+def test_a_single_member_whose_answer_is_lost_is_unknown_and_can_be_found() -> None:
+    g = ground()
+    g.app.objects()
+    g.twin.faults = Faults(error_after=1.0)
+    assert kinds(g.app.write(people(1))) == [Unknown]
+    g.twin.faults = Faults()
+    assert len(g.app.find("members", "email_address", ["p0@example.com"])["p0@example.com"]) == 1
+
+
+def test_members_that_were_made_but_cannot_be_seen_again_are_unknown() -> None:
+    g = ground()
+    g.app.objects()
+    plain = g.twin.handle
+
+    def only_writes(request: Any) -> Any:
+        g.twin.faults = Faults(outage=request.method == "GET")
+        return plain(request)
+
+    g.twin.handle = only_writes  # type: ignore[method-assign]
+    outcomes = g.app.write(people(3))
+    assert kinds(outcomes) == [Unknown] * 3
+    assert len(g.ids) == 3
+
+
+def test_an_app_that_is_down_raises_and_nothing_is_written() -> None:
+    g = ground(records=1)
+    g.app.objects()
+    g.twin.faults = Faults(throttle=1.0)
+    with pytest.raises(Throttled):
+        g.app.write(people(3))
+    with pytest.raises(Throttled):
+        g.update(g.ref(), {"vip": True})
+    assert len(g.ids) == 1
+
+
+def test_what_comes_after_a_failure_is_unsent_and_what_came_before_is_kept() -> None:
+    g = ground(records=2)
+    writes = [*people(3), *scores(g, 5)]
+    g.app.objects()
+    plain = g.twin.handle
+
+    def patches_are_throttled(request: Any) -> Any:
+        g.twin.faults = Faults(throttle=float(request.method == "PATCH"))
+        return plain(request)
+
+    g.twin.handle = patches_are_throttled  # type: ignore[method-assign]
+    assert kinds(g.app.write(writes)) == [Stored, Stored, Stored, Unsent, Unsent]
+
+
+def test_fields_that_were_written_without_their_tags_are_unknown() -> None:
+    g = ground(records=1)
+    g.app.objects()
+    plain = g.twin.handle
+
+    def tags_are_throttled(request: Any) -> Any:
+        g.twin.faults = Faults(throttle=float(request.url.path.endswith("/tags")))
+        return plain(request)
+
+    g.twin.handle = tags_are_throttled  # type: ignore[method-assign]
+    assert kinds([g.update(g.ref(), {"vip": True, "tags": ["Speaker"]})]) == [Unknown]
+    with pytest.raises(Throttled):
+        g.update(g.ref(), {"tags": ["Speaker"]})
+
+
+def test_changes_go_one_by_one_unless_batches_are_asked_for() -> None:
+    g = ground(records=5)
+    assert kinds(g.app.write(scores(g, 7))) == [Stored] * 5
+    assert g.called("PATCH /members/{key}") == 5
+
+
+def test_many_changes_go_as_one_batch_where_that_is_asked_for() -> None:
+    g = ground(records=5, bulk_from=5)
+    outcomes = g.app.write(scores(g, 700))
+    assert [stored(outcome).fields["merge_fields.SCORE"] for outcome in outcomes] == [700] * 5
+    assert g.called("PATCH /members/{key}") == 0
+    assert g.twin.calls["POST /3.0/batches"] == 1
+    assert g.clock.slept
+
+
+def test_a_batch_of_changes_that_change_nothing_is_stored() -> None:
+    g = ground(records=3, bulk_from=3)
+    writes = [
+        Update(ref, {"merge_fields.SCORE": g.shown(ref).fields["merge_fields.SCORE"]}, ref.id)
+        for ref in map(g.ref, range(3))
+    ]
+    g.clock.turn(10)
+    assert [stored(outcome) for outcome in g.app.write(writes)] == [g.shown(g.ref(place)) for place in range(3)]
+
+
+def test_a_refusal_within_a_batch_is_heard_by_asking_once_more() -> None:
+    g = ground(records=4, bulk_from=4)
+    g.clock.turn(10)
+    writes: list[Update | Delete] = [*scores(g, 700)[:3], Update(g.ref(3), {"merge_fields.STAGE": "Prospect"}, "bad")]
+    outcomes = g.app.write(writes)
+    assert kinds(outcomes) == [Stored, Stored, Stored, Refused]
+    assert isinstance(outcomes[3], Refused)
+    assert outcomes[3].field == "merge_fields.STAGE"
+
+
+def test_consent_addresses_and_tags_never_wait_in_a_batch() -> None:
+    g = ground(records=4, bulk_from=1)
+    patches = [{"status": "unsubscribed"}, {"email_address": "new@example.com"}, {"tags": []}]
+    assert kinds(g.app.write([Update(g.ref(n), patch, str(n)) for n, patch in enumerate(patches)])) == [Stored] * 3
+    assert "POST /3.0/batches" not in g.twin.calls
+
+
+def test_a_batch_that_does_not_end_is_stopped_and_unknown() -> None:
+    g = ground(records=2, bulk_from=2)
+    plain = g.twin.handle
+
+    def never_done(request: Any) -> Any:
+        for job in g.twin.jobs.values():
+            job.step = 0
+        return plain(request)
+
+    g.twin.handle = never_done  # type: ignore[method-assign]
+    assert kinds(g.app.write(scores(g, 700))) == [Unknown, Unknown]
+    assert g.twin.jobs == {}
+
+
+def test_a_batch_that_was_handed_in_without_an_answer_is_unknown() -> None:
+    g = ground(records=2, bulk_from=2)
+    g.app.objects()
+    g.twin.faults = Faults(after=1.0)
+    assert kinds(g.app.write(scores(g, 700))) == [Unknown, Unknown]
+
+
+def test_batches_make_late_writes_later() -> None:
+    (plain,) = ground().app.objects()
+    (batched,) = ground(bulk_from=100).app.objects()
+    assert plain.capabilities.late_write < batched.capabilities.late_write
+
+
+def test_rough_weather_loses_nothing_and_doubles_nobody() -> None:
+    g = ground(faults=Faults())
+    g.app.objects()
+    g.twin.faults = Faults(throttle=0.1, before=0.1, after=0.1, error=0.05, error_after=0.05)
+    owed = {create.key: create for create in people(40)}
+    for _ in range(60):
+        if not owed:
+            break
+        try:
+            outcomes = g.app.write(list(owed.values())[:7])
+        except (Throttled, Unavailable, InDoubt):
+            continue
+        for outcome in outcomes:
+            if isinstance(outcome, Stored | Exists):
+                del owed[outcome.key]
+    assert owed == {}
+    emails = [str(fields["email_address"]).lower() for fields in g.twin.records("members").values()]
+    assert sorted(emails) == sorted({f"p{n}@example.com" for n in range(40)})
