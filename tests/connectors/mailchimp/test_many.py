@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.errors import InDoubt, Throttled, Unavailable
-from syncd.sdk import Create, Delete, Exists, Outcome, Ref, Refused, Stored, Unknown, Unsent, Update
+from syncd.sdk import Create, Delete, Exists, Outcome, Ref, Refused, Stored, Unknown, Unsent, Update, Write
 from syncd.testing.twin import Faults
 from tests.connectors.mailchimp.ground import APP, Ground, ground, stored
 
@@ -132,7 +132,7 @@ def test_an_app_that_is_down_raises_and_nothing_is_written() -> None:
 
 def test_what_comes_after_a_failure_is_unsent_and_what_came_before_is_kept() -> None:
     g = ground(records=2)
-    writes = [*people(3), *scores(g, 5)]
+    writes: list[Write] = [*people(3), *scores(g, 5)]
     g.app.objects()
     plain = g.twin.handle
 
@@ -196,7 +196,7 @@ def test_a_refusal_within_a_batch_is_heard_by_asking_once_more() -> None:
 
 def test_consent_addresses_and_tags_never_wait_in_a_batch() -> None:
     g = ground(records=4, bulk_from=1)
-    patches = [{"status": "unsubscribed"}, {"email_address": "new@example.com"}, {"tags": []}]
+    patches: list[dict[str, Any]] = [{"status": "unsubscribed"}, {"email_address": "new@example.com"}, {"tags": []}]
     assert kinds(g.app.write([Update(g.ref(n), patch, str(n)) for n, patch in enumerate(patches)])) == [Stored] * 3
     assert "POST /3.0/batches" not in g.twin.calls
 
