@@ -174,8 +174,10 @@ class Ghost:
                 said = members.body(patch, self._newsletter_id)
                 if not members.ID.fullmatch(ref.id):
                     return Stale(key)
-                # Ghost answers an empty change with 400.
-                row = self._api.edit(ref.id, said) if said else self._api.member(ref.id)
+                if not said:  # Ghost answers an empty change with 400
+                    row = self._api.member(ref.id)
+                    return Stale(key) if row is None else Stored(key, ref, self._record(row))
+                row = self._api.edit(ref.id, said)
                 return Stale(key) if row is None else self._stored(key, row)
             case Delete(ref=ref, key=key):
                 gone = members.ID.fullmatch(ref.id) is not None and self._api.delete(ref.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -10,7 +11,7 @@ import httpx
 from syncd.testing.twin import Call, answer, route
 from syncd_connectors.ghost.twin_filter import Row, keys, parse
 from syncd_connectors.ghost.twin_ground import ADMIN, ADMIN_KEY, GhostGround, as_listed, said
-from syncd_connectors.ghost.twin_site import Member, Refusal, Site, shown_label, shown_time, stored_time
+from syncd_connectors.ghost.twin_site import Member, Newsletter, Refusal, Site, shown_label, shown_time, stored_time
 
 __all__ = ["ADMIN_KEY", "GhostTwin"]
 
@@ -119,19 +120,33 @@ class GhostTwin(GhostGround):
     @route("GET", f"{ADMIN}/newsletters/")
     def newsletters(self, call: Call) -> httpx.Response:
         """The newsletters."""
-        shown = {
-            newsletter.id: {
-                "id": newsletter.id,
-                "name": newsletter.name,
-                "slug": newsletter.slug,
-                "status": "active" if newsletter.active else "archived",
-                "subscribe_on_signup": newsletter.default,
-                "visibility": "members",
-                "sort_order": place,
-            }
-            for place, newsletter in enumerate(self.site.newsletters.values())
-        }
-        return self.listing(call, "newsletters", shown, "sort_order asc", shown.__getitem__)
+        shown = {newsletter.id: _newsletter(newsletter) for newsletter in self.site.newsletters.values()}
+        return self.listing(call, "newsletters", shown, "id asc", shown.__getitem__)
+
+    @route("POST", f"{ADMIN}/newsletters/")
+    def add_newsletter(self, call: Call) -> httpx.Response:
+        """Make a newsletter."""
+
+        def act() -> Mapping[str, Any]:
+            wanted = said(call, "newsletters")
+            default = wanted.get("subscribe_on_signup", True)
+            return {"newsletters": [_newsletter(self.site.publish(wanted["name"], self.seconds(), default=default))]}
+
+        return self.answered("save newsletter", act, status=201)
+
+    @route("PUT", f"{ADMIN}/newsletters/{{id}}/")
+    def edit_newsletter(self, call: Call, id: str) -> httpx.Response:
+        """Archive a newsletter, or bring it back: the one change that the twin knows."""
+
+        def act() -> Mapping[str, Any]:
+            wanted = said(call, "newsletters")
+            if id not in self.site.newsletters:
+                raise Refusal("Newsletter not found.", status=404)
+            kept = replace(self.site.newsletters[id], active=wanted["status"] == "active")
+            self.site.newsletters[id] = kept
+            return {"newsletters": [_newsletter(kept)]}
+
+        return self.answered("edit newsletter", act)
 
     @route("GET", f"{ADMIN}/labels/")
     def labels(self, call: Call) -> httpx.Response:
@@ -164,6 +179,17 @@ class GhostTwin(GhostGround):
                 raise Refusal("Webhook not found.", status=404)
 
         return self.answered("delete webhook", act, status=204)
+
+
+def _newsletter(newsletter: Newsletter) -> dict[str, Any]:
+    return {
+        "id": newsletter.id,
+        "name": newsletter.name,
+        "slug": newsletter.slug,
+        "status": "active" if newsletter.active else "archived",
+        "subscribe_on_signup": newsletter.default,
+        "visibility": "members",
+    }
 
 
 def _refuse(context: str) -> None:

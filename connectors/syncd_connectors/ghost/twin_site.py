@@ -152,6 +152,12 @@ class Site:
             self._resubscribe(member, wanted, now, source)
         return Change(member, before)
 
+    def publish(self, name: str, now: int, *, default: bool) -> Newsletter:
+        """Make a newsletter."""
+        made = Newsletter(self.new_id(now), name, _slug(name), default)
+        self.newsletters[made.id] = made
+        return made
+
     def delete(self, member: Member) -> None:
         """Delete a member, and with it every event about it."""
         del self.members[member.id], self._holders[member.email]
@@ -249,11 +255,14 @@ def _unfit(name: str, detail: str) -> Refusal:
     return Refusal(f"Validation failed for {name}.", name, path=f"/members/0/{name}", detail=detail)
 
 
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
 def shown_label(label: Label) -> dict[str, Any]:
     """A label as the API shows it."""
-    slug = re.sub(r"[^a-z0-9]+", "-", label.name.lower()).strip("-")
     times = dict.fromkeys(("created_at", "updated_at"), shown_time(label.created))
-    return {"id": label.id, "name": label.name, "slug": slug, **times}
+    return {"id": label.id, "name": label.name, "slug": _slug(label.name), **times}
 
 
 @cache
