@@ -264,10 +264,8 @@ def _tables(document: Document, section: str, problems: list[Problem]) -> Iterat
 def _sections(document: Document, problems: list[Problem]) -> _Sections:
     """The four sections; defaults stand in where there is a problem, so that the search for problems goes on."""
     given = {name: document.data[name] for name in _SECTIONS if name in document.data}
-    store, faults = _store(document)
-    problems += faults
-    if store:
-        given["store"] = store
+    if isinstance(given.get("store"), Mapping):
+        given["store"] = _store(given["store"], document, problems)
     try:
         sections = _Sections(**given)
     except ValidationError as error:
@@ -282,19 +280,20 @@ def _sections(document: Document, problems: list[Problem]) -> _Sections:
     return sections
 
 
-def _store(document: Document) -> tuple[Mapping[str, Any], list[Problem]]:
-    """The `[store]` table with its reference resolved; a password in the file is a problem."""
-    table = document.data.get("store", {})
-    url = table.get("url") if isinstance(table, Mapping) else None
+def _store(table: Mapping[str, Any], document: Document, problems: list[Problem]) -> Mapping[str, Any]:
+    """The `[store]` table with its reference resolved, or without an address that cannot be used."""
+    url, key = table.get("url"), ("store", "url")
     if isinstance(url, Mapping):
         try:
-            return {**table, "url": secrets.resolve(url, document.path.parent)}, []
+            return {**table, "url": secrets.resolve(url, document.path.parent)}
         except ValueError as error:
-            return {}, [document.places.problem(("store", "url"), str(error))]
-    if isinstance(url, str) and urlsplit(url).password:
+            problems.append(document.places.problem(key, str(error)))
+    elif isinstance(url, str) and urlsplit(url).password:
         hint = 'write url = { env = "DATABASE_URL" }, or set SYNCD_STORE_URL'
-        return {}, [document.places.problem(("store", "url"), "has a password in it", hint)]
-    return {}, []
+        problems.append(document.places.problem(key, "has a password in it", hint))
+    else:
+        return table
+    return {name: value for name, value in table.items() if name != "url"}
 
 
 def _from_environment(problem: Problem) -> Problem:

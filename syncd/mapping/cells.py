@@ -151,6 +151,9 @@ def words_of(spot: Spot, app_field: Field, faults: Callable[[Key, str, str], Non
         plain = _plain(app_field, scalar, ("values", name), fault)
         if value is None or plain is None:
             continue
+        if plain in meanings and not cell.lossy:
+            hint = "say lossy = true if several values may look the same here"
+            fault(("values", name), f'"{_word(scalar)}" stands for "{_word(meanings[plain])}" already', hint)
         raws[value] = plain
         meanings.setdefault(plain, value)
     for name, scalars in cell.also.items():
@@ -160,7 +163,7 @@ def words_of(spot: Spot, app_field: Field, faults: Callable[[Key, str, str], Non
             if value is None or plain is None:
                 continue
             if meanings.get(plain, value) != value:
-                fault(("also", name), f'"{scalar}" already means {_word(meanings[plain])}')
+                fault(("also", name), f'"{_word(scalar)}" stands for "{_word(meanings[plain])}" already')
             meanings[plain] = value
     others = None
     if cell.others is not None:

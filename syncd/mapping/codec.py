@@ -22,6 +22,8 @@ __all__ = ["Unfit", "decimal_text", "decode", "encode", "instant_text", "json_te
 
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.CHOICE, FieldType.REFERENCE})
 _MAX_INT: Final = 2**63
+_NO_YEAR: Final = "1604"
+"""The year of a date whose year an app does not keep (a birthday): a leap year, and the one that vCards use."""
 _MAX_EXPONENT: Final = 40
 
 
@@ -187,11 +189,20 @@ def _day(raw: Raw, codec: str) -> str:
         return _epoch(raw).date().isoformat()
     text = _text(raw).strip()
     if codec.startswith("date:"):
-        return datetime.strptime(text, codec.removeprefix("date:")).replace(tzinfo=UTC).date().isoformat()
+        form = codec.removeprefix("date:")
+        if _has_no_year(form):
+            text, form = f"{_NO_YEAR} {text}", f"%Y {form}"
+        return datetime.strptime(text, form).replace(tzinfo=UTC).date().isoformat()
     return date.fromisoformat(text).isoformat()
 
 
+def _has_no_year(form: str) -> bool:
+    return not any(mark in form for mark in ("%Y", "%y", "%G"))
+
+
 def _day_raw(day: str, codec: str) -> Raw:
+    if day.startswith(_NO_YEAR) and not (codec.startswith("date:") and _has_no_year(codec)):
+        raise Unfit(f"the year of {day.removeprefix(_NO_YEAR + '-')} is not known")
     if codec == "epoch-ms":
         return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
     if codec.startswith("date:"):
@@ -249,6 +260,8 @@ def _members_raw(value: Value, field: Field) -> Raw:
     strange = [item for item in items if known and item not in known]
     if strange and not field.open_options:
         raise Unfit(f"{field.name} has no option {_listed(strange)}; it has {_listed(known)}")
+    if long := [item for item in items if field.max_chars is not None and len(item) > field.max_chars]:
+        raise Unfit(f"{field.name} holds {field.max_chars} characters in a member, this has {len(long[0])}")
     if not field.codec.startswith("sep:"):
         return items
     separator = field.codec.removeprefix("sep:")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from pydantic import ValidationError
 
 from syncd.core.fieldmap import Computed, FieldRule, Filter, Seed, Sync, Way
 from syncd.core.lens import Lens, Misfit
 from syncd.core.record import Fields, Raw, Value
 from syncd.errors import Problem
-from syncd.explain import explain
 from syncd.mapping.cells import Spot, lens_of, property_of, way_of
 from syncd.mapping.codec import json_text
 from syncd.mapping.expressions import (
@@ -24,86 +21,18 @@ from syncd.mapping.expressions import (
     Names,
     compile_expression,
 )
-from syncd.mapping.laws import breaches
 from syncd.mapping.lenses import Part, Single
 from syncd.mapping.policies import PolicyError, blank_policy, conflict_policy, seed_policy
-from syncd.mapping.shape import IDENTIFIER, Cell, FieldShape, SyncShape
+from syncd.mapping.shape import Shaped
 from syncd.mapping.types import TYPES, Kind, Options
 from syncd.sdk.contract import FieldType, Object
-from syncd.settings import Config, SyncConfig
+from syncd.settings import Config
 from syncd.spelling import suggest
 from syncd.toml import Key
 
-__all__ = ["fit", "shaped"]
+__all__ = ["fit"]
 
 _PARTS: Final = ("first", "last")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shaped:
-    """A sync of the right shape, without a look at any app."""
-
-    config: SyncConfig
-    sync: SyncShape
-    fields: Mapping[str, FieldShape]
-    cells: Mapping[str, Mapping[str, Cell]]
-    """By canonical field, then by app."""
-
-
-def shaped(config: SyncConfig, app_names: Iterable[str], problems: list[Problem]) -> Shaped | None:
-    """Stage one: the shape. Adds to `problems` what is wrong; None if there is nothing to go on with."""
-    places, key = config.places, config.key
-    try:
-        sync = SyncShape.model_validate(config.data)
-    except ValidationError as error:
-        problems += explain(error, SyncShape, places, key)
-        return None
-    for app in sync.apps:
-        if app not in set(app_names):
-            message = f'there is no app "{app}" in this file'
-            problems.append(places.problem((*key, "apps", app), message, suggest(app, app_names)))
-    fields: dict[str, FieldShape] = {}
-    cells: dict[str, dict[str, Cell]] = {}
-    for name, table in sync.fields.items():
-        at = (*key, "fields", name)
-        if not IDENTIFIER.fullmatch(name):
-            problems.append(places.problem(at, f'"{name}" is no field name', "lower-case letters, digits and _"))
-            continue
-        try:
-            shape = FieldShape.model_validate(table)
-        except ValidationError as error:
-            problems += explain(error, FieldShape, places, at)
-            continue
-        cells[name] = dict(_cells(shape, sync, config, at, problems))
-        fields[name] = shape
-    for app in sync.filters:
-        if app not in sync.apps:
-            problems.append(
-                places.problem((*key, "filters", app), f'there is no app "{app}" in this sync', suggest(app, sync.apps))
-            )
-    return Shaped(config, sync, fields, cells)
-
-
-def _cells(
-    shape: FieldShape, sync: SyncShape, config: SyncConfig, at: Key, problems: list[Problem]
-) -> Iterable[tuple[str, Cell]]:
-    places = config.places
-    for app, written in shape.cells.items():
-        if app not in sync.apps:
-            known = [*sync.apps, *(name for name in FieldShape.model_fields)]
-            problems.append(places.problem((*at, app), "unknown key", suggest(app, known)))
-            continue
-        try:
-            cell = Cell.model_validate({"field": written} if isinstance(written, str) else written)
-        except ValidationError as error:
-            problems += explain(error, Cell, places, (*at, app))
-            continue
-        if bool(cell.field) == bool(cell.join):
-            problems.append(places.problem((*at, app), 'expected the app\'s field: "name" or { field = "name" }'))
-            continue
-        yield app, cell
-    if not shape.cells:
-        problems.append(places.problem(at, "no app has this field", f"say where: {next(iter(sync.apps))} = ..."))
 
 
 def fit(
@@ -213,7 +142,6 @@ class _Fitting:
             more=kind.more,
         )
         self._check_partners(rule)
-        self._check_laws(rule)
         return rule if len(self.problems) == before else None
 
     def _options(self, name: str) -> Options:
@@ -227,7 +155,8 @@ class _Fitting:
 
     def _lens(self, spot: Spot, at: Key) -> Lens | None:
         if not spot.cell.part:
-            return lens_of(spot, lambda key, message, hint: self.tell((*at, *key), message, hint))
+            short = isinstance(self.shaped.fields[spot.canonical].cells[spot.app], str)
+            return lens_of(spot, lambda key, message, hint: self.tell(at if short else (*at, *key), message, hint))
         halves = self._halves(spot.app, spot.cell.field)
         missing = [part for part in _PARTS if part not in halves]
         if missing:
@@ -372,18 +301,6 @@ class _Fitting:
                 found |= dict.fromkeys(option.value for option in lens.field.options)
         return list(found)
 
-    def _check_laws(self, rule: FieldRule) -> None:
-        if rule.computed is not None:
-            return
-        for app in rule.lenses:
-            cell = self.shaped.cells[rule.name][app]
-            if cell.lossy or cell.write_once:
-                continue
-            for breach in breaches(rule, app):
-                hint = "say lossy = true to accept that"
-                self.tell(("fields", rule.name, app), f"loses a value: {breach}", hint)
-                break
-
     def _creates(self, objects: Mapping[str, Object], rules: Mapping[str, FieldRule]) -> frozenset[str]:
         asked, apps = self.shaped.sync.creates, self.shaped.sync.apps
         able = [app for app in apps if objects[app].capabilities.creates and not self.config.apps[app].read_only]
@@ -392,7 +309,7 @@ class _Fitting:
                 why = "cannot make new records" if app in apps else "is no app of this sync"
                 self.tell(("creates", index), f'"{app}" {why}', suggest(app, able))
         creates = [app for app in (able if asked is None else asked) if app in able]
-        for app in creates:
+        for app in creates if len(rules) >= len(self.shaped.fields) else ():
             given = {
                 name
                 for rule in rules.values()

@@ -25,9 +25,8 @@ class Breach:
     got: str
 
     def __str__(self) -> str:
-        if self.law == "PutGet":
-            return f"{self.given} written to {self.app} would be read back as {self.got}"
-        return f"{self.given} shown by {self.app} would be written back as {self.got}"
+        told = "would be read back as" if self.law == "PutGet" else "would be written back as"
+        return f"{self.app}, {self.field}: {self.given} {told} {self.got} (the law {self.law})"
 
 
 def breaches(rule: FieldRule, app: str, samples: Iterable[Raws] = ()) -> Iterator[Breach]:

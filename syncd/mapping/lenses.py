@@ -80,10 +80,10 @@ class Single:
             return ABSENT
         value = self._read(raws[self.field.name])
         held = entity.get(self.canonical)
-        if isinstance(value, Misfit) or held is None or held == value:
+        if isinstance(value, Misfit) or _same(held, value):
             return value
         written = self._write(held, raws[self.field.name])
-        return held if not isinstance(written, Misfit) and self._read(written) == value else value
+        return held if not isinstance(written, Misfit) and _same(self._read(written), value) else value
 
     def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
         """The raw that carries the value; see the first rule above."""
@@ -94,7 +94,7 @@ class Single:
             return written if isinstance(written, Misfit) else {name: written}
         shown = self._read(standing)
         meant = value if isinstance(written, Misfit) else self._read(written)
-        if not isinstance(shown, Misfit) and shown in (value, meant):
+        if not isinstance(shown, Misfit) and (_same(shown, value) or _same(shown, meant)):
             return {name: standing}
         return written if isinstance(written, Misfit) else {name: written}
 
@@ -126,6 +126,11 @@ class Single:
         if self.path:
             return _planted(standing, self.path, plain)
         return encode(self.field, plain, self.options.tz)
+
+
+def _same(a: Value | Misfit, b: Value | Misfit) -> bool:
+    """Equal, and of one type: True is not 1."""
+    return type(a) is type(b) and a == b
 
 
 def _leaf(raw: Raw) -> Value | Misfit:
@@ -165,15 +170,22 @@ class Joined:
 
     def get(self, raws: Raws, entity: Fields) -> View:
         """Both names with a space between; ABSENT unless both were shown."""
-        del entity
         if self.first.name not in raws or self.last.name not in raws:
             return ABSENT
-        return self._read(raws)
+        value = self._read(raws)
+        held = entity.get(self.canonical)
+        if isinstance(value, Misfit) or held == value:
+            return value
+        written = self._write(held, {})
+        return held if not isinstance(written, Misfit) and self._read(written) == value else value
 
     def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
         """Both fields; a half that stands there and still fits stays whole."""
         if all(name in raws for name in self.window) and self._read(raws) == value:
             return {name: raws[name] for name in self.window}
+        return self._write(value, raws)
+
+    def _write(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
         halves = (_plain(self.first, raws), _plain(self.last, raws))
         first, last = split_name(str(value or ""), *halves)
         patch = {}

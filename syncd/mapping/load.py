@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.record import Raws
 from syncd.errors import ConfigError, Problem
-from syncd.mapping.fit import Shaped, fit, shaped
+from syncd.mapping.fit import fit
 from syncd.mapping.laws import Breach, breaches
+from syncd.mapping.shape import Shaped, shaped
 from syncd.mapping.templates import included
 from syncd.sdk.contract import Object
 from syncd.settings import Config
@@ -80,7 +81,7 @@ def _shapes(config: Config) -> dict[str, Shaped]:
     shapes: dict[str, Shaped] = {}
     for name, sync in config.syncs.items():
         whole = included(sync, config, problems)
-        shape = None if whole is None else shaped(whole, config.apps, problems)
+        shape = None if whole is None else shaped(whole, list(config.apps), problems)
         if shape is not None:
             shapes[name] = shape
     if problems:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from syncd.core.fieldmap import Blank, Deletion
+from syncd.errors import Problem
+from syncd.explain import explain
+from syncd.settings import SyncConfig
+from syncd.spelling import suggest
+from syncd.toml import Key
 
-__all__ = ["Cell", "FieldShape", "Scalar", "SyncShape"]
+__all__ = ["Cell", "FieldShape", "Scalar", "Shaped", "SyncShape", "shaped"]
 
 Scalar: TypeAlias = bool | int | str
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -43,7 +49,7 @@ class Cell(_Table):
     write_once: bool = False
     """Written when a record is made and never again."""
     lossy: bool = False
-    """Accept a cell that breaks a law of lenses: what is written may come back as something else."""
+    """Several canonical values may look the same in this app; syncd remembers which one was meant."""
 
 
 class FieldShape(BaseModel):
@@ -92,3 +98,70 @@ class SyncShape(_Table):
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
 """What a canonical field may be called: also a name in an expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A sync of the right shape, without a look at any app."""
+
+    config: SyncConfig
+    sync: SyncShape
+    fields: Mapping[str, FieldShape]
+    cells: Mapping[str, Mapping[str, Cell]]
+    """By canonical field, then by app."""
+
+
+def shaped(config: SyncConfig, app_names: Sequence[str], problems: list[Problem]) -> Shaped | None:
+    """Stage one: the shape. Adds to `problems` what is wrong; None if there is nothing to go on with."""
+    places, key = config.places, config.key
+    try:
+        sync = SyncShape.model_validate(config.data)
+    except ValidationError as error:
+        problems += explain(error, SyncShape, places, key)
+        return None
+    for app in sync.apps:
+        if app not in set(app_names):
+            message = f'there is no app "{app}" in this file'
+            problems.append(places.problem((*key, "apps", app), message, suggest(app, app_names)))
+    fields: dict[str, FieldShape] = {}
+    cells: dict[str, dict[str, Cell]] = {}
+    for name, table in sync.fields.items():
+        at = (*key, "fields", name)
+        if not IDENTIFIER.fullmatch(name):
+            problems.append(places.problem(at, f'"{name}" is no field name', "lower-case letters, digits and _"))
+            continue
+        try:
+            shape = FieldShape.model_validate(table)
+        except ValidationError as error:
+            problems += explain(error, FieldShape, places, at)
+            continue
+        cells[name] = dict(_cells(shape, sync, config, at, problems))
+        fields[name] = shape
+    for app in sync.filters:
+        if app not in sync.apps:
+            problems.append(
+                places.problem((*key, "filters", app), f'there is no app "{app}" in this sync', suggest(app, sync.apps))
+            )
+    return Shaped(config, sync, fields, cells)
+
+
+def _cells(
+    shape: FieldShape, sync: SyncShape, config: SyncConfig, at: Key, problems: list[Problem]
+) -> Iterator[tuple[str, Cell]]:
+    places = config.places
+    for app, written in shape.cells.items():
+        if app not in sync.apps:
+            known = [*sync.apps, *(name for name in FieldShape.model_fields)]
+            problems.append(places.problem((*at, app), "unknown key", suggest(app, known)))
+            continue
+        try:
+            cell = Cell.model_validate({"field": written} if isinstance(written, str) else written)
+        except ValidationError as error:
+            problems += explain(error, Cell, places, (*at, app))
+            continue
+        if bool(cell.field) == bool(cell.join):
+            problems.append(places.problem((*at, app), 'expected the app\'s field: "name" or { field = "name" }'))
+            continue
+        yield app, cell
+    if not shape.cells:
+        problems.append(places.problem(at, "no app has this field", f"say where: {next(iter(sync.apps))} = ..."))

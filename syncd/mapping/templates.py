@@ -6,8 +6,11 @@ connectors. The sync's `apps` says which app is meant, by its connector; objects
     [syncs.people]
     include = "contacts-hubspot-mailchimp"
     apps    = { crm = "contacts", news = "members" }
+    without = ["phone"]
 
-Templates come from the folder `mappings` beside the configuration, then from those shipped with syncd.
+A field's own table goes over the template's key by key, so that one app's line can be changed alone; `without` drops
+fields. Apps that the template knows nothing of are further apps of the sync. Templates come from the folder `mappings`
+beside the configuration, then from those shipped with syncd.
 """
 
 from __future__ import annotations
@@ -69,10 +72,10 @@ def included(sync: SyncConfig, config: Config, problems: list[Problem]) -> SyncC
     if bound is None:
         return None
     renamed, keys = _renamed(document.data, bound)
-    own = {key: value for key, value in sync.data.items() if key != "include"}
+    whole = _over(sync.data, _without(sync, renamed, problems))
     lines = {(*sync.key, *new): document.places.at(old) for new, old in keys.items()}
     lines |= sync.places.lines
-    return SyncConfig(sync.name, _over(own, renamed), Places(sync.places.file, lines))
+    return SyncConfig(sync.name, whole, Places(sync.places.file, lines))
 
 
 def _bound(
@@ -126,11 +129,28 @@ def _names_app(at: Key) -> bool:
     return at[0] == "creates" or (len(at) == 4 and at[2] == "opt_in_from")
 
 
+def _without(sync: SyncConfig, template: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """The template less the fields that the sync does not want."""
+    dropped, fields = sync.data.get("without", []), template.get("fields", {})
+    if not isinstance(dropped, list):
+        problems.append(sync.places.problem((*sync.key, "without"), "expected a list of the template's fields"))
+        return template
+    for index, name in enumerate(dropped):
+        if name not in fields:
+            key = (*sync.key, "without", index)
+            problems.append(sync.places.problem(key, f'the template has no field "{name}"', suggest(str(name), fields)))
+    return {**template, "fields": {name: table for name, table in fields.items() if name not in dropped}}
+
+
 def _over(own: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """The sync's keys over the template's. Tables of fields and filters join; a field's own table joins app by app."""
-    joined = dict(under)
-    for key, value in own.items():
-        standing = joined.get(key)
-        deep = isinstance(value, Mapping) and isinstance(standing, Mapping)
-        joined[key] = _over(value, standing) if deep and standing is not None else value
-    return joined
+    """The sync's keys over the template's; tables of fields and filters join, and each field's table joins too."""
+    whole = {**under, **{key: value for key, value in own.items() if key not in {"include", "without"}}}
+    for key in ("fields", "filters"):
+        mine, theirs = own.get(key), under.get(key)
+        if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+            whole[key] = {**theirs, **mine}
+    for name, mine in whole["fields"].items() if isinstance(whole.get("fields"), Mapping) else ():
+        theirs = under.get("fields", {}).get(name)
+        if isinstance(mine, Mapping) and isinstance(theirs, Mapping):
+            whole["fields"][name] = {**theirs, **mine}
+    return whole

@@ -66,10 +66,15 @@ CONTACTS = object_of(
     Field(name="created", type=FieldType.INSTANT, writable=False, creatable=False),
     Field(name="interests", type=FieldType.CHOICES, codec="sep:;", options=options("a", "b"), blank=""),
 )
+STATUSES = "subscribed unsubscribed cleaned pending transactional"
 MEMBERS = object_of(
     "members",
     Field(name="email_address", type=FieldType.EMAIL, required=True, unique=True),
-    Field(name="status", type=FieldType.CHOICE, options=options(*"subscribed unsubscribed cleaned pending".split())),
+    Field(
+        name="status",
+        type=FieldType.CHOICE,
+        options=options(*STATUSES.split()),
+    ),
     Field(name="merge_fields.FNAME", type=FieldType.TEXT, blank="", max_bytes=255),
     Field(name="merge_fields.LNAME", type=FieldType.TEXT, blank="", max_bytes=255),
     Field(name="merge_fields.PHONE", type=FieldType.PHONE, blank=""),

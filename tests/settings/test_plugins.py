@@ -1,0 +1,47 @@
+"""Connectors come by name from installed distributions, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from syncd.errors import ConfigError
+from syncd.plugins import GROUP, announced, load
+from tests.mapping.ground import PLUGINS
+from tests.settings import offered
+
+HERE = "tests.mapping.ground"
+
+
+def point(name: str, value: str) -> EntryPoint:
+    return EntryPoint(name=name, value=value, group=GROUP)
+
+
+def test_a_connector_is_loaded_by_its_name() -> None:
+    assert load("plain", {"plain": [point("plain", "tests.settings.offered:plugin")]}) is offered.plugin
+    assert offered.plugin is PLUGINS["plain"]
+
+
+def test_the_four_connectors_of_this_project_are_announced() -> None:
+    assert {"hubspot", "mailchimp", "ghost", "bottlecrm"} <= set(announced())
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "message"),
+    [
+        ("hubspt", ["hubspot=a:b"], 'there is no connector "hubspt"\n  did you mean "hubspot"?'),
+        ("zzz", ["hubspot=a:b", "ghost=a:c"], 'there is no connector "zzz"\n  there is: ghost, hubspot'),
+        ("x", ["x=a:b", "x=c:d"], 'the connector "x" is announced twice: a:b, c:d\n  uninstall one of them'),
+        ("x", ["x=no.such:y"], "the connector \"x\" (no.such:y) does not load: No module named 'no'"),
+        ("x", [f"x={HERE}:APPS"], f'the connector "x" ({HERE}:APPS) is not a syncd.sdk.contract.Plugin'),
+    ],
+)
+def test_what_cannot_be_loaded_is_told(name: str, points: list[str], message: str) -> None:
+    known: dict[str, list[EntryPoint]] = {}
+    for text in points:
+        key, _, value = text.partition("=")
+        known.setdefault(key, []).append(point(key, value))
+    with pytest.raises(ConfigError) as caught:
+        load(name, known)
+    assert str(caught.value) == message
