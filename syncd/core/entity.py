@@ -106,6 +106,8 @@ def owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str] = frozen
             continue  # what cannot be read is never overwritten unasked
         if known is ABSENT:
             known = None
+        if rule.consent and wanted is not True and known is not True:
+            continue  # "did not opt out" is no consent: it is never pressed on an app that says nothing
         if wanted != known:
             missing[rule.name] = wanted
     return missing

@@ -100,7 +100,8 @@ def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
         missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
     refs = [link.ref for id, link in links.items() if link and id not in doubtful]
     facts = dict(connector.read(refs)) if refs else {}
-    found = find_records(world, sync, app, [entity for entity in missing if not entity.deleted])
+    unsure = [e for e in missing if not e.deleted and not _app_would_say(world, sync, app, e)]
+    found = find_records(world, sync, app, unsure)
     strangers = [ref for ref in found if ref not in facts]
     if strangers:
         facts |= connector.read(strangers)
@@ -112,6 +113,16 @@ def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
             elif isinstance(fact, Merged):
                 follow_merge(tx, sync, fact)
     return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
+
+
+def _app_would_say(world: World, sync: Sync, app: str, entity: Entity) -> bool:
+    """The app keeps a match field unique: a create of somebody who is there comes back as Exists, unasked."""
+    unique = world.object(sync, app).capabilities.unique
+    rules = (sync.rules[names[0]] for names in sync.match if len(names) == 1 and names[0] in sync.rules)
+    return any(
+        app in rule.lenses and rule.lenses[app].window[0] in unique and entity.value(rule.name) is not None
+        for rule in rules
+    )
 
 
 def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> list[Ref]:
