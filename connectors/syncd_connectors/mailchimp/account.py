@@ -32,17 +32,19 @@ class MailchimpSettings(Settings):
     """One Mailchimp account, and in it one audience."""
 
     api_key: SecretStr = Setting(description="An API key such as abc-us6, or an OAuth access token")
-    audience: str = Setting("", description="Name or id of the audience; may be left out if there is only one")
+    audience: str = Setting(default="", description="Name or id of the audience; may be left out if there is only one")
     new_members: Literal["transactional", "subscribed", "pending"] = Setting(
-        "transactional",
+        default="transactional",
         description="Status of a member that is made without one: transactional mails no one, pending asks by mail",
     )
-    webhook_secret: SecretStr | None = Setting(None, description="Part of the webhook's address that nobody can guess")
+    webhook_secret: SecretStr | None = Setting(
+        default=None, description="Part of the webhook's address that nobody can guess"
+    )
     signing_secret: SecretStr | None = Setting(
-        None, description="Secret of a webhook made by hand; one that syncd registers is kept in the vault"
+        default=None, description="Secret of a webhook made by hand; one that syncd registers is kept in the vault"
     )
     bulk_from: int = Setting(
-        0,
+        default=0,
         ge=0,
         description=(
             "From how many changes in one go to use Mailchimp's asynchronous batches; 0 never does. They spare calls, "

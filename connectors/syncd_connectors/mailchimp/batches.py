@@ -17,8 +17,9 @@ from syncd.sdk import (
     BrokenProtocol,
     Clock,
     ConnectorError,
+    Gone,
     Outcome,
-    Record,
+    Stale,
     Stored,
     Unknown,
     Update,
@@ -84,9 +85,11 @@ class Batches:
         repeat: list[Update] = []
         for write, body in changes:
             row = rows.get(write.ref.id)
-            if row is not None and _shows(row, body):
-                record = record_of(self.app, row)
-                outcomes[write.key] = Stored(write.key, write.ref, record if isinstance(record, Record) else None)
+            record = None if row is None else record_of(self.app, row)
+            if isinstance(record, Gone):
+                outcomes[write.key] = Stale(write.key)
+            elif row is not None and _shows(row, body):
+                outcomes[write.key] = Stored(write.key, write.ref, record)
             elif not job["errored_operations"]:
                 outcomes[write.key] = Stored(write.key, write.ref)  # and changed since, by whomever: to be read again
             elif row is not None and row["last_changed"] >= job["submitted_at"]:

@@ -24,7 +24,7 @@ from syncd_connectors.mailchimp import hooks
 from syncd_connectors.mailchimp.account import Audience, MailchimpSettings, connect
 from syncd_connectors.mailchimp.batches import Batches
 from syncd_connectors.mailchimp.listing import pages
-from syncd_connectors.mailchimp.members import HIDDEN, OBJECT, address_hash, email_key, record_of
+from syncd_connectors.mailchimp.members import HIDDEN, OBJECT, address_hash, email_key, is_id, record_of
 from syncd_connectors.mailchimp.schema import PAGE, members_object
 from syncd_connectors.mailchimp.writing import Writer, all_tags
 
@@ -158,12 +158,16 @@ class Mailchimp:
 
     def _read(self, ref: Ref) -> Record | Gone:
         _known(ref.object)
+        if not is_id(ref.id):
+            return Gone(ref)
         audience = self._known_audience()
         params = {"exclude_fields": ",".join(HIDDEN)}
         answer = self._api.call("GET", f"{audience.members}/{ref.id}", params=params, expect={404})
         if answer.status == 404:
             return Gone(ref)
         record = record_of(ref.app, answer.json)
+        if record.ref != ref:
+            return Gone(ref)  # the path takes hashes too: that is no id of a record
         if isinstance(record, Record) and "tags" not in record.fields:
             tags = all_tags(self._api, audience, answer.json)
             return Record(record.ref, {**record.fields, "tags": list(tags)}, record.version)

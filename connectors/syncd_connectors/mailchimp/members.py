@@ -8,6 +8,7 @@ address) does not; the API takes either in the path of GET, PATCH, PUT and DELET
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,18 @@ from typing import Any, Final
 
 from syncd.sdk import BrokenProtocol, Field, FieldType, Gone, Raw, Raws, Record, Ref, Rejected, Version
 
-__all__ = ["HIDDEN", "OBJECT", "Body", "address_hash", "body_of", "email_key", "fields_of", "record_of", "tags_of"]
+__all__ = [
+    "HIDDEN",
+    "OBJECT",
+    "Body",
+    "address_hash",
+    "body_of",
+    "email_key",
+    "fields_of",
+    "is_id",
+    "record_of",
+    "tags_of",
+]
 
 OBJECT: Final = "members"
 
@@ -40,6 +52,7 @@ _PLAIN: Final = (
     "unsubscribe_reason",
     "marketing_permissions",
 )
+_ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ADDRESS_PARTS: Final = ("addr1", "city", "state", "zip")
 
 
@@ -51,6 +64,11 @@ def email_key(email: str) -> str:
 def address_hash(email: str) -> str:
     """The subscriber hash: MD5 of the address in lower case (Mailchimp docs, methods-and-parameters)."""
     return hashlib.md5(email_key(email).encode(), usedforsecurity=False).hexdigest()
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a contact id; any other would be a path of its own, or an address."""
+    return _ID.fullmatch(text) is not None
 
 
 def tags_of(row: Mapping[str, Any]) -> list[str] | None:

@@ -43,7 +43,7 @@ from syncd.sdk import (
 from syncd_connectors.mailchimp.account import LONG, Api, Audience, Problem
 from syncd_connectors.mailchimp.batches import MOST, Batches, carries
 from syncd_connectors.mailchimp.listing import list_rows
-from syncd_connectors.mailchimp.members import OBJECT, Body, address_hash, body_of, email_key, record_of, tags_of
+from syncd_connectors.mailchimp.members import OBJECT, Body, address_hash, body_of, email_key, is_id, record_of, tags_of
 from syncd_connectors.mailchimp.schema import BATCH, PAGE
 
 __all__ = ["Outcomes", "Writer", "all_tags"]
@@ -84,9 +84,13 @@ class Writer:
                     case Create() if (body := self.new_body(write)).tags is None and body.email not in seen:
                         seen.add(body.email)
                         new.append((write, body))
-                    case Update() if carries(body := body_of(write.patch, self.fields)) and write.ref.id not in seen:
+                    case Update() if is_id(write.ref.id) and write.ref.id not in seen:
                         seen.add(write.ref.id)
-                        waiting.append((write, body))
+                        change = body_of(write.patch, self.fields)
+                        if carries(change):
+                            waiting.append((write, change))
+                        else:
+                            alone.append(write)
                     case _:
                         alone.append(write)
             except Rejected as misfit:
@@ -112,10 +116,12 @@ class Writer:
         match write:
             case Create():
                 return self._create(write)
-            case Update():
+            case Update() if is_id(write.ref.id):
                 return self._update(write)
-            case Delete():
+            case Delete() if is_id(write.ref.id):
                 return self._archive(write)
+            case _:
+                return Stale(write.key)
 
     def new_body(self, write: Create) -> Body:
         """The body of a new member, its status made sure of. Raises Rejected."""
@@ -270,8 +276,8 @@ class Writer:
 
     def _stored(self, write: Create | Update, row: Mapping[str, Any]) -> Outcome:
         record = record_of(self.app, row)
-        # A change to an archived member is kept by Mailchimp, but there is no record to show.
-        return Stored(write.key, record.ref, record if isinstance(record, Record) else None)
+        # Mailchimp keeps a change to an archived member without bringing it back: for us it stays gone.
+        return Stored(write.key, record.ref, record) if isinstance(record, Record) else Stale(write.key)
 
     def _refused(self, write: Write, problem: Problem) -> Refused:
         """Field names in Mailchimp's errors are bare tags; ours are dotted."""

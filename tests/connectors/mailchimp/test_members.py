@@ -9,6 +9,7 @@ from syncd.sdk import Connector, Exists, Finds, Gone, Hears, Ref, Refused, Stale
 from syncd.testing.twin import Faults
 from syncd_connectors.mailchimp import plugin
 from syncd_connectors.mailchimp.connector import Mailchimp
+from syncd_connectors.mailchimp.members import address_hash
 from tests.connectors.mailchimp.ground import APP, ground, stored
 
 _conforms: type[Connector] = Mailchimp
@@ -234,3 +235,21 @@ def test_the_plugin_opens_the_connector_and_names_its_twin() -> None:
     assert plugin.concurrency <= 8
     module, _, attribute = plugin.twin.partition(":")
     assert hasattr(__import__(module, fromlist=[attribute]), attribute)
+
+
+def test_what_cannot_be_an_id_is_gone_without_asking_and_a_hash_is_none_either() -> None:
+    g = ground(records=1)
+    email = str(g.shown(g.ref()).fields["email_address"])
+    odd = [Ref(APP, "members", text) for text in ("..", "a/b", "a?b", email, address_hash(email))]
+    assert g.app.read(odd) == {ref: Gone(ref) for ref in odd}
+    assert [g.delete(ref) for ref in odd[:3]] == [Stale("k")] * 3
+    assert len(g.ids) == 1
+
+
+def test_a_change_to_an_archived_member_is_stale() -> None:
+    g = ground(records=1)
+    ref = g.ref()
+    g.twin.person_delete("members", ref.id)
+    assert g.update(ref, {"vip": True}) == Stale("k")
+    assert g.update(ref, {"tags": ["Speaker"]}) == Stale("k")
+    assert g.ids == []
