@@ -33,10 +33,10 @@ class Trip:
     reason: str
 
 
-def listing(linked: int, missing: int, limits: Limits) -> Trip | None:
-    """A complete listing lacks `missing` of `linked` records: a lost permission or a cut answer."""
-    if missing == linked > 0:
-        return Trip("empty", f"the listing shows none of the {linked} linked records")
+def listing(linked: int, missing: int, listed: int, limits: Limits) -> Trip | None:
+    """A complete listing of `listed` rows lacks `missing` of `linked` records: a lost permission or a cut answer."""
+    if listed == 0 < linked:
+        return Trip("empty", f"the listing is empty, and {linked} records are linked")
     if missing > limits.shrink and missing > linked * limits.shrink_share:
         return Trip("shrunk", f"the listing lacks {missing} of the {linked} linked records")
     return None

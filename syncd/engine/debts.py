@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from syncd.core.entity import Entity, LinkState, owed
+from dataclasses import replace
+
+from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.store.store import Transaction
-from syncd.store.values import Delivery, Parked, ParkedKind
+from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
 __all__ = ["frozen", "note_debts", "waits"]
 
@@ -33,9 +35,25 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
     work = tx.parked.of([entity.id]).get(entity.id, [])
     if waits(work):
         return
+    for link in tx.links.of(entity.id):
+        _scope(tx, sync, entity, link, frozen(work, entity, link.ref.app))
     for app in sync.apps:
         if _lacks(tx, sync, entity, app, work):
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
+
+
+def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> None:
+    """An entity outside an app's filter is left alone there once its last update has gone through; nothing is deleted.
+
+    One that comes back within the filter goes on where it stopped, merged against what was seen then.
+    """
+    wants = sync.filters.get(link.ref.app)
+    within = wants is None or wants(entity.fields)
+    if link.state is LinkState.LIVE and not within and not owed(entity, link, sync, parked):
+        tx.links.put(sync.name, replace(link, state=LinkState.OUT_OF_SCOPE))
+        tx.log.append(Entry(event=Event.LEFT, sync=sync.name, entity=entity.id, ref=link.ref))
+    elif link.state is LinkState.OUT_OF_SCOPE and within:
+        tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
 
 
 def _lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:

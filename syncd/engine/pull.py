@@ -46,7 +46,7 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
             complete = complete or page.complete
     if since is None and complete:
         with port.turn:
-            tally += _absent(world, sync, app, sweep)
+            tally += _absent(world, sync, app, sweep, tally.read)
     return tally
 
 
@@ -111,11 +111,11 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
     return tally + probe(world, sync, app, [fact.ref for fact in gone if fact.ref not in unknown])
 
 
-def _absent(world: World, sync: Sync, app: str, sweep: int) -> Tally:
+def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tally:
     """After a complete listing: whom it lacks is looked at by id; most of them lacking is a fault, not news."""
     with world.store.read() as tx:
         lacking = tx.links.unswept(sync.name, app, sweep)
-        trip = guard.listing(tx.links.linked(sync.name, app), len(lacking), world.safety.limits)
+        trip = guard.listing(tx.links.linked(sync.name, app), len(lacking), listed, world.safety.limits)
     if trip:
         raise Halted(
             f"{app}: {trip.reason}",
@@ -129,8 +129,9 @@ def _absent(world: World, sync: Sync, app: str, sweep: int) -> Tally:
 
 def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
-    resumed = tx.meta.get(f"resumed:{app}")
-    since = max(tx.now - 3600, float(resumed) if resumed else 0.0)
+    resumed, since = tx.meta.get(f"resumed:{app}"), tx.now - 3600
+    if resumed and float(resumed) > since:
+        return  # a person has looked, and said to go on
     linked = tx.links.linked(sync.name, app)
     changed = tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since)
     trip = guard.rewriting(linked, changed, world.safety.limits)

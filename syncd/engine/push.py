@@ -15,7 +15,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
 from syncd.engine.consent import heed
-from syncd.engine.debts import frozen, waits
+from syncd.engine.debts import frozen, note_debts, waits
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import missed
 from syncd.engine.outcome import doubt_all, store_outcomes
@@ -186,9 +186,8 @@ def _change(
     if not done.patch:
         if done.goal:
             tx.links.put(sync.name, replace(link, sent={**link.sent, **done.goal}))
-        link = tx.links.at(entity.id, app) or link
-        tx.links.put(sync.name, _scoped(sync, entity, link))
         tx.deliveries.settle(delivery)
+        note_debts(tx, sync, entity, delivery.cause)
         return None
     before = {name: fact.fields[name] for name in done.patch if name in fact.fields}
     capabilities = world.object(sync, app).capabilities
@@ -197,14 +196,6 @@ def _change(
         tx, sync, app, IntentKind.UPDATE, write.key, entity, link.ref, done.patch, before, done.goal, delivery
     )
     return _Draft(delivery, write, intent)
-
-
-def _scoped(sync: Sync, entity: Entity, link: Link) -> Link:
-    """A link that is up to date and whose entity has left the app's filter is out of scope from now on."""
-    wants = sync.filters.get(link.ref.app)
-    if wants is None or wants(entity.fields):
-        return link
-    return replace(link, state=LinkState.OUT_OF_SCOPE)
 
 
 def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> _Draft | None:

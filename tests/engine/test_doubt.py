@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from syncd.engine.resolve import recover
@@ -97,10 +99,8 @@ def test_killed_at_any_commit_it_goes_on_and_loses_nothing(point: int) -> None:
             raise Killed
 
     scene.store.on_commit = strike
-    try:
+    with contextlib.suppress(Killed):
         scene.run()
-    except Killed:
-        pass
     scene.store.on_commit = lambda: None
     scene.restart()
     recover(scene.world)

@@ -1,0 +1,101 @@
+"""Who takes part, and what would be written, shown before it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.engine.plan import apply, load_plan, make_plan, unapplied
+from syncd.errors import Halted
+from tests.engine.world import Scene, people, rule
+
+
+def _filtered() -> Scene:
+    apps = ("crm", "news")
+    sync = people(apps, rule("stage", apps), filters={"news": lambda f: f.get("stage") == "customer"})
+    return Scene(sync=sync)
+
+
+def test_only_those_within_the_filter_are_made_in_the_app() -> None:
+    scene = _filtered()
+    scene.fake("crm").person_creates(email="ada@example.com", stage="customer")
+    scene.fake("crm").person_creates(email="bob@example.com", stage="lead")
+    scene.run()
+    assert [row.fields["email"] for row in scene.fake("news").rows.values()] == ["ada@example.com"]
+    scene.fake("crm").person_edits("crm-2", stage="customer")
+    scene.run()
+    assert len(scene.fake("news").rows) == 2
+
+
+def test_leaving_the_filter_deletes_nothing_and_coming_back_goes_on() -> None:
+    scene = _filtered()
+    scene.fake("crm").person_creates(email="ada@example.com", stage="customer", first="Ada")
+    scene.run()
+    scene.fake("crm").person_edits("crm-1", stage="churned")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["stage"] == "churned"  # the last update goes through
+    scene.fake("crm").person_edits("crm-1", first="Augusta")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "Ada"
+    scene.fake("crm").person_edits("crm-1", stage="customer")
+    scene.run()
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "Augusta"
+    assert len(scene.fake("news").rows) == 1
+
+
+def test_an_opt_out_of_somebody_outside_the_filter_still_counts() -> None:
+    scene = _filtered()
+    scene.fake("crm").person_creates(email="ada@example.com", stage="customer")
+    scene.run()
+    scene.fake("crm").person_edits("crm-1", stage="churned")
+    scene.run()
+    scene.fake("news").person_edits("news-1", out=True)
+    scene.run()
+    assert scene.fake("crm").shown("crm-1")["out"] is True
+
+
+def test_a_plan_writes_nothing_and_apply_does_just_that() -> None:
+    scene = Scene()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.fake("news").person_creates(email="ada@example.com", phone="1")
+    scene.fake("news").person_creates(email="bob@example.com", first="Bob")
+    assert unapplied(scene.world) == ("people",)
+    plan = make_plan(scene.world)
+    assert plan.counts == {
+        "crm": {"create": 1, "update": 1, "delete": 0},
+        "news": {"create": 0, "update": 1, "delete": 0},
+    }
+    assert [fake.writes for fake in scene.fakes.values()] == [[], []]
+    assert scene.entities() == []
+    report = apply(scene.world, load_plan(plan.data()), by="op")
+    assert (report.tally.created, report.tally.updated) == (1, 2)
+    assert unapplied(scene.world) == ()
+    assert make_plan(scene.world).writes == ()
+
+
+def test_apply_refuses_when_the_world_has_moved() -> None:
+    scene = Scene()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    plan = make_plan(scene.world)
+    scene.fake("crm").person_edits("crm-1", first="Augusta")
+    with pytest.raises(Halted, match="the world moved"):
+        apply(scene.world, plan, by="op")
+    assert scene.fake("news").rows == {}
+
+
+def test_apply_refuses_another_mapping() -> None:
+    scene = Scene()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    plan = make_plan(scene.world)
+    scene.restart(sync=replace(people(scene.names), digest="another"))
+    with pytest.raises(Halted, match="is not the one that was planned"):
+        apply(scene.world, plan, by="op")
+
+
+def test_an_app_that_is_down_makes_no_plan() -> None:
+    scene = Scene()
+    scene.fake("news").fault = "outage"
+    with pytest.raises(Halted, match="news is down"):
+        make_plan(scene.world)
