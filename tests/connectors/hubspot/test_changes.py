@@ -89,7 +89,7 @@ def test_nothing_new_is_one_empty_page_with_a_cursor() -> None:
     (page,) = portal.since(cursor)
 
     assert page.rows == ()
-    assert list(portal.since(page.cursor))[0].rows == ()
+    assert next(portal.since(page.cursor)).rows == ()
 
 
 def test_every_page_of_an_incremental_run_may_be_resumed_and_nothing_is_skipped() -> None:
