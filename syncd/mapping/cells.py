@@ -118,7 +118,7 @@ def _misfits(spot: Spot, app_field: Field, path: tuple[str, ...]) -> Iterator[tu
     worded = cell.values is not None
     if path:
         if kind.name in {"choices", "address", "json"}:
-            yield f"a {kind.name} cannot be at a path inside {app_field.name}", ""
+            yield f"{kind.name} cannot be at a path inside {app_field.name}", ""
     elif worded and app_field.type not in _WORDED:
         yield f"{app_field.name} is of type {app_field.type}, which takes no values table", ""
     elif not worded and app_field.type not in kind.carriers:

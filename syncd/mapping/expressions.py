@@ -24,7 +24,7 @@ from syncd.core.record import Fields, Value
 from syncd.mapping.types import Kind, Options
 from syncd.spelling import suggest
 
-__all__ = ["Computation", "Condition", "ExpressionError", "Names", "compile_expression"]
+__all__ = ["Computation", "Condition", "ExpressionError", "Names", "compile_expression", "condition"]
 
 MAX_CHARS: Final = 1000
 MAX_COMPREHENSIONS: Final = 2
@@ -147,6 +147,18 @@ class Computation:
             case _:
                 return Misfit(f"the expression gives no {self.kind.name}", self.compiled.program.source)
         return self.kind.clean(value, self.options)
+
+
+def condition(source: str, names: Names) -> Condition:
+    """A filter. Raises ExpressionError, also for what gives no yes or no."""
+    made = Condition(compile_expression(source, names))
+    try:
+        answer = made.compiled.run({})
+    except _FAULTS:
+        return made  # what fails on blanks alone (null < 3) may well do on values
+    if not isinstance(answer, bool):
+        raise ExpressionError("gives no yes or no", 'compare: stage == "customer"')
+    return made
 
 
 def compile_expression(source: str, names: Names) -> _Compiled:

@@ -16,10 +16,10 @@ from syncd.mapping.cells import Spot, lens_of, property_of, way_of
 from syncd.mapping.codec import json_text
 from syncd.mapping.expressions import (
     Computation,
-    Condition,
     ExpressionError,
     Names,
     compile_expression,
+    condition,
 )
 from syncd.mapping.lenses import Part, Single
 from syncd.mapping.policies import PolicyError, blank_policy, conflict_policy, seed_policy
@@ -326,7 +326,7 @@ class _Fitting:
         texts = self.shaped.sync.filters
         for app, source in texts.items():
             try:
-                filters[app] = Condition(compile_expression(source, self._names()))
+                filters[app] = condition(source, self._names())
             except ExpressionError as error:
                 self.tell(("filters", app), str(error), error.hint)
         return filters, dict(texts)

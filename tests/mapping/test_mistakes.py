@@ -1,0 +1,298 @@
+"""Every mistake in a mapping is told with its line and key, what is wrong, and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from syncd.errors import ConfigError
+from syncd.mapping import check_shapes, load_syncs
+from syncd.sdk.contract import Field, FieldType
+from tests.mapping.ground import APPS, CONTACTS, MEMBERS, PEOPLE, SCHEMAS, config_of, object_of, people, problems
+
+FIELD = "\n[syncs.people.fields.it]\n"
+"""Its table begins at line 22, so that its first key is in line 23."""
+
+STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields.STAGE", values = '
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('type = "tex"\ncrm = "firstname"', '23:{}.type: there is no type "tex" (did you mean "text"?)'),
+        ('crm = "firstname"', "22:{}.type: is missing"),
+        ('type = "text"', "22:{}: no app has this field (say where: crm = ...)"),
+        ('type = "text"\ncmr = "firstname"', '24:{}.cmr: unknown key (did you mean "crm"?)'),
+        (
+            'type = "text"\ncrm = "firstname"\nconflct = "newest"',
+            '25:{}.conflct: unknown key (did you mean "conflict"?)',
+        ),
+        (
+            'type = "text"\ncrm = "first_name"',
+            '24:{}.crm: crm has no property "first_name" in contacts (did you mean "firstname"?)',
+        ),
+        (
+            'type = "text"\ncrm = { field = "firstnme" }',
+            '24:{}.crm.field: crm has no property "firstnme" in contacts (did you mean "firstname"?)',
+        ),
+        (
+            'type = "text"\ncrm = { feild = "firstname" }',
+            '24:{}.crm.feild: unknown key (did you mean "field"?)',
+        ),
+        (
+            'type = "text"\ncrm = { way = "read" }',
+            '24:{}.crm: expected the app\'s field: "name" or {{ field = "name" }}',
+        ),
+        (
+            'type = "text"\ncrm = { field = "firstname", way = "in" }',
+            "24:{}.crm.way: is \"in\", expected 'both', 'read' or 'write'",
+        ),
+        (
+            'type = "integer"\ncrm = "since"',
+            "24:{}.crm: since is of type date, which does not carry integer (integer needs decimal or integer or text)",
+        ),
+        (
+            'type = "consent"\nnews = "status"',
+            (
+                "24:{}.news: status is of type choice, which does not carry consent "
+                "(say which value means what: values = {{ ... }})"
+            ),
+        ),
+        (
+            'type = "instant"\ncrm = "created"',
+            '24:{}.crm: created is read-only in crm (say way = "read")',
+        ),
+        (
+            'type = "instant"\ncrm = { field = "created", write_once = true }',
+            "24:{}.crm.field: created cannot be given when a record is made",
+        ),
+        (
+            STAGE + '{ lead = "Led" } }',
+            '25:{}.news.values.lead: merge_fields.STAGE has no option "Led" (did you mean "Lead"?)',
+        ),
+        (
+            STAGE + '{ lead = "Lead" } }',
+            (
+                '25:{}.news: no option in news for "customer" '
+                "(add values = {{ ... }}, or say partial = true to leave such records as they are)"
+            ),
+        ),
+        (
+            'type = "choice"\nnews = { field = "merge_fields.STAGE", values = { a = "Lead", b = "Lead" } }',
+            (
+                '24:{}.news.values.b: "Lead" stands for "a" already '
+                "(say lossy = true if several values may look the same here)"
+            ),
+        ),
+        (
+            (
+                'type = "consent"\nnews = { field = "status", values = { true = "unsubscribed" }, '
+                'also = { false = "unsubscribed" } }'
+            ),
+            '24:{}.news.also.false: "unsubscribed" stands for "true" already',
+        ),
+        (
+            'type = "consent"\nnews = { field = "status", values = { yes = "unsubscribed" } }',
+            '24:{}.news.values.yes: "yes" is no consent: expected true or false',
+        ),
+        (
+            'type = "consent"\ncrm = { field = "hs_email_optout", values = { true = "x" } }',
+            "24:{}.crm.values.true: x does not fit hs_email_optout: is neither true nor false",
+        ),
+        (
+            'type = "text"\nnews = { field = "tags", values = { a = "b" } }',
+            "24:{}.news.field: tags is of type choices, which takes no values table",
+        ),
+        (
+            'type = "address"\nnews = "merge_fields.ADDRESS.city"',
+            "24:{}.news: address cannot be at a path inside merge_fields.ADDRESS",
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nconflict = "newst"',
+            '25:{}.conflict: there is no policy "newst" (did you mean "newest"?)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nconflict = "max"',
+            '25:{}.conflict: "max" does not fit text (text takes: filled, manual, newest, prefer)',
+        ),
+        (
+            'type = "consent"\ncrm = "hs_email_optout"\nconflict = "newest"',
+            '25:{}.conflict: "newest" does not fit consent (consent takes: or)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nconflict = "prefer cmr"',
+            '25:{}.conflict: there is no app "cmr" in this sync (did you mean "crm"?)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nconflict = "prefer news"',
+            '25:{}.conflict: the app "news" does not have this field (there is: crm)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nblank = "keep"',
+            "25:{}.blank: is \"keep\", expected 'propagate', 'hold' or 'ignore'",
+        ),
+        (
+            'type = "integer"\ncrm = "score"\ndefault = "many"',
+            "25:{}.default: 'many' is no integer: is not a number, expected a whole number",
+        ),
+        (
+            'type = "date"\ncrm = "since"\nzone = "Europe/Berln"',
+            '25:{}.zone: there is no time zone "Europe/Berln" (such as "Europe/Berlin")',
+        ),
+        (
+            'type = "consent"\ncrm = "hs_email_optout"\naddress = "mail"',
+            '25:{}.address: there is no e-mail field "mail" (did you mean "email"?)',
+        ),
+        ('type = "text"\ncrm = "firstname"\naddress = "email"', "25:{}.address: only a consent has an address"),
+        (
+            'type = "consent"\ncrm = "hs_email_optout"\nopt_in_from = ["news"]',
+            '25:{}.opt_in_from[0]: there is no app "news" with this consent (there is: crm)',
+        ),
+        (
+            'type = "text"\ncrm = { field = "firstname", part = "first" }',
+            '24:{}.crm.part: no field says part = "last" of firstname (both are needed)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nexpr = "emial"',
+            '25:{}.expr: there is no field "emial" at column 1 (did you mean "email"?)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nexpr = \'lowr(email)\'',
+            '25:{}.expr: there is no function "lowr" at column 1 (did you mean "lower"?)',
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nexpr = \'email +\'',
+            "25:{}.expr: does not parse at column 8: mismatched input '<EOF>'",
+        ),
+        (
+            'type = "text"\ncrm = { field = "firstname", way = "read" }\nexpr = "email"',
+            '25:{}.expr: a computed field is written only (drop way = "read")',
+        ),
+    ],
+)
+def test_a_mistake_in_a_field(tmp_path: Path, lines: str, message: str) -> None:
+    line, _, rest = message.partition(":")
+    assert problems(tmp_path, FIELD + lines) == [f"syncd.toml:{line}:" + rest.format("syncs.people.fields.it")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("entity  =", "entty =", 'syncd.toml:11:syncs.people.entty: unknown key (did you mean "entity"?)'),
+        ('match   = ["email"]\n', "", "syncd.toml:10:syncs.people.match: is missing"),
+        (
+            'match   = ["email"]',
+            'match = ["emial"]',
+            'syncd.toml:13:syncs.people.match[0]: there is no field "emial" (did you mean "email"?)',
+        ),
+        (
+            'first   = "prefer crm"',
+            'first = "prefer cmr"',
+            'syncd.toml:14:syncs.people.first: there is no app "cmr" in this sync (did you mean "crm"?)',
+        ),
+        (
+            'first   = "prefer crm"',
+            'first = "oldest"',
+            (
+                'syncd.toml:14:syncs.people.first: there is no way "oldest" to begin '
+                "(there is: ask, newest, prefer crm, prefer news)"
+            ),
+        ),
+        (
+            'deletes = "hold"',
+            'deletes = "mirror"',
+            "syncd.toml:15:syncs.people.deletes: is \"mirror\", expected 'hold', 'propagate', 'archive' or 'ignore'",
+        ),
+        (
+            'crm = "contacts"',
+            'crm = "contact"',
+            'syncd.toml:12:syncs.people.apps.crm: crm has no object "contact" (did you mean "contacts"?)',
+        ),
+        (
+            'apps    = { crm = "contacts", news = "members" }',
+            'apps = { crm = "contacts", nws = "members" }',
+            'syncd.toml:12:syncs.people.apps.nws: there is no app "nws" in this file (did you mean "news"?)',
+        ),
+        (
+            'deletes = "hold"',
+            'creates = ["nws"]',
+            'syncd.toml:15:syncs.people.creates[0]: "nws" is no app of this sync (did you mean "news"?)',
+        ),
+        (
+            'type = "email"',
+            'type = "email"\nblank = "ignore"',
+            (
+                "syncd.toml:19:syncs.people.fields.email.blank: a match field cannot ignore blanks: "
+                "the record would be found under a value it lost (hold)"
+            ),
+        ),
+        (
+            "[syncs.people.fields.email]",
+            "[syncs.people.fields.E-Mail]",
+            'syncd.toml:17:syncs.people.fields.E-Mail: "E-Mail" is no field name (lower-case letters, digits and _)',
+        ),
+    ],
+)
+def test_a_mistake_in_a_sync(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in PEOPLE
+    with pytest.raises(ConfigError) as caught:
+        load_syncs(config_of(tmp_path, APPS + PEOPLE.replace(old, new)), SCHEMAS)
+    assert message in [str(problem) for problem in caught.value.problems]
+
+
+def test_a_filter_names_an_app_of_the_sync_and_fields_that_are_there(tmp_path: Path) -> None:
+    filters = "\n[syncs.people.filters]\nnews = 'stag == \"x\"'\nnws = 'true'\n"
+    assert problems(tmp_path, filters) == [
+        'syncd.toml:24:syncs.people.filters.nws: there is no app "nws" in this sync (did you mean "news"?)'
+    ]
+    assert problems(tmp_path, filters.replace("nws = 'true'\n", "")) == [
+        'syncd.toml:23:syncs.people.filters.news: there is no field "stag" at column 1 (there is: email)'
+    ]
+
+
+def test_a_property_that_the_app_needs_must_be_given_where_records_are_made(tmp_path: Path) -> None:
+    needy = object_of("contacts", *CONTACTS.fields.values(), Field(name="owner", type=FieldType.TEXT, required=True))
+    schemas = {"crm": [needy], "news": [MEMBERS]}
+    assert problems(tmp_path, "", schemas=schemas) == [
+        'syncd.toml:12:syncs.people.apps.crm: crm needs "owner" to make a record, and no field gives it'
+    ]
+    nowhere = replace(needy, capabilities=replace(needy.capabilities, creates=False))
+    assert people(tmp_path, "", schemas={**schemas, "crm": [nowhere]}).creates == {"news"}
+
+
+def test_every_app_needs_a_field_to_match_by(tmp_path: Path) -> None:
+    text = PEOPLE.replace('news = "email_address"\n', "")
+    with pytest.raises(ConfigError) as caught:
+        load_syncs(config_of(tmp_path, APPS + text), SCHEMAS)
+    assert str(caught.value.problems[0]) == (
+        "syncd.toml:13:syncs.people.match: news has none of the match fields, so that its records match nothing"
+    )
+
+
+def test_a_consent_needs_to_know_whose_it_is(tmp_path: Path) -> None:
+    other = '\n[syncs.people.fields.other]\ntype = "email"\ncrm = "phone"\n'
+    schemas = {
+        "crm": [object_of("contacts", *CONTACTS.fields.values(), Field(name="mail2", type=FieldType.EMAIL))],
+        "news": [MEMBERS],
+    }
+    consent = '\n[syncs.people.fields.out]\ntype = "consent"\ncrm = "hs_email_optout"\n'
+    fields = other.replace("phone", "mail2") + consent
+    assert problems(tmp_path, fields, schemas=schemas) == [
+        'syncd.toml:26:syncs.people.fields.out: which address the consent is about is not clear (say address = "email")'
+    ]
+    assert people(tmp_path, fields + 'address = "other"\n', schemas=schemas).rules["out"].address == "other"
+
+
+def test_all_mistakes_of_all_fields_are_told_at_once(tmp_path: Path) -> None:
+    one = '\n[syncs.people.fields.a]\ntype = "text"\ncrm = "x"\n'
+    other = '[syncs.people.fields.b]\ntype = "integer"\nnews = "tags"\n'
+    told = problems(tmp_path, one + other)
+    assert [line.rpartition("syncs.people.fields.")[2].partition(":")[0] for line in told] == ["a.crm", "b.news"]
+
+
+def test_the_shape_is_checked_without_any_schema(tmp_path: Path) -> None:
+    check_shapes(config_of(tmp_path, APPS + PEOPLE))
+    with pytest.raises(ConfigError, match=r"unknown key"):
+        check_shapes(config_of(tmp_path, APPS + PEOPLE + "colour = 1\n"))
