@@ -22,6 +22,7 @@ __all__ = ["APP", "Bench", "MemoryVault", "ids", "secrets"]
 
 APP: Final = "app"
 """What the app is called in the suite's configuration."""
+_PART: Final = 8
 
 
 class MemoryVault:
@@ -52,11 +53,16 @@ class Bench:
     vault: MemoryVault = field(default_factory=MemoryVault)
     log: LogCapture = field(default_factory=LogCapture)
     connector: Connector = field(init=False)
+    object: Object = field(init=False)
+    """The object under test, as the connector discovered it at the start."""
+    texts: tuple[str, ...] | None = None
+    """Names of plain text fields, once they were looked up."""
     _opened: list[tuple[Connector, Http]] = field(init=False, default_factory=list)
     _keys: Iterator[int] = field(init=False, default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.connector = self.open(self.settings)
+        self.object = next(found for found in self.connector.objects() if found.name == self.subject)
 
     def open(self, settings: Settings) -> Connector:
         """Another connector on the same twin, as after a restart: it shares nothing with the first but the vault."""
@@ -80,13 +86,6 @@ class Bench:
     def logger(self) -> Any:
         """A logger whose lines end up in `log.entries`."""
         return structlog.wrap_logger(ReturnLogger(), processors=[self.log], wrapper_class=structlog.BoundLogger)
-
-    # --- what is declared --------------------------------------------------------------------------------------
-
-    @property
-    def object(self) -> Object:
-        """The object under test, as the connector discovers it now."""
-        return next(found for found in self.connector.objects() if found.name == self.subject)
 
     @property
     def can(self) -> Capabilities:
@@ -169,6 +168,7 @@ def ids(pages: Iterable[Page]) -> set[str]:
 
 
 def secrets(settings: Settings) -> list[str]:
-    """The plain secrets in the settings."""
+    """The plain secrets in the settings, and the parts of those that are made of several."""
     values = [getattr(settings, name) for name in type(settings).model_fields]
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    plain = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    return [*plain, *(part for secret in plain for part in secret.split(":")[1:] if len(part) >= _PART)]

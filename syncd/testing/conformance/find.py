@@ -31,6 +31,9 @@ CUNNING: Final = (
 )
 
 
+_MANY: Final = 60
+
+
 class FindContract(Ground):
     """`find()`, where the connector has it."""
 
@@ -62,7 +65,6 @@ class FindContract(Ground):
 
     def test_searching_for_nothing_asks_nothing(self, bench: Bench) -> None:
         finder = self.finder(bench)
-        bench.connector.objects()
         calls = dict(bench.twin.calls)
         assert dict(finder.find(bench.subject, finder.findable(bench.subject)[0], [])) == {}
         assert bench.twin.calls == calls
@@ -103,6 +105,6 @@ class FindContract(Ground):
                 finder.find(bench.subject, name, [value])
 
     def _values(self, bench: Bench, name: str) -> dict[str, Ref]:
-        records = bench.connector.read([bench.ref(id_) for id_ in bench.some(bench.can.page_size + 3)]).values()
+        records = bench.connector.read([bench.ref(id_) for id_ in bench.some(_MANY)]).values()
         found = {record.fields.get(name): record.ref for record in records if isinstance(record, Record)}
         return {value: ref for value, ref in found.items() if isinstance(value, str) and value}

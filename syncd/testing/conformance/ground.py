@@ -69,7 +69,7 @@ class Ground:
             field.name
             for field in bench.object.fields.values()
             if field.creatable and (field.required or field.unique or field.name in bench.can.unique)
-        } | set(self.editable(bench)[:1])
+        } | set(self.texts(bench)[:1])
         samples = {name: sample(bench.object.fields[name], number) for name in sorted(wanted)}
         return {name: value for name, value in samples.items() if value is not ABSENT}
 
@@ -118,9 +118,15 @@ class Ground:
 
     def text(self, bench: Bench, which: int = 0) -> str:
         """The name of a field for plain text; skips where the object has none."""
-        names = self.editable(bench)
+        names = self.texts(bench)
         needs(len(names) > which, f"{which + 1} plain text field(s)")
         return names[which]
+
+    def texts(self, bench: Bench) -> tuple[str, ...]:
+        """The names that `editable` gives, looked up once for a bench."""
+        if bench.texts is None:
+            bench.texts = self.editable(bench)
+        return bench.texts
 
     @contextmanager
     def stage(self, subject: str, records: int) -> Iterator[Bench]:
