@@ -172,7 +172,11 @@ class Audience:
     def vouch(self, api: Api) -> None:
         """Raise Unavailable unless the audience can be seen: only then does a missing member mean anything."""
         if api.call("GET", self.path, params={"fields": "id"}, expect={404}).status == 404:
-            raise Unavailable(f"the audience {self.name} ({self.id}) cannot be seen, so nothing is said of its members")
+            raise self.unseen()
+
+    def unseen(self) -> Unavailable:
+        """The error for an audience that is not there."""
+        return Unavailable(f"the audience {self.name} ({self.id}) cannot be seen, so nothing is said of its members")
 
 
 def app_time(answer: Answer, now: datetime) -> datetime:
@@ -180,8 +184,9 @@ def app_time(answer: Answer, now: datetime) -> datetime:
 
     From the Date header less what is written late, or from our clock less all the difference there may be.
     """
+    first, gmt, _ = answer.headers.get("date", "").partition(" GMT")  # a proxy may have added its own
     try:
-        told = parsedate_to_datetime(answer.headers.get("date", ""))
+        told = parsedate_to_datetime(first + gmt)
     except ValueError:
         return now - _SKEW
     return told - _LATE if told.tzinfo else now - _SKEW

@@ -90,13 +90,18 @@ class Mailchimp:
         return ("email_address",)
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Mapping[str, Sequence[Ref]]:
-        """Who has each address, whatever its case. Raises ValueError for another field."""
+        """Who has each address, whatever its case. Raises ValueError for another field.
+
+        Raises Unavailable where somebody is not found and the audience cannot be seen either.
+        """
         if field not in self.findable(object):
             raise ValueError(f"Mailchimp finds members by email_address, not by {field}")
         refs: dict[str, Sequence[Ref]] = {}
         for key in dict.fromkeys(map(email_key, values)):
             ref = self._who_has(key)
             refs[key] = () if ref is None else (ref,)
+        if not all(refs.values()):
+            self._known_audience().vouch(self._api)
         return {value: refs[email_key(value)] for value in values}
 
     # --- hears -------------------------------------------------------------------------------------------------

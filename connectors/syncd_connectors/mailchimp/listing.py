@@ -103,7 +103,7 @@ def pages(api: Api, audience: Audience, app: str, since: Cursor | None, *, clock
 
     Raises Transient where members change faster than they can be listed; the last cursor stays good.
     """
-    place, stuck = Place.at(since), 0
+    place, stuck, listed = Place.at(since), 0, 0
     while True:
         now = datetime.fromtimestamp(int(clock.now()), UTC)
         answer = api.call("GET", audience.members, params=place.query(count), timeout=LONG)
@@ -119,8 +119,11 @@ def pages(api: Api, audience: Audience, app: str, since: Cursor | None, *, clock
             continue
         fresh = rows[1:] if place.anchor else rows
         records = tuple(record_of(app, row) for row in fresh)
+        listed += len(records)
         more = bool(fresh) and place.skip + len(rows) < total
         done = place.archived and not more
+        if done and place.full and not listed:
+            audience.vouch(api)  # a full listing of nobody is believed only of an audience that can be seen
         following = place.after(rows) if more else place.over()
         yield Page(
             records,

@@ -138,9 +138,7 @@ def _interests(api: Api, audience: Audience) -> Iterator[Field]:
 def _tags(api: Api, audience: Audience) -> Field:
     rows = api.mapping("GET", f"{audience.path}/tag-search").get("tags") or ()
     options = tuple(Option(name, name) for name in sorted(row["name"] for row in rows))
-    return Field(
-        name="tags", type=FieldType.CHOICES, label="Tags", options=options, open_options=True, blank=[], max_chars=100
-    )
+    return Field(name="tags", type=FieldType.CHOICES, label="Tags", options=options, open_options=True, blank=[])
 
 
 def _read_only() -> Iterator[Field]:

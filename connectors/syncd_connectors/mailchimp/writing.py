@@ -142,7 +142,9 @@ class Writer:
     def _create(self, write: Create) -> Outcome:
         body = self.new_body(write)
         json = body.json | ({"tags": list(body.tags)} if body.tags else {})
-        answer = self.api.call("POST", self.audience.members, params=_SKIP_REQUIRED, json=json, expect={400})
+        answer = self.api.call("POST", self.audience.members, params=_SKIP_REQUIRED, json=json, expect={400, 404})
+        if answer.status == 404:
+            raise self.audience.unseen()
         if answer.status == 400:
             problem = _problem(answer)
             if problem.title == "Member Exists":
@@ -219,9 +221,13 @@ class Writer:
     def _subscribe(self, chunk: Sequence[tuple[Create, Body]]) -> Outcomes:
         """Batch subscribe: 200 even where single members are refused; matched by address."""
         json = {"members": [body.json for _, body in chunk], "update_existing": False}
-        answer = self.api.mapping("POST", self.audience.path, params=_SKIP_REQUIRED, json=json, timeout=LONG)
-        made = {email_key(row["email_address"]): row for row in answer.get("new_members") or ()}
-        errors = {email_key(row["email_address"]): row for row in answer.get("errors") or ()}
+        path = self.audience.path
+        answer = self.api.call("POST", path, params=_SKIP_REQUIRED, json=json, expect={404}, timeout=LONG)
+        if answer.status == 404:
+            raise self.audience.unseen()
+        told = _row(answer)
+        made = {email_key(row["email_address"]): row for row in told.get("new_members") or ()}
+        errors = {email_key(row["email_address"]): row for row in told.get("errors") or ()}
         records = self._recognised(made)
         outcomes: Outcomes = {}
         for write, body in chunk:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 import respx
 from pydantic import SecretStr, ValidationError
 
 from syncd.errors import BrokenProtocol, ConfigError, Throttled, Unauthorised
-from syncd.sdk import Deletes, FieldType
+from syncd.sdk import Answer, Deletes, FieldType
 from syncd.testing.clock import TurnedClock
-from syncd_connectors.mailchimp.account import MailchimpSettings
+from syncd_connectors.mailchimp.account import MailchimpSettings, app_time
 from syncd_connectors.mailchimp.connector import Mailchimp
 from syncd_connectors.mailchimp.members import record_of
 from tests.connectors.mailchimp.ground import ground, tools_for
@@ -120,3 +122,17 @@ def test_a_listing_without_members_is_an_answer_we_do_not_know() -> None:
     router.get("https://us6.api.mailchimp.com/3.0/lists/1a/members").respond(json={"hello": "there"})
     with pytest.raises(BrokenProtocol, match="without members"):
         list(connector("k-us6", router).changes("members", None))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Thu, 01 Jan 2026 00:10:00 GMT", 600 - 15),
+        ("Thu, 01 Jan 2026 00:10:00 GMT, Thu, 01 Jan 2026 00:20:00 GMT", 600 - 15),
+        ("yesterday", -120),
+        ("", -120),
+    ],
+)
+def test_a_run_goes_on_from_mailchimps_own_time_or_from_ours_with_a_wide_margin(header: str, seconds: int) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert app_time(Answer(200, {"date": header}, None, ""), now) == now + timedelta(seconds=seconds)

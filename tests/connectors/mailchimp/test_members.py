@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from syncd.errors import Unauthorised, Unavailable
-from syncd.sdk import Connector, Exists, Finds, Gone, Hears, Ref, Refused, Stale, Stored, Subscribes
+from syncd.sdk import Connector, Create, Exists, Finds, Gone, Hears, Ref, Refused, Stale, Stored, Subscribes
 from syncd.testing.twin import Faults
 from syncd_connectors.mailchimp import plugin
 from syncd_connectors.mailchimp.connector import Mailchimp
@@ -253,3 +253,17 @@ def test_a_change_to_an_archived_member_is_stale() -> None:
     assert g.update(ref, {"vip": True}) == Stale("k")
     assert g.update(ref, {"tags": ["Speaker"]}) == Stale("k")
     assert g.ids == []
+
+
+def test_an_audience_that_cannot_be_seen_has_no_members_and_lacks_none() -> None:
+    g = ground(records=1)
+    g.app.objects()
+    g.twin.faults = Faults(blind=True)
+    with pytest.raises(Unavailable, match="cannot be seen"):
+        g.changes()
+    with pytest.raises(Unavailable, match="cannot be seen"):
+        g.app.find("members", "email_address", ["nobody@example.com"])
+    for count in (1, 5):
+        creates = [Create(APP, "members", {"email_address": f"p{n}@example.com"}, str(n)) for n in range(count)]
+        with pytest.raises(Unavailable, match="cannot be seen"):
+            g.app.write(creates)
