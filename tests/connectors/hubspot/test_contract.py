@@ -1,0 +1,14 @@
+"""The conformance suite, on the twin."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from syncd.testing.conformance import ConnectorContract
+from syncd_connectors.hubspot import HubSpotSettings, plugin
+
+
+class TestHubSpot(ConnectorContract):
+    plugin = plugin
+    settings = HubSpotSettings(token=SecretStr("pat-twin"), app_secret=SecretStr("twin-app-secret"))
+    strangers = HubSpotSettings(token=SecretStr("pat-of-a-stranger"))
