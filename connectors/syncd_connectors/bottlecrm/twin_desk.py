@@ -64,19 +64,27 @@ class Desk:
 
     def make(self, object: str, form: Mapping[str, Any], author: Author) -> tuple[str, Errors]:
         """A new record's id, or what is wrong with the form."""
-        fields = self._fields[object]
-        row: Row = {name: [] if name in TIES else _DEFAULTS.get(name, f.blank) for name, f in fields.items()}
-        row |= {"id": self._new_id(), "custom_fields": {}}
+        blank = self._blank(object)
         missing = {
-            name: ["This field is required."] for name, field in fields.items() if field.required and name not in form
+            name: ["This field is required."]
+            for name, field in self._fields[object].items()
+            if field.required and name not in form
         }
-        changes, errors = self._cleaned(object, row, form)
+        changes, errors = self._cleaned(object, blank, form)
         if missing or errors:
             return "", {**missing, **errors}
+        return self._place(object, blank, changes, author), {}
+
+    def _blank(self, object: str) -> Row:
+        fields = self._fields[object].items()
+        row: Row = {name: [] if name in TIES else _DEFAULTS.get(name, field.blank) for name, field in fields}
+        return {**row, "id": self._new_id(), "custom_fields": {}}
+
+    def _place(self, object: str, row: Row, changes: Row, author: Author) -> str:
         row["created_at"] = self._stamp()
         self.rows[object][row["id"]] = row
         self._settle(object, row, changes, author)
-        return row["id"], {}
+        return str(row["id"])
 
     def change(self, object: str, id: str, form: Mapping[str, Any], author: Author) -> Errors:
         """Change what the form names, if there is nothing wrong with it. Raises KeyError for an unknown id."""
@@ -169,13 +177,17 @@ class Desk:
         return {key: value for key, value in after.items() if value is not None}, complaints
 
     def _convert(self, lead: Row) -> None:
-        """An account and a contact come of a lead, unless they are there already."""
+        """An account and a contact come of a lead, unless they are there already; no form is asked."""
         parts = (lead["first_name"], lead["last_name"])
-        company = lead["company_name"] or " ".join(filter(None, parts)) or f"Lead {lead['id']}"
-        account = self.owner("accounts", company) or self.make("accounts", {"name": company}, "app")[0]
+        name = lead["company_name"] or " ".join(filter(None, parts)) or f"Lead {lead['id']}"
+        account = self.owner("accounts", name)
+        if account is None:
+            account = self._place("accounts", self._blank("accounts"), {"name": name}, "app")
         if lead["email"] and self.owner("contacts", lead["email"]) is None:
-            same = {name: lead[name] for name in ("first_name", "last_name", "email", "phone", "city", "country")}
-            self.make("contacts", {**same, "account": account}, "app")
+            same = {part: lead[part] for part in ("email", "phone", "city", "country", "description")}
+            names = {"first_name": lead["first_name"] or "", "last_name": lead["last_name"] or ""}
+            told = {**same, **names, "organization": lead["company_name"] or "", "account": account}
+            self._place("contacts", self._blank("contacts"), told, "app")
 
     def _settle(self, object: str, row: Row, changes: Row, author: Author) -> None:
         owners, unique = self._owners[object], KINDS[object].unique
