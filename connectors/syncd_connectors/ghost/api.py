@@ -15,6 +15,14 @@ __all__ = ["PAGE", "Api", "Rows", "refusal"]
 PAGE: Final = 100
 """Rows a page; Ghost 6 gives no more (Ghost docs, admin-api, pagination)."""
 
+_NEEDED: Final[Mapping[str, frozenset[str]]] = {
+    "members": frozenset({"id", "email", "updated_at"}),
+    "newsletters": frozenset({"id", "slug", "name"}),
+    "labels": frozenset({"name"}),
+    "events": frozenset({"data"}),
+    "webhooks": frozenset({"id"}),
+}
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -71,7 +79,7 @@ class Api:
     def subscriptions(self, filter: str) -> Rows:
         """One page of the newest events in which somebody was subscribed to or unsubscribed from a newsletter.
 
-        Newest first, always, and `data.created_at` is the only time that it filters by (tried on Ghost 6.65).
+        Newest first, always; it filters by `data.created_at`, `data.member_id` and `data.source` (Ghost 6.65).
         """
         both = f"type:newsletter_event+{filter}" if filter else "type:newsletter_event"
         answer = self._http.call("GET", "members/events/", params={"filter": both, "limit": PAGE})
@@ -137,7 +145,7 @@ def _missing(answer: Answer) -> bool:
     if answer.status != 404:
         return False
     match answer.json:
-        case {"errors": [{"type": "NotFoundError", "message": str(words)}, *_]} if words != "Resource not found":
+        case {"errors": [{"type": "NotFoundError", "context": str()}, *_]}:  # no context: it is the route
             return True
     raise BrokenProtocol("the address has no such route", hint="check that base_url is the site's admin address")
 
@@ -151,10 +159,13 @@ def _object(answer: Answer, name: str) -> Mapping[str, Any]:
 
 
 def _list(answer: Answer, name: str) -> Rows:
+    """The rows of an answer, each with what is needed of it."""
     match answer.json:
         case dict() as body if isinstance(body.get(name), list):
-            found: Rows = body[name]
-            return found
+            rows: Sequence[Any] = body[name]
+            if all(isinstance(row, dict) and _NEEDED[name] <= row.keys() for row in rows):
+                return rows
+            raise BrokenProtocol(f"Ghost's {name} lack some of {', '.join(sorted(_NEEDED[name]))}")
     raise BrokenProtocol(f"Ghost's answer holds no {name}", hint="check that base_url is the site's admin address")
 
 

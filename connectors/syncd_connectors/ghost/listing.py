@@ -11,7 +11,7 @@ rows that were stamped earlier and committed later, or changed twice within one 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -74,22 +74,22 @@ def listed(api: Api, begun: Mark | None) -> Iterator[Part]:
 
 
 def since(api: Api, start: Mark) -> Iterator[Part]:
-    """What may have changed since a mark: first edited members, then those whose newsletters changed."""
-    shown: set[str] = set()
+    """What may have changed since a mark: edited members, and those whose newsletters changed.
+
+    The events are read first: a member that then shows among the edited shows its newsletters as they are by now.
+    """
+    events = list(_resubscribed(api, _time(start.subscriptions)))
+    waiting = dict.fromkeys(member for member, _ in events)
     here = start
     for rows in _edited(api, _time(start.edits)):
-        shown.update(row["id"] for row in rows)
-        newest = max((_stamp(row["updated_at"]) for row in rows), default=_time(here.edits))
-        here = replace(here, edits=_later(here.edits, newest))
+        for row in rows:
+            waiting.pop(row["id"], None)
+        here = replace(here, edits=_later(here.edits, *(_stamp(row["updated_at"]) for row in rows)))
         yield Part(rows, here)
-    changed, newest = _resubscribed(api, _time(start.subscriptions))
-    after = replace(here, subscriptions=_later(start.subscriptions, newest))
-    # Events come newest first: until the last of them is dealt with, the mark stays where it was.
-    batches = list(in_chunks([member for member in changed if member not in shown], PAGE))
-    for batch in batches:
-        yield Part(list(api.all(nql.among("id", batch))), after if batch is batches[-1] else here)
-    if not batches:
-        yield Part((), after)
+    for batch in in_chunks(list(waiting), PAGE):
+        yield Part(list(api.all(nql.among("id", batch))), here)
+    # Their members came in no order of time: only now may the mark move past the events.
+    yield Part((), replace(here, subscriptions=_later(here.subscriptions, *(at for _, at in events))))
 
 
 def _newest(api: Api) -> Mark:
@@ -118,21 +118,20 @@ def _edited(api: Api, start: datetime) -> Iterator[Rows]:
         yield rows
 
 
-def _resubscribed(api: Api, start: datetime) -> tuple[Sequence[str], datetime]:
-    """The members whose newsletters changed since `start`, and the time of the newest change."""
-    members: dict[str, None] = {}
-    newest, upper = start, ""
-    while True:
-        events = api.subscriptions(f"data.created_at:>={nql.moment(start)}" + upper)
-        times = [_stamp(event["created_at"]) for event in events]
-        members |= dict.fromkeys(event["member_id"] for event in events)
-        newest = max(newest, *times) if times else newest
-        if len(events) < PAGE:
-            return list(members), newest
-        # The next page must hold the rest of the oldest second. A whole page within one second can only be an import,
-        # whose members are in the other feed: Ghost makes some 30 changes a second.
-        oldest, within = min(times), "<=" if min(times) < max(times) else "<"
-        upper = f"+data.created_at:{within}{nql.moment(oldest)}"
+def _resubscribed(api: Api, start: datetime) -> Iterator[tuple[str, datetime]]:
+    """Members whose newsletters changed since `start`, with the time of a change.
+
+    The events cannot be paged: they come newest first, whatever one asks for, and many may share a second. So a range
+    of members that fills a page is asked for again as two halves, on either side of a member that is known already.
+    """
+    ranges = [f"data.created_at:>={nql.moment(start)}"]
+    while ranges:
+        within = ranges.pop()
+        events = api.subscriptions(within)
+        yield from ((str(event["member_id"]), _stamp(event["created_at"])) for event in events)
+        if len(events) >= PAGE:
+            middle = nql.text(sorted(event["member_id"] for event in events)[PAGE // 2])
+            ranges += [f"{within}+data.member_id:<{middle}", f"{within}+data.member_id:>{middle}"]
 
 
 def _later(mark: str, *seen: datetime) -> str:

@@ -248,6 +248,15 @@ class GhostFlows:
         assert rows[labelled].fields["labels"] == ["quiet"]
         assert rows[dropped].fields["subscribed"] is False
 
+    def test_more_opt_outs_than_fit_on_a_page_are_all_shown(self, world: World) -> None:
+        members = [world.make(subscribed=True) for _ in range(103)]
+        world.pass_time(6)
+        world.make()
+        cursor = end(world)
+        for id_ in members:
+            world.change(id_, newsletters=[])
+        assert set(members) <= set(ids(world, cursor))
+
     def test_members_of_one_second_are_all_shown(self, world: World) -> None:
         world.pass_time()
         first = world.make()

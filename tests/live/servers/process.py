@@ -14,8 +14,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -74,12 +75,15 @@ def run(
         raise ServerError(f"{command[0]} ended with {done.returncode}:\n{_tail(log)}")
 
 
-@dataclass(slots=True)
+_CHILDREN: Final[dict[int, subprocess.Popen[bytes]]] = {}
+"""What this very run has started, by pid: to be reaped when it is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One long-running process, in its own process group, known across runs by the pid file in its home."""
 
     folder: Path
-    _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
     def log(self) -> Path:
@@ -92,8 +96,6 @@ class Server:
 
     def alive(self) -> bool:
         """Whether the process of the pid file still runs; another that was given its pid does not count."""
-        if self._child is not None:
-            return self._child.poll() is None
         return self._group() is not None
 
     def start(
@@ -103,7 +105,7 @@ class Server:
         if self.alive():
             return
         with self.log.open("ab") as sink:
-            self._child = subprocess.Popen(
+            child = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=cwd,
                 env={**os.environ, **(env or {})},
@@ -112,7 +114,8 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._pid_file.write_text(f"{self._child.pid} {_born(self._child.pid)}")
+        _CHILDREN[child.pid] = child
+        self._pid_file.write_text(f"{child.pid} {_born(child.pid)}")
 
     def stop(self, *, grace: float = 10) -> None:
         """End its process group, if it runs: politely, and after `grace` seconds firmly."""
@@ -123,9 +126,9 @@ class Server:
             while self.alive() and time.monotonic() < deadline:
                 time.sleep(0.05)
             self._signal(group, signal.SIGKILL)
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
+            child = _CHILDREN.pop(group, None)
+            if child is not None:
+                child.wait()
         self._pid_file.unlink(missing_ok=True)
 
     def died(self) -> ServerError:
