@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 __all__ = ["Row", "UnreadableFilterError", "keys", "parse"]
 
-Row = Mapping[str, Any]
-"""Column to its value in the database; a list for a relation."""
+
+class Row(Protocol):
+    """One row of the database: a column's value, a list for a relation, None for what it does not have."""
+
+    def get(self, column: str, /) -> Any:
+        """The value."""
+        ...
+
+
 Test = Callable[[Row], bool]
 
 _TOKEN: Final = re.compile(

@@ -287,7 +287,7 @@ def as_listed(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by(column: str) -> Callable[[tuple[str, Row]], Any]:
-    return lambda entry: entry[1][column]
+    return lambda entry: entry[1].get(column)
 
 
 def _expect(object: str) -> None:
