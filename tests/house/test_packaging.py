@@ -1,0 +1,99 @@
+"""What is built, what it announces, and what may import what."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd.plugins import GROUP, announced, load
+from tests.house.checkout import ROOT, text, tracked
+
+CONNECTORS = ROOT / "connectors" / "syncd_connectors"
+# Beside these, a connector may import the standard library and itself.
+DOORS = ("syncd.sdk", "syncd.core.record", "syncd.errors", "syncd.testing", "httpx", "pydantic", "starlette.routing")
+
+
+@pytest.fixture(scope="module")
+def project() -> Mapping[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_every_connector_folder_has_its_entry_point(project: Mapping[str, Any]) -> None:
+    folders = {path.parent.name for path in CONNECTORS.glob("*/__init__.py")}
+    assert project["project"]["entry-points"][GROUP] == {name: f"syncd_connectors.{name}:plugin" for name in folders}
+
+
+def test_what_is_installed_announces_the_same() -> None:
+    ours = {point.name for point in entry_points(group=GROUP) if point.value.startswith("syncd_connectors.")}
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][GROUP]
+    assert ours == set(declared), "run `pip install --no-deps -e .` again"
+
+
+@pytest.mark.parametrize("name", sorted(announced()))
+def test_a_plugin_bears_the_name_it_is_announced_by_and_has_a_twin(name: str) -> None:
+    plugin = load(name)
+    assert plugin.name == name
+    module, _, attribute = plugin.twin.partition(":")
+    assert module.startswith(f"syncd_connectors.{name}.")
+    assert attribute
+
+
+def test_every_connector_says_what_was_checked() -> None:
+    folders = [path.parent for path in CONNECTORS.glob("*/__init__.py")]
+    assert [folder.name for folder in folders if not (folder / "quality.toml").is_file()] == []
+    assert all(tomllib.loads((folder / "quality.toml").read_text()) for folder in folders)
+
+
+def test_the_core_needs_the_standard_library_only() -> None:
+    strangers = {
+        f"{path}: {name}"
+        for path in tracked("syncd/core/*.py")
+        for name in _imports(path)
+        if name.partition(".")[0] not in sys.stdlib_module_names and not name.startswith(("syncd.core", "syncd.errors"))
+    }
+    assert strangers == set()
+
+
+def test_connectors_come_in_by_the_sdk_alone() -> None:
+    strangers = {
+        f"{path}: {name}"
+        for path in tracked("connectors/*.py")
+        for name in _imports(path)
+        if name.partition(".")[0] not in sys.stdlib_module_names
+        and not name.startswith((*DOORS, f"syncd_connectors.{path.parts[2]}"))
+    }
+    assert strangers == set()
+
+
+def test_the_wheel_holds_two_packages_and_the_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel_builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder
+    monkeypatch.chdir(ROOT)
+    (wheel,) = wheel_builder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    names = set(zipfile.ZipFile(wheel).namelist())
+    info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
+    assert {name.partition("/")[0] for name in names} == {"syncd", "syncd_connectors", info}
+    assert {"syncd/py.typed", "syncd_connectors/py.typed", f"{info}/licenses/LICENSE"} <= names
+    sources = {path.as_posix() for path in tracked("syncd/*.py")}
+    sources |= {path.relative_to("connectors").as_posix() for path in tracked("connectors/*.py")}
+    assert sources - names == set()
+    templates = {path.relative_to("mappings").as_posix() for path in tracked("mappings/*.toml")}
+    assert {
+        name.removeprefix("syncd/_mappings/") for name in names if name.endswith(".toml") and "_mappings" in name
+    } >= (templates)
+    assert [name for name in names if "test_" in name or name.endswith((".pyc", ".db"))] == []
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
