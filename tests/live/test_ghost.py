@@ -21,7 +21,7 @@ from tests.connectors.ghost.flows import GhostFlows
 from tests.connectors.ghost.world import World, world
 from tests.live.servers.ghost import Ghost, running_ghost
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]  # the first run installs Ghost
 
 _DEFAULT = "default-newsletter"
 

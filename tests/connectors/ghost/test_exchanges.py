@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import structlog
 from pydantic import SecretStr
 
 from syncd.core.record import Create, Delete, Outcome, Ref, Stored, Unknown, Update
-from syncd.errors import BrokenProtocol, Unauthorised, Unavailable
+from syncd.errors import BrokenProtocol, Rejected, Unauthorised, Unavailable
 from syncd.sdk.contract import Tools
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
@@ -59,14 +60,19 @@ def member(**said: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def ghost() -> Iterator[Ghost]:
+@contextmanager
+def opened(webhook_secret: SecretStr | None = None) -> Iterator[Ghost]:
     clock, log = TurnedClock(), structlog.get_logger()
     http = Http(open_client(), app="news", clock=clock, gate=Gate(clock=clock), log=log)
-    settings = GhostSettings(base_url=SITE, admin_key=SecretStr(ADMIN_KEY))
-    made = Ghost(settings, Tools("news", http, clock, log, MemoryVault()))
-    yield made
-    made.close()
+    settings = GhostSettings(base_url=SITE, admin_key=SecretStr(ADMIN_KEY), webhook_secret=webhook_secret)
+    with closing(Ghost(settings, Tools("news", http, clock, log, MemoryVault()))) as made:
+        yield made
+
+
+@pytest.fixture
+def ghost() -> Iterator[Ghost]:
+    with opened() as made:
+        yield made
 
 
 @pytest.fixture
@@ -124,7 +130,6 @@ def test_a_lost_answer_leaves_the_write_in_doubt(ghost: Ghost, site: respx.MockR
 def test_a_write_makes_no_further_call_to_learn_of_a_new_newsletter(ghost: Ghost, site: respx.MockRouter) -> None:
     new = {"id": "b" * 24, "name": "New", "description": None, "status": "active"}
     site.put(f"/members/{REF.id}/").respond(json={"members": [member(newsletters=[new], subscribed=True)]})
-    ghost.objects  # noqa: B018 - nothing was looked up yet
     outcome = only(ghost, Update(REF, {"name": "Ann"}, "k"))
     assert outcome == Stored("k", REF, None)
     assert not site.get("/newsletters/").called
@@ -162,6 +167,23 @@ def test_a_request_carries_a_token_and_the_version_it_speaks(ghost: Ghost, site:
     headers = route.calls.last.request.headers
     assert headers["authorization"].startswith("Ghost ")
     assert headers["accept-version"] == "v6.0"
+
+
+def refused(context: str) -> httpx.Response:
+    return httpx.Response(422, json={"errors": [{"type": "ValidationError", "context": context, "property": None}]})
+
+
+def test_webhooks_that_are_registered_already_are_left_alone(site: respx.MockRouter) -> None:
+    route = site.post("/webhooks/").mock(return_value=refused("Target URL has already been used for this event."))
+    with opened(webhook_secret=SecretStr("s")) as ghost:
+        ghost.subscribe("https://sync.example.com/hooks/news")
+    assert route.call_count == 3
+
+
+def test_a_webhook_that_ghost_refuses_otherwise_is_told(site: respx.MockRouter) -> None:
+    site.post("/webhooks/").mock(return_value=refused("Validation failed for target_url."))
+    with opened(webhook_secret=SecretStr("s")) as ghost, pytest.raises(Rejected, match="target_url"):
+        ghost.subscribe("https://sync.example.com/hooks/news")
 
 
 def test_webhooks_without_a_secret_are_not_asked_for(ghost: Ghost, site: respx.MockRouter) -> None:

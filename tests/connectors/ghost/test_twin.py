@@ -92,20 +92,15 @@ def test_the_blind_twin_shows_nothing_and_says_200() -> None:
     assert answer.status_code == 404
 
 
-def test_a_member_that_is_shown_has_the_shape_of_a_real_one() -> None:
-    # The fields of a listed member of Ghost 6.65, less those that the connector has no use for.
-    unused = {
-        *("avatar_image", "enable_comment_notifications", "enable_updates_and_announcements", "unsubscribe_url"),
-        *("can_comment", "commenting", "current_subscription"),
-    }
-    real = {
-        *("id", "uuid", "email", "name", "note", "geolocation", "subscribed", "created_at", "updated_at", "labels"),
-        *("subscriptions", "comped", "email_count", "email_opened_count", "email_open_rate", "status", "last_seen_at"),
-        *("email_suppression", "newsletters"),
-    }
+def test_a_member_is_listed_with_the_fields_of_a_real_one() -> None:
+    # What Ghost 6.65 lists, without avatar, commenting, unsubscribe link and other things that nobody asks for here.
+    real = (
+        "id uuid email name note geolocation subscribed created_at updated_at labels subscriptions comped email_count "
+        "email_opened_count email_open_rate status last_seen_at email_suppression newsletters"
+    )
     with twin_world(records=1) as (world, _):
         (row,) = world.api("GET", "members/")["members"]
-    assert row.keys() == real - unused
+    assert row.keys() == set(real.split())
 
 
 def test_a_webhook_without_a_secret_is_not_signed() -> None:
