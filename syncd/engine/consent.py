@@ -14,7 +14,7 @@ from syncd.engine.world import World
 from syncd.store.store import Transaction
 from syncd.store.values import Entry, Event, OptOut
 
-__all__ = ["address_key", "all_keys", "enrol", "heed", "record_opt_out"]
+__all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "record_opt_out"]
 
 
 def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
@@ -28,10 +28,14 @@ def address_key(rule: FieldRule, fields: Fields) -> Key | None:
     return ("consent:" + rule.name, str(address).casefold()) if address else None
 
 
+def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
+    """The address of somebody with these values, for each channel."""
+    return tuple(key for rule in consent_rules(sync) if (key := address_key(rule, fields)) is not None)
+
+
 def all_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """Everything by which an entity with these values is found."""
-    addresses = (address_key(rule, fields) for rule in consent_rules(sync))
-    return (*keys(sync, fields), *(key for key in addresses if key is not None))
+    return (*keys(sync, fields), *consent_keys(sync, fields))
 
 
 def enrol(world: World, tx: Transaction, sync: Sync, fields: Fields, app: str, cause: int | None) -> None:

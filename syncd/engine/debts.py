@@ -10,7 +10,7 @@ from syncd.core.match import keys
 from syncd.store.store import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["frozen", "note_debts", "waits"]
+__all__ = ["frozen", "lacks", "note_debts", "waits"]
 
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
@@ -38,7 +38,7 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
     for link in tx.links.of(entity.id):
         _scope(tx, sync, entity, link, frozen(work, entity, link.ref.app))
     for app in sync.apps:
-        if _lacks(tx, sync, entity, app, work):
+        if lacks(tx, sync, entity, app, work):
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
 
 
@@ -56,7 +56,8 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
         tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
 
 
-def _lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:
+def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:
+    """Has this app yet to be told something about the entity?"""
     link = tx.links.at(entity.id, app)
     if link is not None:
         if entity.deleted:

@@ -102,7 +102,7 @@ def _held_back(world: World, tx: Transaction, sync: Sync, others: Sequence[Link]
 
 def _look_at_rivals(tx: Transaction, entity: Entity, link: Link) -> None:
     """A second record that waited as a possible duplicate may be the entity's own now: read it again."""
-    for work in tx.parked.open((ParkedKind.DUPLICATE,)):
+    for work in tx.parked.rivals(link.ref.app):
         if work.ref is not None and work.ref.app == link.ref.app and work.detail.get("entity") == entity.id:
             tx.hints.add([work.ref], tx.now)
 

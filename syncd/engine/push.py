@@ -15,7 +15,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
 from syncd.engine.consent import heed
-from syncd.engine.debts import frozen, note_debts, waits
+from syncd.engine.debts import frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import missed
 from syncd.engine.outcome import doubt_all, store_outcomes
@@ -58,10 +58,12 @@ class _Draft:
 
 
 def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:
+    deliveries = _sift(world, sync, app, deliveries)
+    if not deliveries:
+        return Tally()
     current = _look(world, sync, app, deliveries)
     with world.store.begin() as tx:
-        tx.entities.load([delivery.entity for delivery in deliveries])
-        tx.links.load_of([delivery.entity for delivery in deliveries])
+        _load(tx, deliveries)
         drafts = [draft for delivery in deliveries if (draft := _draft(world, tx, sync, app, delivery, current))]
         tx.intents.put([draft.intent for draft in drafts])
     if not drafts:
@@ -81,6 +83,27 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     return store_outcomes(world, sync, app, pairs, outcomes)
 
 
+def _load(tx: Transaction, deliveries: Sequence[Delivery]) -> None:
+    ids = [delivery.entity for delivery in deliveries]
+    tx.entities.load(ids)
+    tx.links.load_of(ids)
+    tx.parked.of(ids)
+
+
+def _sift(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Only what is still owed; what has settled itself since costs no call."""
+    with world.store.begin() as tx:
+        _load(tx, deliveries)
+        left = []
+        for delivery in deliveries:
+            work = tx.parked.of([delivery.entity]).get(delivery.entity, [])
+            if not waits(work) and lacks(tx, sync, tx.entities.get(delivery.entity), app, work):
+                left.append(delivery)
+            else:
+                tx.deliveries.settle(delivery)
+    return left
+
+
 def backoff(world: World, delivery: Delivery, failed: ConnectorError | None = None) -> float:
     """Seconds until the next try: as the app says, else doubling from five seconds to ten minutes, with jitter."""
     if isinstance(failed, Throttled) and failed.retry_after:
@@ -93,8 +116,7 @@ def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
     """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
     connector = world.apps[app].connector
     with world.store.read() as tx:
-        tx.entities.load([delivery.entity for delivery in deliveries])
-        tx.links.load_of([delivery.entity for delivery in deliveries])
+        _load(tx, deliveries)
         links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
         doubtful = tx.intents.of_entities(list(links), app)
         missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
@@ -204,8 +226,7 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
     if entity.deleted or stays_out or app not in sync.creates or not keys(sync, entity.fields):
         tx.deliveries.settle(delivery)
         return None
-    rivals = [item for item in tx.parked.open((ParkedKind.DUPLICATE, ParkedKind.AMBIGUOUS)) if item.app == app]
-    if any(entity.id in (item.detail.get("entity"), *item.detail.get("entities", ())) for item in rivals):
+    if any(entity.id in (w.detail.get("entity"), *w.detail.get("entities", ())) for w in tx.parked.rivals(app)):
         tx.deliveries.settle(delivery)  # one of several records there may be this one: a person says which
         return None
     done = composed(entity, sync, app, {}, first_fields(entity, sync, app))

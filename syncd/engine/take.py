@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from syncd.core.lens import Misfit, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
-from syncd.engine.consent import all_keys, enrol, heed
+from syncd.engine.consent import all_keys, consent_keys, enrol, heed
 from syncd.engine.debts import note_debts
 from syncd.engine.loops import loops
 from syncd.engine.world import Tally, World
@@ -46,6 +47,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     if not facts:
         return Tally()
     page, app = _Page(world, tx, sync, source), facts[0].ref.app
+    addresses: dict[str, list[str]] = defaultdict(list)
     tx.links.load(sync.name, [fact.ref for fact in facts])
     doubtful = tx.intents.of_refs(app, [fact.ref for fact in facts])
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
@@ -54,6 +56,12 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     entities = [link.entity for link in known.values() if link] + [id for ids in holders.values() for id in ids]
     tx.entities.load(entities)
     tx.links.load_of(entities)
+    tx.parked.of(entities)
+    known_fields = [*views.values(), *(tx.entities.get(link.entity).fields for link in known.values() if link)]
+    for channel, address in {key for fields in known_fields for key in consent_keys(sync, fields)}:
+        addresses[channel].append(address)
+    for channel, own in addresses.items():
+        tx.optouts.of(channel, own)
     changed = 0
     for fact in facts:
         if fact.ref in doubtful:
@@ -129,7 +137,7 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
         id for ids in holders.values() for id in ids if (at := tx.links.at(id, app)) is not None and at.ref != fact.ref
     )
     found = match(own, holders, linked)
-    open_about = tx.parked.about(fact.ref, (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE))
+    open_about = [work for work in tx.parked.rivals(app) if work.ref == fact.ref]
     match found:
         case Found(id, by):
             tx.parked.withdraw(open_about, "matched")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +26,12 @@ class ParkedWork:
     def __init__(self, db: Connection, now: float) -> None:
         self._db = db
         self._now = now
+        self._of: dict[EntityId, list[Parked]] = {}
+        self._rivals: Sequence[Parked] | None = None
 
     def park(self, work: Parked) -> int:
         """Open a piece of work, or bring the one that is open up to date; its number."""
+        self._forget()
         where = and_(PARKED.c.name == work.name, PARKED.c.closed.is_(None))
         row: dict[str, Any] = {
             "reason": work.reason,
@@ -62,35 +64,37 @@ class ParkedWork:
         return [_parked(row) for row in rows]
 
     def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
-        """The open work of each entity."""
-        found: dict[EntityId, list[Parked]] = defaultdict(list)
-        for part in chunks(list(dict.fromkeys(entities))):
+        """The open work of each entity; an entity without any is not in the answer."""
+        asked = list(dict.fromkeys(entities))
+        for part in chunks([entity for entity in asked if entity not in self._of]):
+            self._of.update({entity: [] for entity in part})
             where = and_(PARKED.c.entity.in_(part), PARKED.c.closed.is_(None))
             for row in self._db.execute(select(PARKED).where(where)):
-                found[row.entity].append(_parked(row))
-        return found
+                self._of[row.entity].append(_parked(row))
+        return {entity: list(self._of[entity]) for entity in asked if self._of[entity]}
 
     def close(self, id: int, answer: str, by: str) -> bool:
         """Answer a piece of work; False if somebody else has done so already."""
+        self._forget()
         where = and_(PARKED.c.id == id, PARKED.c.closed.is_(None))
         done = self._db.execute(PARKED.update().where(where).values(closed=self._now, answer=answer, by=by))
         return done.rowcount == 1
+
+    def _forget(self) -> None:
+        """What was read is no longer so."""
+        self._of.clear()
+        self._rivals = None
 
     def withdraw(self, works: Iterable[Parked], why: str) -> None:
         """Close work that has become pointless."""
         for work in works:
             self.close(work.id, why, "")
 
-    def about(self, ref: Ref, kinds: Sequence[ParkedKind]) -> Sequence[Parked]:
-        """The open work about one record."""
-        where = and_(
-            PARKED.c.app == ref.app,
-            PARKED.c.object == ref.object,
-            PARKED.c.record == ref.id,
-            PARKED.c.kind.in_([kind.value for kind in kinds]),
-            PARKED.c.closed.is_(None),
-        )
-        return [_parked(row) for row in self._db.execute(select(PARKED).where(where))]
+    def rivals(self, app: str) -> Sequence[Parked]:
+        """The open questions about which record of an app is whose."""
+        if self._rivals is None:
+            self._rivals = self.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE), limit=100_000)
+        return [work for work in self._rivals if work.app in ("", app)]
 
     def counts(self) -> dict[str, int]:
         """How much is open, by kind."""
@@ -105,23 +109,29 @@ class OptOuts:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._known: dict[tuple[str, str], OptOut | None] = {}
 
     def of(self, channel: str, addresses: Iterable[str]) -> dict[str, OptOut]:
         """Those of the addresses that are opted out now."""
-        found = {}
-        for part in chunks(list(dict.fromkeys(addresses))):
+        asked = list(dict.fromkeys(addresses))
+        for part in chunks([address for address in asked if (channel, address) not in self._known]):
+            self._known.update({(channel, address): None for address in part})
             where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address.in_(part), OPT_OUT.c.lifted.is_(None))
             for row in self._db.execute(select(OPT_OUT).where(where)):
-                found[row.address] = OptOut(row.channel, row.address, row.since, row.app, row.seq, row.lifted)
-        return found
+                entry = OptOut(row.channel, row.address, row.since, row.app, row.seq, row.lifted)
+                self._known[channel, row.address] = entry
+        known = {address: self._known[channel, address] for address in asked}
+        return {address: entry for address, entry in known.items() if entry is not None}
 
     def add(self, entry: OptOut) -> None:
         """Note an opt-out, or renew one that had been lifted."""
+        self._known.clear()
         row = {"channel": entry.channel, "address": entry.address, "since": entry.since, "app": entry.app}
         upsert(self._db, OPT_OUT, [{**row, "seq": entry.seq, "lifted": None}])
 
     def lift(self, channel: str, address: str, at: float) -> None:
         """Recorded consent: the address may be mailed again."""
+        self._known.clear()
         where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address == address)
         self._db.execute(OPT_OUT.update().where(where).values(lifted=at))
 

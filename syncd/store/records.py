@@ -28,6 +28,8 @@ class Entities:
         self._known: dict[EntityId, Entity] = {}
         self._dirty: dict[EntityId, tuple[Key, ...]] = {}
         self._holders: dict[tuple[str, Key], list[EntityId]] = defaultdict(list)
+        self._stored: dict[tuple[str, Key], list[EntityId]] = {}
+        """Who is found by a key, as the tables say; good until the next flush."""
 
     def load(self, ids: Iterable[EntityId]) -> None:
         """Read many at once; `get` then costs nothing."""
@@ -51,30 +53,50 @@ class Entities:
 
     def holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
         """The live entities of a sync that are found by each key."""
-        found: dict[Key, list[EntityId]] = defaultdict(list)
         asked = list(dict.fromkeys(keys))
-        by_name: dict[str, list[str]] = defaultdict(list)
-        for name, value in asked:
-            by_name[name].append(value)
-        for name, values in by_name.items():
-            for part in chunks(values):
-                same = and_(KEY.c.sync == sync, KEY.c.name == name, KEY.c.value.in_(part))
-                for row in self._db.execute(select(KEY).where(same).order_by(KEY.c.entity)):
-                    found[row.name, row.value].append(row.entity)
-        for key in asked:
-            rewritten = [i for i in found[key] if i not in self._dirty]
-            found[key] = rewritten + self._holders.get((sync, key), [])
-        self.load(id for ids in found.values() for id in ids)
+        self._find(sync, [key for key in asked if (sync, key) not in self._stored])
+        found = {
+            key: [i for i in self._stored[sync, key] if i not in self._dirty] + self._holders.get((sync, key), [])
+            for key in asked
+        }
+        self.load(i for ids in found.values() for i in ids)
         return {
             key: tuple(i for i in ids if not self._known[i].deleted and (i not in self._dirty or key in self._dirty[i]))
             for key, ids in found.items()
         }
+
+    def _find(self, sync: str, keys: Sequence[Key]) -> None:
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for name, value in keys:
+            by_name[name].append(value)
+            self._stored[sync, (name, value)] = []
+        for name, values in by_name.items():
+            for part in chunks(values):
+                same = and_(KEY.c.sync == sync, KEY.c.name == name, KEY.c.value.in_(part))
+                for row in self._db.execute(select(KEY).where(same).order_by(KEY.c.entity)):
+                    self._stored[sync, (row.name, row.value)].append(row.entity)
 
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
         """Sync and id of every entity, in any sync, that is found by this key."""
         self.flush()
         where = and_(KEY.c.name == key[0], KEY.c.value == key[1])
         return [(row.sync, row.entity) for row in self._db.execute(select(KEY).where(where))]
+
+    def by_value(self, value: str) -> Sequence[tuple[str, EntityId]]:
+        """Sync and id of every entity that is found by this value under any match key."""
+        self.flush()
+        rows = self._db.execute(select(KEY.c.sync, KEY.c.entity).where(KEY.c.value == value).distinct())
+        return sorted((row.sync, EntityId(row.entity)) for row in rows)
+
+    def labels(self, ids: Iterable[EntityId]) -> dict[EntityId, str]:
+        """What people know each entity by: a value that it is matched by. Those that have none are left out."""
+        self.flush()
+        found: dict[EntityId, str] = {}
+        for part in chunks(list(dict.fromkeys(ids))):
+            rows = self._db.execute(select(KEY).where(KEY.c.entity.in_(part)).order_by(KEY.c.name))
+            for row in rows:
+                found.setdefault(EntityId(row.entity), row.value.replace("\x1f", " "))
+        return found
 
     def all(self, sync: str) -> Sequence[Entity]:
         """Every entity of a sync."""
@@ -106,6 +128,7 @@ class Entities:
             self._db.execute(KEY.insert(), keys)
         self._dirty.clear()
         self._holders.clear()
+        self._stored.clear()
 
 
 class Links:

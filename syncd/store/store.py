@@ -49,6 +49,7 @@ class Transaction:
         self.entities.flush()
         self.links.flush()
         self.deliveries.flush()
+        self.intents.flush()
         self.log.flush()
 
 

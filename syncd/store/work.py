@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select
 
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
@@ -17,6 +17,11 @@ from syncd.store.values import Delivery, Intent, IntentKind, IntentState
 __all__ = ["Cursors", "Deliveries", "Hints", "Intents", "Progress"]
 
 DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(HintRow), table(CursorRow)
+
+
+_SETTLE = delete(DELIVERY).where(
+    and_(DELIVERY.c.sync == bindparam("s"), DELIVERY.c.app == bindparam("a"), DELIVERY.c.entity == bindparam("e"))
+)
 
 
 class Hints:
@@ -80,10 +85,12 @@ class Deliveries:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._new: dict[tuple[str, str, EntityId], Delivery] = {}
+        self._settled: dict[tuple[str, str, EntityId], None] = {}
 
     def owe(self, delivery: Delivery) -> None:
         """Note a debt; one that is noted already becomes due the earlier and stays urgent."""
         name = (delivery.sync, delivery.app, delivery.entity)
+        self._settled.pop(name, None)
         before = self._new.get(name)
         if before is None or delivery.urgent or delivery.due < before.due:
             self._new[name] = delivery
@@ -113,8 +120,9 @@ class Deliveries:
 
     def settle(self, delivery: Delivery) -> None:
         """The app is up to date about this entity, or its debt has become parked work."""
-        self.flush()
-        self._db.execute(delete(DELIVERY).where(_same(delivery)))
+        name = (delivery.sync, delivery.app, delivery.entity)
+        self._new.pop(name, None)
+        self._settled[name] = None
 
     def count(self, app: str) -> int:
         """How many debts an app has to be told of."""
@@ -131,6 +139,10 @@ class Deliveries:
 
     def flush(self) -> None:
         """Write what was noted."""
+        gone = [{"s": sync, "a": app, "e": entity} for sync, app, entity in self._settled]
+        if gone:
+            self._db.execute(_SETTLE, gone)
+            self._settled.clear()
         if not self._new:
             return
         rows = [
@@ -142,43 +154,56 @@ class Deliveries:
 
 
 class Intents:
-    """Writes on their way, and those whose outcome is unknown."""
+    """Writes on their way, and those whose outcome is unknown. They are few: all of an app's are read at once."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._open: dict[str, dict[str, Intent]] = {}
+        self._dropped: list[str] = []
 
     def put(self, intents: Sequence[Intent]) -> None:
         """Make writes durable before they are sent, or note that they are in doubt."""
+        self.flush()
         upsert(self._db, INTENT, [_intent_row(intent) for intent in intents])
+        for intent in intents:
+            if intent.app in self._open:
+                self._open[intent.app][intent.key] = intent
 
     def drop(self, keys: Sequence[str]) -> None:
         """Their outcome is stored in this same transaction."""
-        for part in chunks(list(keys)):
-            self._db.execute(delete(INTENT).where(INTENT.c.key.in_(part)))
+        self._dropped += keys
+        for known in self._open.values():
+            for key in keys:
+                known.pop(key, None)
 
     def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
         """The open write for each entity in an app."""
-        found = {}
-        for part in chunks(list(entities)):
-            where = and_(INTENT.c.app == app, INTENT.c.entity.in_(part))
-            found.update({row.entity: _intent(row) for row in self._db.execute(select(INTENT).where(where))})
-        return found
+        by_entity = {intent.entity: intent for intent in self._in(app).values()}
+        return {entity: by_entity[entity] for entity in entities if entity in by_entity}
 
     def of_refs(self, app: str, refs: Sequence[Ref]) -> dict[Ref, Intent]:
         """The open write for each record."""
-        found = {}
-        for part in chunks([ref.id for ref in refs]):
-            where = and_(INTENT.c.app == app, INTENT.c.record.in_(part))
-            for row in self._db.execute(select(INTENT).where(where)):
-                found[Ref(row.app, row.object, row.record)] = _intent(row)
-        return found
+        by_ref = {intent.ref: intent for intent in self._in(app).values() if intent.ref is not None}
+        return {ref: by_ref[ref] for ref in refs if ref in by_ref}
 
     def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
         """Every open write."""
+        self.flush()
         where = [INTENT.c.app == app] if app else []
         if state is not None:
             where.append(INTENT.c.state == state.value)
         return [_intent(row) for row in self._db.execute(select(INTENT).where(*where).order_by(INTENT.c.at))]
+
+    def flush(self) -> None:
+        """Write what was dropped."""
+        for part in chunks(self._dropped):
+            self._db.execute(delete(INTENT).where(INTENT.c.key.in_(part)))
+        self._dropped = []
+
+    def _in(self, app: str) -> dict[str, Intent]:
+        if app not in self._open:
+            self._open[app] = {intent.key: intent for intent in self.open(app)}
+        return self._open[app]
 
 
 def _same(delivery: Delivery) -> Any:
