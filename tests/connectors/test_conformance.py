@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from syncd.testing.conformance import ConnectorContract
+from typing import ClassVar
+
+from syncd.testing.conformance import ChangesContract, ConnectorContract, FindContract, WriteContract
+from syncd.testing.twin import Setup, Twin
 from syncd_connectors import bottlecrm, ghost, hubspot, mailchimp
 from syncd_connectors.bottlecrm.twin import TOKEN
+from syncd_connectors.hubspot.twin import HubSpotTwin
 from syncd_connectors.mailchimp.twin import API_KEY
 
 _SITE = "https://blog.example.com"
@@ -15,6 +19,17 @@ class TestHubSpot(ConnectorContract):
     plugin = hubspot.plugin
     settings = plugin.settings.model_validate({"token": "pat-twin", "app_secret": "twin-app-secret"})
     strangers = plugin.settings.model_validate({"token": "pat-of-another-portal"})
+
+
+class TestHubSpotWithASlowIndex(ChangesContract, FindContract, WriteContract):
+    """HubSpot's search shows a write only after a while; the capabilities say how long that may be."""
+
+    plugin = hubspot.plugin
+    settings = TestHubSpot.settings
+    lag: ClassVar[float] = 30.0
+
+    def twin(self, setup: Setup) -> Twin:
+        return HubSpotTwin(setup, search_lag=self.lag)
 
 
 class TestMailchimp(ConnectorContract):
