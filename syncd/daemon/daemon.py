@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import queue
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Final
 
+from sqlalchemy.engine import make_url
 from starlette.routing import BaseRoute
 
+from syncd.app import Assembly, assemble
+from syncd.daemon import logs
+from syncd.daemon.attendant import Attendant, Desk
+from syncd.daemon.door import Door, application
+from syncd.daemon.footing import Footing
+from syncd.daemon.health import Health, Signs, examine, lame
+from syncd.daemon.intake import Intake
+from syncd.daemon.lanes import Lane
+from syncd.daemon.leaving import Leaving
+from syncd.daemon.lock import BEAT, Heart, Held, sole
+from syncd.daemon.meter import Meter
+from syncd.daemon.notify import notify
+from syncd.daemon.schedule import Pace, Schedule
+from syncd.engine.plan import unapplied
+from syncd.engine.resolve import recover
+from syncd.engine.world import Tally, World
+from syncd.errors import StoreError
+from syncd.sdk.contract import Connector, Subscribes
 from syncd.settings import Config
 
-__all__ = ["serve"]
+__all__ = ["GRACE", "Daemon", "serve"]
 
-GRACE = timedelta(seconds=30)
+GRACE: Final = timedelta(seconds=30)
+_MENDING: Final = 3.0
+"""Seconds between two tries of a store that has failed."""
+_FREE: Final = 64 * 1024 * 1024
+"""Bytes that must be free beside the store: room for the journal of what is under way."""
+_HEARD: Final = timedelta(days=7)
+"""Longer than any vendor goes on trying to deliver a webhook."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Somebody asks the daemon to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A thread has ended."""
+
+    name: str
 
 
 def serve(config: Config, *, grace: timedelta = GRACE, routes: Sequence[BaseRoute] = ()) -> int:
@@ -20,7 +68,275 @@ def serve(config: Config, *, grace: timedelta = GRACE, routes: Sequence[BaseRout
     `grace`: how long a stop may take before work on its way is left to the next start; a second signal cuts it short.
     `routes`: pages that share the door with the webhooks (the console's).
 
-    0: stopped as asked. 1: a part of the daemon died. Raises what stands in the way of a start: ConfigError, StoreError,
-    ConnectorError for an app that was never reached, AlreadyRunning (exit code 7) where another process works on the store.
+    0: stopped as asked. 1: a part of the daemon died. Raises what stands in the way of a start: ConfigError,
+    StoreError, ConnectorError for an app that was never reached, AlreadyRunning (exit code 7) where another process
+    works on the store. To be called in the main thread, where signals arrive.
     """
-    raise NotImplementedError(f"{config.path} {grace} {routes}")
+    logs.configure(config.log)
+    with sole(config) as held, assemble(config, lenient=True) as assembly:
+        daemon = Daemon(assembly, held, grace=grace, routes=routes)
+        with _on_signals(daemon.stop):
+            return daemon.run()
+
+
+@contextmanager
+def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Daemon:
+    """Recovers, serves and drains one assembly. `run` blocks; everything else may be called from any thread."""
+
+    def __init__(
+        self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, routes: Sequence[BaseRoute] = ()
+    ) -> None:
+        self._config = assembly.config
+        self._held = held
+        self._grace = grace.total_seconds()
+        self._leaving = threading.Event()
+        self._waiting = unapplied(assembly.world)
+        self._connectors = {name: app.connector for name, app in assembly.world.apps.items()}
+        self._world = _in_force(assembly.world, self._waiting, self._leaving)
+        self._log = self._world.log
+        self._heart = Heart(self._world.store, held.holder, self._world.clock)
+        # A signal handler may only do what can interrupt itself; putting into a SimpleQueue can.
+        self._inbox: queue.SimpleQueue[_Stop | _Ended] = queue.SimpleQueue()
+        self._footing = Footing()
+        self._meter = Meter()
+        self._schedule = Schedule()
+        self._started = self._world.clock.now()
+        used = [name for name in self._world.apps if any(name in s.apps for s in self._world.syncs.values())]
+        self._paces = {name: Pace.of(self._config.apps[name].poll.total_seconds()) for name in used}
+        desk = Desk(self._world, self._footing, self._meter, self._listed, self._moved)
+        self._attendants = {
+            name: Attendant(name, desk, self._ended, subscribe=self._subscription(name, self._connectors[name]))
+            for name in used
+        }
+        intake = Intake(
+            self._world,
+            self._connectors,
+            self._footing,
+            self._meter,
+            self._heard,
+            public_url=self._config.daemon.public_url,
+        )
+        self._door = Door(
+            application(self._config.daemon, intake, self.health, self._figures, routes),
+            self._config.daemon,
+            self._ended,
+        )
+
+    @property
+    def port(self) -> int:
+        """Where the door listens."""
+        return self._door.port
+
+    def stop(self) -> None:
+        """Ask for a clean stop. Safe in a signal handler; asking again cuts the grace short."""
+        self._inbox.put(_Stop())
+
+    def run(self) -> int:
+        """Serve until asked to stop, or until a part dies. The exit code. Raises StoreError if it cannot even begin."""
+        try:
+            self._begin()
+            code = self._watch()
+            self._drain()
+        finally:
+            self._schedule.stop()
+            self._door.close()
+        return code
+
+    def health(self) -> Health:
+        """How it is doing."""
+        signs = Signs(
+            started=self._started,
+            intervals={name: pace.now for name, pace in self._paces.items()},
+            dead=() if self._leaving.is_set() else self._dead(),
+            trouble=self._footing.trouble,
+            waiting=self._waiting,
+        )
+        try:
+            return examine(self._world, signs)
+        except StoreError:
+            return lame(signs)
+
+    # --- its life, in order ------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._heart.listen()
+        self._heart.beat()
+        doubtful = recover(self._world)
+        for name in self._waiting:
+            self._log.warning("mapping not in force", sync=name, hint="run: syncd plan, then syncd apply")
+        for name, attendant in self._attendants.items():
+            app = self._config.apps[name]
+            self._schedule.every(self._paces[name].now, attendant.poll, name=_poll(name))
+            sweep = app.sweep.total_seconds()
+            self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=self._next_sweep(name, sweep))
+            for lane in attendant.lanes:
+                lane.start()
+        self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=60.0)
+        self._schedule.start()
+        self._door.open()
+        notify("READY=1")
+        self._log.info(
+            "serving", listen=f"{self._config.daemon.host}:{self.port}", apps=list(self._attendants), doubtful=doubtful
+        )
+
+    def _watch(self) -> int:
+        """Beat, mend the store when it fails, and wait for the end. The exit code."""
+        while True:
+            try:
+                news = self._inbox.get(timeout=_MENDING if self._footing.trouble else BEAT)
+            except queue.Empty:
+                self._beat()
+                continue
+            if isinstance(news, _Ended):
+                self._log.critical("part died, stopping", part=news.name)
+                return 1
+            return 0
+
+    def _beat(self) -> None:
+        # Also while the store is down: systemd's watchdog is about whether we live, and we do.
+        notify("WATCHDOG=1")
+        try:
+            self._held.check()
+        except StoreError as lost:
+            # Another process may hold it by now: this one must not mend itself, but go.
+            self._footing.fails(lost.message)
+            self._ended("lock")
+            return
+        if self._footing.trouble:
+            if self._footing.mend(self._probe, _MENDING):
+                self._log.warning("store mended")
+            return
+        try:
+            self._sign_on()
+        except StoreError as failed:
+            self._log.critical("store failing", reason=failed.message)
+            self._footing.fails(failed.message)
+
+    def _drain(self) -> None:
+        """Let what has begun come to its end, for as long as the grace lasts; leave the rest to the next start."""
+        notify("STOPPING=1")
+        self._log.info("stopping")
+        self._leaving.set()
+        self._schedule.stop()
+        for lane in self._lanes():
+            lane.stop()
+        until = time.monotonic() + self._grace
+        while any(lane.alive for lane in self._lanes()) and (left := until - time.monotonic()) > 0:
+            try:
+                if isinstance(self._inbox.get(timeout=min(left, 0.5)), _Stop):
+                    break
+            except queue.Empty:
+                continue
+        self._door.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Sign off. Threads that still hang in a call find the store closed to them when they come back."""
+        hanging = [lane.name for lane in self._lanes() if lane.alive]
+        keeper = threading.get_ident()
+
+        def fence() -> None:
+            if threading.get_ident() != keeper:
+                raise StoreError("this process has left the store")
+
+        self._world.store.on_commit = fence
+        try:
+            self._heart.rest()
+        except StoreError as failed:
+            self._log.error("store failing", reason=failed.message)
+        if hanging:
+            self._log.warning("left unfinished", parts=hanging, hint="the next start settles what is in doubt")
+        self._log.info("stopped")
+
+    # --- what its parts tell it --------------------------------------------------------------------------------
+
+    def _ended(self, name: str) -> None:
+        self._inbox.put(_Ended(name))
+
+    def _listed(self, app: str, tally: Tally) -> None:
+        self._set_pace(app, self._paces[app].after(tally.changed))
+
+    def _heard(self, app: str) -> None:
+        if app in self._attendants:
+            self._set_pace(app, self._paces[app].usually())
+            self._attendants[app].poke()
+
+    def _moved(self, app: str) -> None:
+        for name, attendant in self._attendants.items():
+            if name != app:
+                attendant.poke()
+
+    def _set_pace(self, app: str, pace: Pace) -> None:
+        self._paces[app] = pace
+        self._schedule.change(_poll(app), pace.now)
+
+    # --- what it looks after -----------------------------------------------------------------------------------
+
+    def _lanes(self) -> list[Lane]:
+        return [lane for attendant in self._attendants.values() for lane in attendant.lanes]
+
+    def _dead(self) -> Sequence[str]:
+        return [lane.name for lane in self._lanes() if not lane.alive]
+
+    def _sign_on(self) -> None:
+        """Is there room, and does the store take a beat?"""
+        _room(self._config)
+        self._heart.beat()
+
+    def _probe(self) -> None:
+        """The same, and put what was on its way when the store failed in doubt. Only while no stage runs."""
+        self._sign_on()
+        recover(self._world)
+
+    def _forget(self) -> None:
+        try:
+            with self._world.store.begin() as tx:
+                tx.apps.forget_heard(tx.now - _HEARD.total_seconds())
+        except StoreError as failed:
+            self._footing.fails(failed.message)
+
+    def _figures(self) -> bytes:
+        return self._meter.shown(self._world, self._footing.trouble)
+
+    def _next_sweep(self, app: str, interval: float) -> float:
+        """Seconds until everything of an app was last compared an interval ago."""
+        with self._world.store.read() as tx:
+            listed = [tx.cursors.get(s.name, app).listed_at or 0.0 for s in self._world.syncs.values() if app in s.apps]
+            return max(0.0, min(listed) + interval - tx.now)
+
+    def _subscription(self, app: str, connector: Connector) -> Callable[[], None] | None:
+        public = self._config.daemon.public_url
+        if not public or not isinstance(connector, Subscribes):
+            return None
+        return partial(connector.subscribe, f"{public}/hooks/{app}")
+
+
+def _in_force(world: World, waiting: Sequence[str], leaving: threading.Event) -> World:
+    """The world without syncs that nobody has applied, its connectors ready to be left."""
+    apps = {name: replace(app, connector=Leaving(app.connector, leaving)) for name, app in world.apps.items()}
+    return replace(world, apps=apps, syncs={name: sync for name, sync in world.syncs.items() if name not in waiting})
+
+
+def _room(config: Config) -> None:
+    """Raise StoreError when the disk under an SQLite store is nearly full."""
+    url = make_url(config.store.url)
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return
+    if shutil.disk_usage(Path(str(url.database)).parent).free < _FREE:
+        raise StoreError("the disk under the store is nearly full", hint="free some space; syncd goes on by itself")
+
+
+def _poll(app: str) -> str:
+    return f"poll {app}"

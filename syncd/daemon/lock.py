@@ -1,0 +1,199 @@
+"""One process at a time: a lock that dies with its holder, and a heartbeat that others can see."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from syncd.errors import StoreError, SyncdError
+from syncd.sdk.contract import Clock
+from syncd.settings import Config
+from syncd.store.store import Store
+
+__all__ = ["BEAT", "STALE", "AlreadyRunning", "Heart", "Held", "Holder", "sole"]
+
+BEAT: Final = 10.0
+"""Seconds between two heartbeats."""
+STALE: Final = 2.5 * BEAT
+"""A heart that has not beaten for so many seconds has stopped."""
+
+_KEY: Final = 0x5359_4E43
+_META: Final = "heart"
+
+
+class AlreadyRunning(SyncdError):
+    """Another process works on this store."""
+
+    exit_code = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a store."""
+
+    pid: int
+    host: str
+    doing: str
+    since: str
+    """ISO 8601, UTC."""
+
+    def __str__(self) -> str:
+        return f"syncd {self.doing}, process {self.pid} on {self.host}, since {self.since}"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The lock, while it is ours."""
+
+    holder: Holder
+    check: Callable[[], None]
+    """Raises StoreError if the lock has been lost."""
+
+
+@contextmanager
+def sole(config: Config, doing: str = "run") -> Iterator[Held]:
+    """Be the only process that works on the configured store. Raises AlreadyRunning, or StoreError.
+
+    Beside an SQLite file stands a lock file, whose lock the system takes back when its holder dies; in PostgreSQL it is
+    an advisory lock, which ends with its connection. `doing` is what others are told: "run", "run --once", "apply".
+    """
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    holder = Holder(os.getpid(), socket.gethostname(), doing, since)
+    url = make_url(config.store.url)
+    if url.get_backend_name() != "sqlite":
+        with _advisory(url, holder) as held:
+            yield held
+    elif url.database in (None, "", ":memory:"):
+        yield Held(holder, _never_lost)
+    else:
+        with _file(Path(f"{url.database}.lock"), holder):
+            yield Held(holder, _never_lost)
+
+
+@contextmanager
+def _file(path: Path, holder: Holder) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"cannot make the lock file {path}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _busy(_named(os.pread(handle, 4096, 0))) from None
+        except OSError as error:
+            hint = "put the store on a local disk: network folders do not lock reliably"
+            raise StoreError(f"cannot lock {path}: {error.strerror}", hint=hint) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(asdict(holder)).encode(), 0)
+        try:
+            yield
+        finally:
+            # Emptied, never removed: somebody may have opened it already and would lock a file that nobody sees.
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _advisory(url: URL, holder: Holder) -> Iterator[Held]:
+    place = url.render_as_string(hide_password=True)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    ours = {"key": _KEY, "name": str(holder)[:63]}
+    try:
+        with engine.connect() as db:
+            db.execute(text("SELECT set_config('application_name', :name, false)"), ours)
+            asked = text("SELECT pg_try_advisory_lock(:key, hashtext(current_schema()))")
+            if not db.execute(asked, ours).scalar_one():
+                who = text(
+                    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)"
+                    " WHERE locktype = 'advisory' AND classid = :key AND granted LIMIT 1"
+                )
+                raise _busy(db.execute(who, ours).scalar() or "another process")
+
+            def check() -> None:
+                try:
+                    db.execute(text("SELECT 1"))
+                except SQLAlchemyError as error:
+                    raise StoreError(f"store {place}: the connection that held the lock is lost") from error
+
+            yield Held(holder, check)
+    except SQLAlchemyError as error:
+        raise StoreError(f"store {place}: cannot be locked", hint="see that the database is up") from error
+
+
+def _busy(who: str) -> AlreadyRunning:
+    return AlreadyRunning(f"another process works on this store: {who}", hint="stop it first, or let it do the work")
+
+
+def _named(content: bytes) -> str:
+    try:
+        return str(Holder(**json.loads(content)))
+    except (ValueError, TypeError):
+        return "it has not said who it is"
+
+
+def _never_lost() -> None:
+    """A lock that the system keeps for as long as we live."""
+
+
+class Heart:
+    """The sign of life of the process that holds the lock, kept in the store."""
+
+    def __init__(self, store: Store, holder: Holder, clock: Clock) -> None:
+        self._store = store
+        self._holder = holder
+        self._clock = clock
+
+    def listen(self) -> None:
+        """Make sure that no other machine works on this store, where its folder is shared and the lock is not.
+
+        A heart elsewhere that has beaten lately is watched until it beats again (raises AlreadyRunning) or is stale.
+        """
+        first = self._last()
+        while (last := self._last()) is not None and first is not None:
+            if last.host == self._holder.host or not 0 <= self._clock.now() - last.at < STALE:
+                return
+            if last.at != first.at:
+                raise _busy(str(Holder(last.pid, last.host, last.doing, last.since)))
+            self._clock.sleep(1.0)
+
+    def beat(self) -> None:
+        """Show that we live. Raises StoreError if the store cannot take it."""
+        with self._store.begin() as tx:
+            tx.meta.put(_META, json.dumps(asdict(_Beat(**asdict(self._holder), at=tx.now))))
+
+    def rest(self) -> None:
+        """Say that we are done."""
+        with self._store.begin() as tx:
+            tx.meta.put(_META, "")
+
+    def _last(self) -> _Beat | None:
+        with self._store.read() as tx:
+            found = tx.meta.get(_META)
+        try:
+            return _Beat(**json.loads(found)) if found else None
+        except (ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    pid: int
+    host: str
+    doing: str
+    since: str
+    at: float

@@ -1,0 +1,86 @@
+"""What is counted, for Prometheus: how much, how long, how often; by app, never by record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from syncd.engine.world import Tally, World
+from syncd.errors import StoreError
+
+__all__ = ["Meter"]
+
+_COUNTED: Final = {
+    "read": "Rows that an app has shown",
+    "changed": "Records in which an app changed a field",
+    "created": "Records made in an app",
+    "updated": "Records changed in an app",
+    "deleted": "Records removed from an app",
+    "refused": "Writes that an app refused",
+    "doubted": "Writes whose outcome was unknown",
+    "parked": "Work left to a person",
+}
+_SECONDS: Final = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
+
+
+class Meter:
+    """The daemon's own registry. Counters count from the start of the process; gauges are read when asked."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(f"syncd_{name}", told, ["app"], registry=self._registry) for name, told in _COUNTED.items()
+        }
+        self._seconds = Histogram(
+            "syncd_stage_seconds", "How long a stage took", ["app", "stage"], buckets=_SECONDS, registry=self._registry
+        )
+        self._webhooks = Counter(
+            "syncd_webhooks", "Webhook calls, by the status answered", ["app", "status"], registry=self._registry
+        )
+        self._gauges = {
+            name: Gauge(f"syncd_{name}", told, ["app"], registry=self._registry)
+            for name, told in {
+                "owed": "Deliveries an app has to be told of",
+                "hints": "Records to be read again",
+                "unknown_writes": "Writes whose outcome is unknown now",
+                "paused": "1 while an app is paused",
+                "failing": "1 while an app does not answer",
+            }.items()
+        }
+        self._open = Gauge("syncd_parked_open", "Work that waits for a person", ["kind"], registry=self._registry)
+        self._store = Gauge("syncd_store_up", "1 while the store can be used", registry=self._registry)
+
+    def stage(self, app: str, stage: str, seconds: float, tally: Tally) -> None:
+        """Note a stage that has ended."""
+        self._seconds.labels(app, stage).observe(seconds)
+        for name, counter in self._counters.items():
+            counter.labels(app).inc(getattr(tally, name))
+
+    def webhook(self, app: str, status: int) -> None:
+        """Note a webhook call that has been answered."""
+        self._webhooks.labels(app, str(status)).inc()
+
+    def shown(self, world: World, trouble: str) -> bytes:
+        """Everything, in Prometheus' text format. `trouble`: why the store cannot be used, or ""."""
+        try:
+            self._read(world)
+            self._store.set(not trouble)
+        except StoreError:
+            self._store.set(0)
+        return generate_latest(self._registry)
+
+    def _read(self, world: World) -> None:
+        with world.store.read() as tx:
+            parked: Mapping[str, int] = tx.parked.counts()
+            for app in world.apps:
+                state = tx.apps.get(app)
+                self._gauges["owed"].labels(app).set(tx.deliveries.count(app))
+                self._gauges["hints"].labels(app).set(tx.hints.count(app))
+                self._gauges["unknown_writes"].labels(app).set(len(tx.intents.open(app)))
+                self._gauges["paused"].labels(app).set(bool(state.paused))
+                self._gauges["failing"].labels(app).set(bool(state.failing))
+        self._open.clear()
+        for kind, count in parked.items():
+            self._open.labels(kind).set(count)
