@@ -189,7 +189,7 @@ class Joined:
         halves = (_plain(self.first, raws), _plain(self.last, raws))
         first, last = split_name(str(value or ""), *halves)
         patch = {}
-        for app_field, half in ((self.first, first), (self.last, last)):
+        for app_field, half in ((self.first, first.strip()), (self.last, last.strip())):
             raw = encode(app_field, half or None)
             if isinstance(raw, Misfit):
                 return raw
@@ -282,7 +282,7 @@ def split_name(full: str, first: str = "", last: str = "") -> tuple[str, str]:
 
 def _plain(app_field: Field, raws: Raws) -> str:
     plain = decode(app_field, raws.get(app_field.name))
-    return "" if isinstance(plain, Misfit) or plain is None else str(plain)
+    return "" if isinstance(plain, Misfit) or plain is None else str(plain).strip()
 
 
 def _listed(values: Mapping[Value, Value]) -> str:

@@ -36,13 +36,11 @@ HUBSPOT_COMPANIES = object_of(
     "companies",
     *(Field(name=name, type=type) for name, type in {**COMPANY, "address": T.TEXT, "zip": T.TEXT}.items()),
     Field(name="numberofemployees", type=T.DECIMAL, codec="string", blank=""),
-    Field(name="annualrevenue", type=T.DECIMAL, codec="string", blank=""),
 )
 BOTTLE_ACCOUNTS = object_of(
     "accounts",
     *(Field(name=name, type=type) for name, type in {**COMPANY, "address_line": T.TEXT, "postcode": T.TEXT}.items()),
     Field(name="number_of_employees", type=T.INTEGER),
-    Field(name="annual_revenue", type=T.DECIMAL),
 )
 SCHEMAS: Mapping[str, Sequence[Object]] = {
     "hubspot": [CONTACTS, HUBSPOT_COMPANIES],
