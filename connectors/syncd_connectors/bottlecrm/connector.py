@@ -185,7 +185,7 @@ class BottleCrm:
             return Stale(write.key)
         # 403: not the record's creator, nor an administrator. 409: an account that invoices or deals hang on.
         answer = self._http.call("DELETE", _path(kind, write.ref), expect=(400, 403, 404, 409))
-        if answer.status == 403 and "errors" not in answer.json:
+        if answer.status == 403 and not (isinstance(answer.json, dict) and "errors" in answer.json):
             raise Unauthorised("BottleCRM no longer takes the token", hint="make a new personal access token")
         return self._settled(answer, write)
 

@@ -43,7 +43,7 @@ _CURRENCIES: Final = "USD EUR GBP INR CAD AUD JPY CNY CHF SGD AED BRL MXN ZAR".s
 _EMAIL: Final = _typed(FieldType.EMAIL, "email", "E-mail", max_chars=254, personal=True)
 _PHONE: Final = _typed(FieldType.PHONE, "phone", "Phone", max_chars=25, personal=True)
 _PHONE_E164: Final = _shown(FieldType.PHONE, "phone_e164", "Phone, as the app understands it", personal=True)
-_NOTES: Final = _text("description", "Notes", None)
+_NOTES: Final = _text("description", "Notes", None, personal=True)
 _ADDRESS: Final = (
     _text("address_line", "Address", personal=True),
     _text("city", "City", personal=True),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from syncd.errors import Unavailable
+from syncd.sdk.pages import MOST_PAGES
 
 __all__ = ["OVERLAP", "Part", "Row", "walk"]
 
@@ -19,8 +20,6 @@ Row: TypeAlias = dict[str, Any]
 
 OVERLAP: Final = 5
 """Rows that a page shares with the one before it."""
-
-_MOST_STEPS_BACK: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +33,17 @@ class Part:
 def walk(fetch: Callable[[int], Part], place: Callable[[Row], Any]) -> Iterator[Part]:
     """Every row that stood in the list all the while, each once, in parts of the size that `fetch` has.
 
-    `fetch` reads from an offset; `place` is what the list goes down by. Raises Unavailable if rows go faster than
-    one can read.
+    `fetch` reads from an offset; `place` is what the list goes down by. Raises Unavailable if the list does not
+    come to an end.
     """
-    offset, back = 0, 0
+    offset, step = 0, OVERLAP
     seen: set[str] = set()
     lowest: Any = None
-    while True:
+    for _ in range(MOST_PAGES):
         part = fetch(offset)
         if offset and (not part.rows or place(part.rows[0]) < lowest):
             # The rows that were here went up: what stands between the last page and this one is not known.
-            back += 1
-            if back > _MOST_STEPS_BACK:
-                raise Unavailable("the list changes faster than it can be read")
-            offset = max(0, offset - max(OVERLAP, len(part.rows) // 2))
+            offset, step = max(0, offset - step), step * 2
             continue
         fresh = [row for row in part.rows if row["id"] not in seen]
         seen.update(row["id"] for row in fresh)
@@ -57,4 +53,5 @@ def walk(fetch: Callable[[int], Part], place: Callable[[Row], Any]) -> Iterator[
             return
         last = place(part.rows[-1])
         lowest = last if lowest is None else min(lowest, last)
-        offset = max(offset + 1, end - OVERLAP)
+        offset, step = max(offset + 1, end - OVERLAP), OVERLAP
+    raise Unavailable(f"the list does not end, or changes faster than it can be read: {MOST_PAGES} pages read")

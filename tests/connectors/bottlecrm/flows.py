@@ -251,6 +251,11 @@ class Flows:
         found = crm.connector.find("contacts", "email", asked)
         assert [list(found[value]) for value in asked] == [[ref], [], [], [], []]
 
+    @pytest.mark.parametrize("value", ["a' OR '1'='1", "\\", "*", "_", "ü@example.com", "(a)", "a,b", "[null]"])
+    def test_a_cunning_value_finds_nobody(self, crm: Crm, value: str) -> None:
+        crm.added("contacts")
+        assert list(crm.connector.find("contacts", "email", [value])[value]) == []
+
     @every_object
     def test_a_unique_value_finds_its_record(self, crm: Crm, object: str) -> None:
         (field,) = crm.connector.findable(object)
