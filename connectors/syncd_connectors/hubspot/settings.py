@@ -14,23 +14,23 @@ __all__ = ["HubSpotSettings"]
 class HubSpotSettings(Settings):
     """A HubSpot account, reached by a private app's token or by OAuth."""
 
-    token: SecretStr | None = Field(None, description="access token of a private app or service key")
-    client_id: str = Field("", description="OAuth: the public app's client id")
-    client_secret: SecretStr | None = Field(None, description="OAuth: the public app's client secret")
-    refresh_token: SecretStr | None = Field(None, description="OAuth: the refresh token of the installed app")
+    token: SecretStr | None = Field(default=None, description="access token of a private app or service key")
+    client_id: str = Field(default="", description="OAuth: the public app's client id")
+    client_secret: SecretStr | None = Field(default=None, description="OAuth: the public app's client secret")
+    refresh_token: SecretStr | None = Field(default=None, description="OAuth: the refresh token of the installed app")
     app_secret: SecretStr | None = Field(
-        None, description="client secret of the app that sends webhooks; without it no webhook is believed"
+        default=None, description="client secret of the app that sends webhooks; without it no webhook is believed"
     )
     former_app_secret: SecretStr | None = Field(
-        None, description="the client secret before the last rotation, while HubSpot may still sign with it"
+        default=None, description="the client secret before the last rotation, while HubSpot may still sign with it"
     )
     search_overlap: float = Field(
-        180.0,
+        default=180.0,
         ge=30.0,
         description="seconds that each poll looks back: for the lag of HubSpot's search and for differing clocks",
     )
     legal_basis: str = Field(
-        "", description="legal basis given when a person is subscribed again, for portals with GDPR switched on"
+        default="", description="legal basis given when a person is subscribed again, for portals with GDPR switched on"
     )
 
     @model_validator(mode="after")

@@ -43,7 +43,7 @@ class ObjectRoutes(HubSpotGround):
         known = self.properties.get(self.kind(kind) or "")
         if known is None:
             return self._no_such_type(kind)
-        listed = [] if call.query.get("archived") == "true" else [p.as_json() for p in known.values()]
+        listed = [] if _flag(call, "archived") else [p.as_json() for p in known.values()]
         return answer(200, {"results": listed})
 
     @route("POST", "/crm/v3/properties/{kind}")
@@ -76,7 +76,7 @@ class ObjectRoutes(HubSpotGround):
         if self.faults.blind:
             return answer(200, {"results": []})
         table, after = self.tables[own], int(call.query.get("after", "0"))
-        if call.query.get("archived") == "true":
+        if _flag(call, "archived"):
             gone = sorted((r for r in table.archived.values() if int(r.id) > after), key=lambda r: int(r.id))
             rows, more = gone[:limit], len(gone) > limit
         else:
@@ -103,7 +103,7 @@ class ObjectRoutes(HubSpotGround):
         own = self.kind(kind)
         if own is None:
             return self._no_such_type(kind)
-        archived = call.query.get("archived") == "true"
+        archived = _flag(call, "archived")
         row = self._sought(own, id, call.query.get("idProperty", ""), archived=archived)
         if row is None:
             return self.refuse(404, "OBJECT_NOT_FOUND", "Object not found. objectId are usually numeric.")
@@ -159,7 +159,7 @@ class ObjectRoutes(HubSpotGround):
     @route("POST", "/crm/v3/objects/{kind}/batch/read")
     def batch_read(self, call: Call, kind: str) -> httpx.Response:
         """Up to 100 records by id or by a unique property; 207 names those that are not there."""
-        archived = call.query.get("archived") == "true"
+        archived = _flag(call, "archived")
         return self._batch(call, kind, lambda own, body: self._read_all(own, body, archived=archived))
 
     @route("POST", "/crm/v3/objects/{kind}/batch/create")
@@ -394,6 +394,11 @@ class ObjectRoutes(HubSpotGround):
                 if name in known
             }
         return body
+
+
+def _flag(call: Call, name: str) -> bool:
+    """HubSpot's Python client writes True with a capital letter."""
+    return call.query.get(name, "").lower() == "true"
 
 
 def _asked(call: Call) -> _Shown:

@@ -96,6 +96,10 @@ class Portal:
     def stored(self, ref: Ref) -> dict[str, str]:
         return dict(self.twin.tables[ref.object].live[ref.id].values)
 
+    def stored_address(self) -> str:
+        """The address of some contact."""
+        return self.twin.tables["contacts"].live[self.ids()[0]].values["email"]
+
     def listing(self, object: str = "contacts") -> list[Page]:
         return list(self.crm.changes(object, None))
 

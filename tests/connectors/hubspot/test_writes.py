@@ -181,7 +181,9 @@ def test_a_record_that_is_written_twice_is_never_twice_in_one_batch() -> None:
     portal = Portal(records=2)
     one, two = portal.ids()
 
-    outcomes = portal.write(update(one, "a", city="Bergen"), update(two, "b", city="Bergen"), update(one, "c", city="Lyon"))
+    outcomes = portal.write(
+        update(one, "a", city="Bergen"), update(two, "b", city="Bergen"), update(one, "c", city="Lyon")
+    )
 
     assert all(isinstance(outcome, Stored) for outcome in outcomes.values())
     assert portal.stored(ref(one))["city"] == "Lyon"
