@@ -111,9 +111,8 @@ class Mailchimp:
 
         The GET by which Mailchimp tries a new address is heard and names nobody.
         """
-        settings, kept = self._settings, self._tools.vault.get(hooks.SECRET_IN_VAULT)
-        signing = [secret for secret in (settings.signing_secret, SecretStr(kept) if kept else None) if secret]
-        hooks.verify(request, path=settings.webhook_secret, signing=signing, now=self._tools.clock.now())
+        path, now = self._settings.webhook_secret, self._tools.clock.now()
+        hooks.verify(request, path=path, signing=self._signing(), now=now)
         if request.method.upper() != "POST":
             return ()
         email = hooks.address_of(request.body, self._known_audience().id)
@@ -121,11 +120,17 @@ class Mailchimp:
         return () if ref is None else (ref,)
 
     def subscribe(self, url: str) -> None:
-        """Register the address, with its secret in it, unless it is registered; keep the signing secret."""
+        """Register the address, with its secret in it, unless it is registered; keep the signing secret.
+
+        Mailchimp shows that secret once. Where it was lost and nothing else tells its calls from others, the address
+        is registered anew.
+        """
         audience = self._known_audience()
         address = hooks.guarded(url, self._settings.webhook_secret)
         if self._hooks_at(address):
-            return
+            if self._settings.webhook_secret or self._signing():
+                return
+            self.unsubscribe(url)
         json = {"url": address, "events": hooks.EVENTS, "sources": hooks.SOURCES}
         made = self._api.mapping("POST", f"{audience.path}/webhooks", json=json)
         if made.get("signing_secret"):
@@ -136,6 +141,7 @@ class Mailchimp:
         path = f"{self._known_audience().path}/webhooks"
         for number in self._hooks_at(hooks.guarded(url, self._settings.webhook_secret)):
             self._api.call("DELETE", f"{path}/{number}", expect={404})
+        self._tools.vault.put(hooks.SECRET_IN_VAULT, "")
 
     # --- what they share ---------------------------------------------------------------------------------------
 
@@ -186,6 +192,10 @@ class Mailchimp:
             return None
         found = record_of(self._tools.app, answer.json)
         return found.ref if archived or isinstance(found, Record) else None
+
+    def _signing(self) -> list[SecretStr]:
+        kept = self._tools.vault.get(hooks.SECRET_IN_VAULT)
+        return [secret for secret in (self._settings.signing_secret, SecretStr(kept) if kept else None) if secret]
 
     def _hooks_at(self, address: str) -> list[str]:
         rows = self._api.mapping("GET", f"{self._known_audience().path}/webhooks", params={"count": PAGE})

@@ -137,8 +137,9 @@ def pages(api: Api, audience: Audience, app: str, since: Cursor | None, *, clock
 
 
 def list_rows(api: Api, audience: Audience, since: str, *, count: int) -> list[Mapping[str, Any]]:
-    """One page of the members changed since a time, newest first: to find those that were written just now."""
-    query = Place(since=since).query(count) | {"sort_dir": "DESC"}
+    """One page of the members changed since a time ("": ever), newest first: to find those written just now."""
+    low = (datetime.fromisoformat(since) - _SECOND).isoformat() if since else ""
+    query = Place(since=low).query(count) | {"sort_dir": "DESC"}
     return _read(api.call("GET", audience.members, params=query, timeout=LONG).json)[0]
 
 

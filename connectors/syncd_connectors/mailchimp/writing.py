@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from syncd.sdk import (
-    Answer,
     BrokenProtocol,
     ConnectorError,
     Create,
@@ -41,6 +40,7 @@ from syncd.sdk import (
     in_chunks,
 )
 from syncd_connectors.mailchimp.account import LONG, Api, Audience, Problem
+from syncd_connectors.mailchimp.answers import by_address, is_archived, problem_in, row_in, title_of, told
 from syncd_connectors.mailchimp.batches import MOST, Batches, carries
 from syncd_connectors.mailchimp.listing import list_rows
 from syncd_connectors.mailchimp.members import OBJECT, Body, address_hash, body_of, email_key, is_id, record_of, tags_of
@@ -66,7 +66,6 @@ class Writer:
     app: str
     fields: Mapping[str, Field]
     new_members: str
-
     batches: Batches
     bulk_from: int = 0
     """From how many changes on asynchronous batches are used; 0: never."""
@@ -146,11 +145,21 @@ class Writer:
         if answer.status == 404:
             raise self.audience.unseen()
         if answer.status == 400:
-            problem = _problem(answer)
+            problem = problem_in(answer)
             if problem.title == "Member Exists":
-                return Exists(write.key, self._who_has(body.email))
+                row = self._who_has(body.email)
+                return self._revived(write, body) if is_archived(row) else self._exists(write, row)
             return self._refused(write, problem)
-        return self._stored(write, answer.json)
+        return self._stored(write, told(answer))
+
+    def _revived(self, write: Create, body: Body) -> Outcome:
+        """Bring an archived member back by PUT, which sets the status that it is given."""
+        path = f"{self.audience.members}/{address_hash(body.email)}"
+        answer = self.api.call("PUT", path, params=_SKIP_REQUIRED, json=body.json, expect={400})
+        if answer.status == 400:
+            return self._refused(write, problem_in(answer))
+        row = told(answer)
+        return self._stored(write, row) if body.tags is None else self._tagged_too(write, row, body)
 
     def _update(self, write: Update) -> Outcome:
         body = body_of(write.patch, self.fields)
@@ -160,10 +169,12 @@ class Writer:
             return Stale(write.key)
         if not isinstance(row, Mapping):
             return row
-        if body.tags is None:
-            return self._stored(write, row)
+        return self._stored(write, row) if body.tags is None else self._tagged_too(write, row, body)
+
+    def _tagged_too(self, write: Create | Update, row: Mapping[str, Any], body: Body) -> Outcome:
+        """Give the tags of a body whose fields, if it has any, are written. InDoubt if only the fields were."""
         try:
-            return self._tagged(write, row, body.tags)
+            return self._tagged(write, row, body.tags or ())
         except InDoubt:
             raise
         except (Rejected, Transient, Unavailable, Unauthorised, BrokenProtocol) as failure:
@@ -190,14 +201,14 @@ class Writer:
         path = self.path(write.ref)
         answer = self.api.call("PATCH", path, params=_SKIP_REQUIRED, json=body.json, expect={400, 404, 405})
         if answer.status == 400:
-            return self._refused(write, _problem(answer))
-        return None if answer.status in {404, 405} else _row(answer)
+            return self._refused(write, problem_in(answer))
+        return None if answer.status in {404, 405} else told(answer)
 
     def _shown(self, ref: Ref) -> Mapping[str, Any] | None:
         answer = self.api.call("GET", self.path(ref), expect={404})
-        return None if answer.status == 404 else _row(answer)
+        return None if answer.status == 404 else row_in(answer)
 
-    def _tagged(self, write: Update, row: Mapping[str, Any], wanted: Sequence[str]) -> Outcome:
+    def _tagged(self, write: Create | Update, row: Mapping[str, Any], wanted: Sequence[str]) -> Outcome:
         """Give and take only what differs, and start no automation: a sync is no campaign (`is_syncing`)."""
         now = all_tags(self.api, self.audience, row)
         changes = [{"name": name, "status": "active"} for name in wanted if name not in now]
@@ -206,11 +217,12 @@ class Writer:
             return self._stored(write, row)
         path = f"{self.audience.members}/{row['id']}/tags"
         self.api.call("POST", path, json={"tags": changes, "is_syncing": True})
+        ref = Ref(self.app, OBJECT, row["contact_id"])
         try:
-            after = self._shown(write.ref)
+            after = self._shown(ref)
         except ConnectorError:
-            return Stored(write.key, write.ref)  # written for certain; only the picture of it is missing
-        return Stored(write.key, write.ref) if after is None else self._stored(write, after)
+            after = None  # written for certain; only the picture of it is missing
+        return Stored(write.key, ref) if after is None else self._stored(write, after)
 
     def _archive(self, write: Delete) -> Outcome:
         answer = self.api.call("DELETE", self.path(write.ref), expect={404, 405})
@@ -225,9 +237,7 @@ class Writer:
         answer = self.api.call("POST", path, params=_SKIP_REQUIRED, json=json, expect={404}, timeout=LONG)
         if answer.status == 404:
             raise self.audience.unseen()
-        told = _row(answer)
-        made = {email_key(row["email_address"]): row for row in told.get("new_members") or ()}
-        errors = {email_key(row["email_address"]): row for row in told.get("errors") or ()}
+        made, errors = by_address(answer, "new_members"), by_address(answer, "errors")
         records = self._recognised(made)
         outcomes: Outcomes = {}
         for write, body in chunk:
@@ -240,6 +250,11 @@ class Writer:
                 outcomes[write.key] = Unknown(write.key, "the member may have been made, but was not seen again")
         return outcomes
 
+    def _again(self, write: Create) -> Outcome:
+        """By itself: batch subscribe leaves archived members alone."""
+        (outcome,) = self._each([write]).values()
+        return outcome
+
     def _recognised(self, made: Mapping[str, Mapping[str, Any]]) -> dict[str, Record]:
         """The new members as records, by address.
 
@@ -250,15 +265,15 @@ class Writer:
         missing = made.keys() - rows.keys()
         try:
             if missing:
-                since = min(made[email]["last_changed"] for email in missing)
+                since = min(made[email].get("last_changed") or "" for email in missing)
                 newest = list_rows(self.api, self.audience, since, count=PAGE)
                 listed = {email_key(row["email_address"]): row for row in newest}
                 # What the answer says of a member is what was stored; the listing may show an edit made since.
                 rows |= {email: {**listed[email], **made[email]} for email in missing & listed.keys()}
             for email in made.keys() - rows.keys():
-                answer = self.api.call("GET", f"{self.audience.members}/{address_hash(email)}", expect={404})
-                if answer.status != 404:
-                    rows[email] = _row(answer)
+                row = self._who_has(email)
+                if row is not None:
+                    rows[email] = row
         except ConnectorError:
             pass  # they were made: nothing may be raised that says otherwise
         records = {email: record_of(self.app, row) for email, row in rows.items()}
@@ -267,21 +282,28 @@ class Writer:
     def _error(self, write: Create, body: Body, error: Mapping[str, Any]) -> Outcome:
         if error.get("error_code") == "ERROR_CONTACT_EXISTS":
             try:
-                return Exists(write.key, self._who_has(body.email))
+                row = self._who_has(body.email)
             except ConnectorError:
                 return Exists(write.key)
+            return self._again(write) if is_archived(row) else self._exists(write, row)
         named = ((str(error["field"]), str(error.get("field_message", ""))),) if error.get("field") else ()
         words = str(error.get("error", "refused"))
-        return self._refused(write, Problem(_title_of(words), words, named))
+        return self._refused(write, Problem(title_of(words), words, named))
 
     # --- what answers mean -------------------------------------------------------------------------------------
 
-    def _who_has(self, email: str) -> Ref | None:
+    def _who_has(self, email: str) -> Mapping[str, Any] | None:
         answer = self.api.call("GET", f"{self.audience.members}/{address_hash(email)}", expect={404})
-        return None if answer.status == 404 else Ref(self.app, OBJECT, _row(answer)["contact_id"])
+        return None if answer.status == 404 else row_in(answer)
+
+    def _exists(self, write: Create, row: Mapping[str, Any] | None) -> Exists:
+        return Exists(write.key, None if row is None else record_of(self.app, row).ref)
 
     def _stored(self, write: Create | Update, row: Mapping[str, Any]) -> Outcome:
-        record = record_of(self.app, row)
+        try:
+            record = record_of(self.app, row)
+        except BrokenProtocol as odd:
+            raise InDoubt(odd.message) from odd
         # Mailchimp keeps a change to an archived member without bringing it back: for us it stays gone.
         return Stored(write.key, record.ref, record) if isinstance(record, Record) else Stale(write.key)
 
@@ -336,25 +358,3 @@ def all_tags(api: Api, audience: Audience, row: Mapping[str, Any]) -> Sequence[s
         return shown
     answer = api.mapping("GET", f"{audience.members}/{row['id']}/tags", params={"count": PAGE})
     return sorted(tag["name"] for tag in answer.get("tags") or ())
-
-
-def _problem(answer: Answer) -> Problem:
-    problem = Problem.of(answer.json)
-    if problem is None:
-        raise Rejected(f"Mailchimp refused without a reason: {answer.text[:200]}", code=str(answer.status))
-    return problem
-
-
-def _title_of(words: str) -> str:
-    """Batch subscribe gives no titles, only the sentence: the two that matter are known by their wording."""
-    if "compliance state" in words:
-        return "Member In Compliance State"
-    if "permanently deleted" in words:
-        return "Forgotten Email Not Subscribed"
-    return "Invalid Resource"
-
-
-def _row(answer: Answer) -> Mapping[str, Any]:
-    if not isinstance(answer.json, Mapping):
-        raise BrokenProtocol("Mailchimp answered with something that is no member")
-    return answer.json

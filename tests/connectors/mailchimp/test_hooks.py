@@ -137,3 +137,25 @@ def test_a_hook_made_by_hand_is_checked_with_the_configured_secret() -> None:
 def test_without_any_secret_nobody_is_believed() -> None:
     with pytest.raises(Unauthorised, match="not set up"):
         ground().app.hear(Request("POST", URL, {}, b"type=profile"))
+
+
+def test_a_registration_whose_secret_was_lost_is_made_anew() -> None:
+    g = ground(records=1)
+    g.app.subscribe(URL)
+    g.vault.secrets.clear()
+    g.app.subscribe(URL)
+    assert len(g.twin.webhooks) == 1
+    g.twin.outbox.clear()
+    g.twin.person_opt_out("members", g.ids[0])
+    assert g.app.hear(next_call(g)) == (g.ref(0),)
+
+
+def test_after_unsubscribing_the_old_secret_opens_nothing() -> None:
+    g = ground(records=1)
+    g.app.subscribe(URL)
+    g.twin.outbox.clear()
+    g.twin.person_opt_out("members", g.ids[0])
+    call = next_call(g)
+    g.app.unsubscribe(URL)
+    with pytest.raises(Unauthorised, match="not set up"):
+        g.app.hear(call)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+import httpx
 import pytest
 
 from syncd.errors import InDoubt, Throttled, Unavailable
 from syncd.sdk import Create, Delete, Exists, Outcome, Ref, Refused, Stored, Unknown, Unsent, Update, Write
 from syncd.testing.twin import Faults
-from tests.connectors.mailchimp.ground import APP, Ground, ground, stored
-
-BATCH_CALL = "POST "
+from tests.connectors.mailchimp.ground import APP, MEMBERS, Ground, ground, stored
 
 
 def people(count: int, **fields: Any) -> list[Create]:
@@ -35,7 +35,7 @@ def test_twelve_hundred_new_members_take_three_calls_and_three_looks() -> None:
     outcomes = g.app.write(people(1200))
     assert [outcome.key for outcome in outcomes] == [f"k{n}" for n in range(1200)]
     assert [stored(outcome).fields["merge_fields.SCORE"] for outcome in outcomes] == list(range(1200))
-    assert g.called("POST ".strip()) == 3
+    assert g.called("POST ") == 3
     assert g.called("GET /members") == 3
     assert g.called("POST /members") == g.called("GET /members/{key}") == 0
 
@@ -109,7 +109,7 @@ def test_members_that_were_made_but_cannot_be_seen_again_are_unknown() -> None:
     g.app.objects()
     plain = g.twin.handle
 
-    def only_writes(request: Any) -> Any:
+    def only_writes(request: httpx.Request) -> httpx.Response:
         g.twin.faults = Faults(outage=request.method == "GET")
         return plain(request)
 
@@ -136,7 +136,7 @@ def test_what_comes_after_a_failure_is_unsent_and_what_came_before_is_kept() -> 
     g.app.objects()
     plain = g.twin.handle
 
-    def patches_are_throttled(request: Any) -> Any:
+    def patches_are_throttled(request: httpx.Request) -> httpx.Response:
         g.twin.faults = Faults(throttle=float(request.method == "PATCH"))
         return plain(request)
 
@@ -149,7 +149,7 @@ def test_fields_that_were_written_without_their_tags_are_unknown() -> None:
     g.app.objects()
     plain = g.twin.handle
 
-    def tags_are_throttled(request: Any) -> Any:
+    def tags_are_throttled(request: httpx.Request) -> httpx.Response:
         g.twin.faults = Faults(throttle=float(request.url.path.endswith("/tags")))
         return plain(request)
 
@@ -205,7 +205,7 @@ def test_a_batch_that_does_not_end_is_stopped_and_unknown() -> None:
     g = ground(records=2, bulk_from=2)
     plain = g.twin.handle
 
-    def never_done(request: Any) -> Any:
+    def never_done(request: httpx.Request) -> httpx.Response:
         for job in g.twin.jobs.values():
             job.step = 0
         return plain(request)
@@ -246,3 +246,43 @@ def test_rough_weather_loses_nothing_and_doubles_nobody() -> None:
     assert owed == {}
     emails = [str(fields["email_address"]).lower() for fields in g.twin.records("members").values()]
     assert sorted(emails) == sorted({f"p{n}@example.com" for n in range(40)})
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_an_archived_member_that_mailchimp_says_exists_is_brought_back(count: int) -> None:
+    g = ground()
+    archived = stored(g.app.write(people(1))[0]).ref
+    g.delete(archived)
+    plain = g.twin.handle
+
+    def archived_members_exist(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path == MEMBERS:
+            problem = {"title": "Member Exists", "detail": "is already a list member", "status": 400}
+            return httpx.Response(400, json=problem)
+        if request.method == "POST" and not request.url.path.endswith("/tags"):
+            rows = json.loads(request.content)["members"]
+            error = {"email_address": rows[0]["email_address"], "error": "exists", "error_code": "ERROR_CONTACT_EXISTS"}
+            body = {"new_members": [], "errors": [error]}
+            return httpx.Response(200, json=body)
+        return plain(request)
+
+    g.twin.handle = archived_members_exist  # type: ignore[method-assign]
+    outcome = g.app.write(people(count))[0]
+    assert stored(outcome).ref == archived
+    assert stored(outcome).fields["status"] == "transactional"
+    g.delete(archived)
+    assert stored(g.app.write(people(1, tags=["Speaker"]))[0]).fields["tags"] == ["Speaker"]
+
+
+@pytest.mark.parametrize("body", ["[]", '{"id": "x", "status": "subscribed"}'])
+@pytest.mark.parametrize("count", [1, 4])
+def test_an_answer_to_a_write_that_makes_no_sense_leaves_the_write_in_doubt(count: int, body: str) -> None:
+    g = ground()
+    g.app.objects()
+    plain = g.twin.handle
+
+    def nonsense(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=body) if request.method == "POST" else plain(request)
+
+    g.twin.handle = nonsense  # type: ignore[method-assign]
+    assert kinds(g.app.write(people(count))) == [Unknown] * count

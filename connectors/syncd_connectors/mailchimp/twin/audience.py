@@ -66,6 +66,7 @@ class Audience:
                 detail = f"{email} is already a list member. Use PUT to insert or update list members."
                 raise Trouble("Member Exists", detail)
             self.change(found, {**body, "status": status}, source)
+            self.tag(found, dict.fromkeys(_tag_names(body), True), source)
             return found
         if source != "user" and key in self.members.forgotten:
             detail = f"{email} was permanently deleted and cannot be re-imported. The contact must re-subscribe."

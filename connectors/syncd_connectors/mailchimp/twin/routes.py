@@ -138,7 +138,9 @@ class Routes(Account):
     def patch(self, call: Call, list_id: str, key: str) -> httpx.Response:
         """Change a member."""
         found = self._find(list_id, key)
-        return self.not_found(call) if found is None else self.attempt(lambda: self._changed(found, call.json()))
+        if found is None:
+            return self.not_found(call)
+        return self.attempt(lambda: self._changed(found, call.json(), PATCH_STATUSES))
 
     @route("PUT", _MEMBER)
     def put(self, call: Call, list_id: str, key: str) -> httpx.Response:
@@ -150,7 +152,7 @@ class Routes(Account):
         def act() -> httpx.Response:
             body = call.json()
             if found is not None:
-                return self._changed(found, body)
+                return self._changed(found, body, CREATE_STATUSES)
             status = body.get("status") or _status(body, "status_if_new", CREATE_STATUSES)
             return self._show(self.audience.create(body, "api", status))
 
@@ -278,9 +280,9 @@ class Routes(Account):
         text = self.audience.members.shown(member, Projection())
         return answer(200, text, {"content-type": "application/json; charset=utf-8"})
 
-    def _changed(self, member: Member, body: Mapping[str, Any]) -> httpx.Response:
+    def _changed(self, member: Member, body: Mapping[str, Any], statuses: tuple[str, ...]) -> httpx.Response:
         if "status" in body:
-            _status(body, "status", PATCH_STATUSES)
+            _status(body, "status", statuses)
         self.audience.change(member, body, "api")
         return self._show(member)
 
