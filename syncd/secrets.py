@@ -1,20 +1,27 @@
-"""Secrets by reference: from the environment, a private file or the system's keyring, never from the TOML."""
+"""Secrets by reference: from the environment, a private file or the system's keyring, never from the TOML.
+
+And where they may go: to the vendor's own hosts, unless the operator says otherwise.
+"""
 
 from __future__ import annotations
 
 import importlib
+import ipaddress
 import os
 import stat
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from syncd.explain import models
+from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["resolve", "resolve_all"]
+__all__ = ["misplaced", "resolve", "resolve_all"]
 
 _WAYS: Final = ("env", "file", "keyring")
 _MAX_BYTES: Final = 64 * 1024
@@ -73,6 +80,35 @@ def resolve_all(
         else:
             resolved[name] = value
     return resolved, frozenset(at for at, _, _ in faults), faults
+
+
+def misplaced(base_url: str, plugin: Plugin) -> tuple[str, str] | None:
+    """Why credentials should not go to this address, and what to do; None for the vendor's own and for loopback.
+
+    A self-hosted app names no hosts, and may be anywhere.
+    """
+    if not base_url:
+        return None
+    try:
+        parts = urlsplit(base_url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host:
+        return f'"{base_url}" is no web address', 'such as "https://crm.example.com"'
+    if not plugin.hosts or _is_loopback(host):
+        return None
+    remedy = "say allow_host = true if it is to have the credentials"
+    if not any(fnmatch(host, pattern) for pattern in plugin.hosts):
+        return f'"{host}" is no address of {plugin.title}: {", ".join(plugin.hosts)}', remedy
+    return None if parts.scheme == "https" else ("is not https", remedy)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_secret(annotation: Any) -> bool:

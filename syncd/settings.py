@@ -161,6 +161,8 @@ class _App(_Section):
     poll: Duration | None = None
     sweep: Duration | None = None
     read_only: bool = False
+    allow_host: bool = False
+    """The connector's credentials may go to a `base_url` that is not the vendor's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +339,8 @@ def _app(
         skip = {document.places.problem((*key, *at), "").where for at in unresolved}
         problems += [problem for problem in told if problem.where not in skip]
         return None
+    if (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
+        problems.append(document.places.problem((*key, "base_url"), *misplaced))
     if len(problems) > before:
         return None
     return AppConfig(

@@ -56,7 +56,7 @@ def decode(field: Field, raw: Raw, zone: tzinfo = UTC) -> Value | Misfit:
             case _:
                 return _text(raw)
     except (ValueError, ArithmeticError, OverflowError) as error:
-        return Misfit(str(error) or f"is not {_a(field.type)}", _short(raw))
+        return Misfit(str(error), _short(raw))
 
 
 def encode(field: Field, value: Value, zone: tzinfo = UTC) -> Raw | Misfit:
@@ -68,7 +68,7 @@ def encode(field: Field, value: Value, zone: tzinfo = UTC) -> Raw | Misfit:
     try:
         return _fits(field, _raw(field, value, zone))
     except (ValueError, ArithmeticError, OverflowError) as error:
-        return Misfit(str(error) or f"{field.name} takes {_a(field.type)}", _short(value))
+        return Misfit(str(error), _short(value))
 
 
 def _raw(field: Field, value: Value, zone: tzinfo) -> Raw:
@@ -286,10 +286,6 @@ def _object_raw(value: Value) -> Raw:
     if not isinstance(parsed, dict | list):
         raise Unfit("is not an object")
     return parsed
-
-
-def _a(kind: FieldType) -> str:
-    return f"an {kind}" if kind[0] in "aei" else f"a {kind}"
 
 
 def _listed(words: list[str]) -> str:

@@ -151,6 +151,9 @@ def test_mistakes_around_a_template_are_told(tmp_path: Path) -> None:
     assert problems(tmp_path, TWO + "[syncs.a]\n" + include + 'without = ["fone"]\n')[:1] == [
         'syncd.toml:7:syncs.a.without[0]: the template has no field "fone" (did you mean "phone"?)'
     ]
+    assert problems(tmp_path, TWO + "[syncs.a]\n" + include + 'without = "phone"\n')[:1] == [
+        "syncd.toml:7:syncs.a.without: expected a list of the template's fields"
+    ]
     assert problems(tmp_path, TWO + '[syncs.a]\ninclude = "../secrets"\n')[0].startswith(
         'syncd.toml:6:syncs.a.include: there is no template "../secrets"'
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -164,6 +166,14 @@ def test_a_wrong_variable_is_told_by_its_name(
         ),
         ('[apps.crm]\nconnector = "hubspot"\n', ["syncd.toml:1:apps.crm.token: is missing"]),
         (
+            '[apps.crm]\nconnector = "hubspot"\ntoken = { env = 5 }\n',
+            ["syncd.toml:3:apps.crm.token: env needs a name in quotes"],
+        ),
+        (
+            CRM + "base_url = { a = 1 }\n",
+            ["syncd.toml:4:apps.crm.base_url: input should be a valid string, found a table"],
+        ),
+        (
             '[store]\nurl = "postgresql://me:canary@localhost/x"\n',
             [
                 (
@@ -214,6 +224,59 @@ def test_a_secret_file_must_be_private(
 def test_the_keyring_is_asked_only_where_it_is_installed(told: Callable[[str], list[str]]) -> None:
     text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
     assert told(text) == ["syncd.toml:3:apps.crm.token: keyring needs the package keyring: pip install keyring"]
+
+
+def test_the_keyring_is_asked_by_service_and_user(
+    loaded: Callable[[str], Config], told: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {("syncd", "crm"): "canary"}
+    keyring = ModuleType("keyring")
+    keyring.get_password = lambda service, user: kept.get((service, user))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
+    assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
+    assert told(text.replace("/crm", "/crn")) == [
+        "syncd.toml:3:apps.crm.token: the keyring has nothing under syncd/crn"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "more", "problem"),
+    [
+        ("https://eu.api.example.com", "", None),
+        ("http://127.0.0.1:9000", "", None),
+        ("http://localhost:9000", "", None),
+        ("https://elsewhere.example.org", "allow_host = true", None),
+        (
+            "https://api.example.com.evil.test",
+            "",
+            (
+                '"api.example.com.evil.test" is no address of Plain: *.api.example.com '
+                "(say allow_host = true if it is to have the credentials)"
+            ),
+        ),
+        ("http://eu.api.example.com", "", "is not https (say allow_host = true if it is to have the credentials)"),
+        ("api.example.com", "", '"api.example.com" is no web address (such as "https://crm.example.com")'),
+        (
+            "https://127.0.0.1.evil.test",
+            "",
+            (
+                '"127.0.0.1.evil.test" is no address of Plain: *.api.example.com '
+                "(say allow_host = true if it is to have the credentials)"
+            ),
+        ),
+    ],
+)
+def test_credentials_go_to_the_vendors_own_hosts(tmp_path: Path, base_url: str, more: str, problem: str | None) -> None:
+    cloud = replace(PLUGINS["plain"], hosts=("*.api.example.com",))
+    path = tmp_path / "syncd.toml"
+    path.write_text(f'[apps.a]\nconnector = "plain"\nbase_url = "{base_url}"\n{more}\n')
+    if problem is None:
+        assert load(path, lambda _: cloud).apps["a"].settings.base_url == base_url
+        return
+    with pytest.raises(ConfigError) as caught:
+        load(path, lambda _: cloud)
+    assert str(caught.value) == f"syncd.toml:3:apps.a.base_url: {problem}"
 
 
 def test_a_secret_deeper_in_a_table_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
