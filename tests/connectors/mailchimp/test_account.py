@@ -136,3 +136,11 @@ def test_a_listing_without_members_is_an_answer_we_do_not_know() -> None:
 def test_a_run_goes_on_from_mailchimps_own_time_or_from_ours_with_a_wide_margin(header: str, seconds: int) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert app_time(Answer(200, {"date": header}, None, ""), now) == now + timedelta(seconds=seconds)
+
+
+def test_a_kind_of_merge_field_newer_than_this_connector_is_left_out() -> None:
+    g = ground()
+    shape = g.twin.audience.merge_fields
+    shape["VOICE"] = type(shape["FNAME"])(20, "VOICE", "Voice", "hologram")
+    (members,) = g.app.objects()
+    assert "merge_fields.VOICE" not in members.fields

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from syncd.errors import InDoubt, Throttled, Unavailable
-from syncd.sdk import Create, Delete, Exists, Outcome, Ref, Refused, Stored, Unknown, Unsent, Update, Write
+from syncd.sdk import Create, Delete, Exists, Outcome, Ref, Refused, Stale, Stored, Unknown, Unsent, Update, Write
 from syncd.testing.twin import Faults
 from tests.connectors.mailchimp.ground import APP, MEMBERS, Ground, ground, stored
 
@@ -286,3 +286,55 @@ def test_an_answer_to_a_write_that_makes_no_sense_leaves_the_write_in_doubt(coun
 
     g.twin.handle = nonsense  # type: ignore[method-assign]
     assert kinds(g.app.write(people(count))) == [Unknown] * count
+
+
+def test_a_member_archived_while_its_batch_waits_is_stale_and_one_edited_meanwhile_is_left_to_be_read() -> None:
+    g = ground(records=3, bulk_from=3)
+    g.clock.turn(10)
+    archived, edited, quiet = map(g.ref, range(3))
+    asked = 0
+
+    def people_are_busy(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        response = plain(request)
+        if request.method == "GET" and "/batches/" in request.url.path:
+            asked += 1
+            if asked == 4:  # just done
+                g.twin.person_delete("members", archived.id)
+                g.twin.person_edit("members", edited.id, {"merge_fields.SCORE": 1})
+        return response
+
+    plain = g.twin.handle
+    g.twin.handle = people_are_busy  # type: ignore[method-assign]
+    outcomes = g.app.write(scores(g, 700))
+    assert outcomes[:2] == [Stale(archived.id), Stored(edited.id, edited)]
+    assert stored(outcomes[2]) == g.shown(quiet)
+
+
+def test_in_a_batch_with_errors_a_member_that_changed_meanwhile_is_in_doubt() -> None:
+    g = ground(records=3, bulk_from=3)
+    g.clock.turn(10)
+    bad = [Update(g.ref(place), {"merge_fields.STAGE": "Prospect"}, str(place)) for place in range(3)]
+    plain = g.twin.handle
+
+    def somebody_edits(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET" and "/batches/" in request.url.path:
+            g.twin.person_edit("members", g.ids[1], {"merge_fields.SCORE": g.clock.now()})
+        return plain(request)
+
+    g.twin.handle = somebody_edits  # type: ignore[method-assign]
+    assert kinds(g.app.write(bad)) == [Refused, Unknown, Refused]
+
+
+def test_a_refusal_without_a_document_is_refused_by_its_status() -> None:
+    g = ground(records=1)
+    g.app.objects()
+    plain = g.twin.handle
+
+    def curt(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, text="Bad Request") if request.method == "PATCH" else plain(request)
+
+    g.twin.handle = curt  # type: ignore[method-assign]
+    outcome = g.update(g.ref(), {"vip": True})
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "400"

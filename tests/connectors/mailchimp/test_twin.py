@@ -20,6 +20,7 @@ from syncd.testing.population import person
 from syncd.testing.serve import Served, serve
 from syncd.testing.twin import Faults, Setup
 from syncd_connectors.mailchimp.twin import API_KEY, LIST_ID, MailchimpTwin
+from syncd_connectors.mailchimp.twin.rules import MergeField, Trouble, merge_value
 from syncd_connectors.mailchimp.twin.store import address_hash
 
 SPECS = Path(__file__).parents[3].parent / "shared" / "specs" / "mailchimp"
@@ -267,3 +268,105 @@ def test_there_is_no_merge_and_nobody_to_edit_who_is_archived() -> None:
     of.person_delete("members", keep)
     with pytest.raises(KeyError):
         of.person_edit("members", keep, {"vip": True})
+
+
+COMPLETE = {"addr1": "1 Example Street", "city": "Oslo", "state": "", "zip": "0150"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        ("date", "2026-02-28", "2026-02-28"),
+        ("date", "02/28/2026", "2026-02-28"),
+        ("birthday", "2/8", "02/08"),
+        ("zip", 78701, "78701"),
+        ("url", "https://example.com", "https://example.com"),
+        ("phone", "(202) 555-0143", "(202) 555-0143"),
+        ("number", "7", 7),
+        ("number", 7.5, 7.5),
+        ("address", {**COMPLETE, "country": "NO"}, {**COMPLETE, "addr2": "", "country": "NO"}),
+        ("address", COMPLETE, {**COMPLETE, "addr2": "", "country": "US"}),
+        ("radio", "a", "a"),
+        ("text", 5, "5"),
+        ("text", None, ""),
+    ],
+)
+def test_a_merge_field_keeps_its_own_form_of_what_it_is_given(kind: str, given: object, kept: object) -> None:
+    field = MergeField(50, "X", "X", kind, ("a", "b"), "US")
+    assert merge_value(field, given) == kept
+    assert merge_value(field, kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("date", "28.02.2026"),
+        ("birthday", "13/01"),
+        ("zip", "0150"),
+        ("url", "example.com"),
+        ("phone", "555-0143"),
+        ("number", "seven"),
+        ("address", {"addr1": "1 Example Street"}),
+        ("address", "1 Example Street"),
+        ("dropdown", "c"),
+    ],
+)
+def test_a_merge_field_refuses_what_does_not_fit_and_names_itself(kind: str, given: object) -> None:
+    with pytest.raises(Trouble) as trouble:
+        merge_value(MergeField(50, "X", "X", kind, ("a", "b"), "US"), given)
+    assert trouble.value.title == "Invalid Resource"
+    assert trouble.value.fields[0][0] == "X"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/3.0/nowhere"),
+        ("GET", "/3.0/lists/other"),
+        ("GET", "/3.0/lists/other/members"),
+        ("GET", "/3.0/lists/other/merge-fields"),
+        ("GET", "/3.0/lists/other/interest-categories"),
+        ("GET", "/3.0/lists/other/webhooks"),
+        ("GET", f"{MEMBERS}/nobody"),
+        ("PATCH", f"{MEMBERS}/nobody"),
+        ("DELETE", f"{MEMBERS}/nobody"),
+        ("POST", f"{MEMBERS}/nobody/tags"),
+        ("POST", f"{MEMBERS}/nobody/actions/delete-permanent"),
+        ("DELETE", f"/3.0/lists/{LIST_ID}/webhooks/none"),
+        ("GET", "/3.0/batches/none"),
+        ("DELETE", "/3.0/batches/none"),
+        ("GET", "/_results/none.tar.gz"),
+    ],
+)
+def test_what_is_not_there_is_a_problem_document(method: str, path: str) -> None:
+    response = client(twin()).request(method, path)
+    assert response.status_code == 404
+    assert response.headers["content-type"].startswith("application/problem+json")
+    assert response.json()["title"] == "Resource Not Found"
+
+
+def test_a_body_that_is_no_json_is_a_problem_document() -> None:
+    of = twin(records=1)
+    (who,) = of.records("members")
+    assert client(of).patch(f"{MEMBERS}/{who}", content="{").json()["title"] == "JSON Parse Exception"
+
+
+def test_put_adds_who_is_not_there_and_needs_a_status_for_it() -> None:
+    speaker, path = client(twin()), f"{MEMBERS}/{address_hash('ada@example.com')}"
+    assert speaker.put(path, json={"email_address": "ada@example.com"}).status_code == 400
+    body = {"email_address": "ada@example.com", "status_if_new": "pending"}
+    assert speaker.put(path, json=body).json()["status"] == "pending"
+    assert speaker.put(path, json={**body, "status_if_new": "subscribed"}).json()["status"] == "pending"
+
+
+def test_the_latest_change_comes_first_if_that_is_asked_for() -> None:
+    of = twin(records=3)
+    params = {"sort_field": "last_changed", "sort_dir": "DESC", "fields": "members.contact_id"}
+    rows = client(of).get(MEMBERS, params=params).json()["members"]
+    assert rows == [{"contact_id": who} for who in reversed(list(of.records("members")))]
+
+
+def test_a_status_may_be_asked_for() -> None:
+    of = twin(records=3)
+    of.person_opt_out("members", next(iter(of.records("members"))))
+    assert client(of).get(MEMBERS, params={"status": "unsubscribed"}).json()["total_items"] == 1
