@@ -23,6 +23,8 @@ _NEEDED: Final[Mapping[str, frozenset[str]]] = {
     "webhooks": frozenset({"id"}),
 }
 
+_EVENT: Final = frozenset({"member_id", "created_at"})
+
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -83,7 +85,10 @@ class Api:
         """
         both = f"type:newsletter_event+{filter}" if filter else "type:newsletter_event"
         answer = self._http.call("GET", "members/events/", params={"filter": both, "limit": PAGE})
-        return [event["data"] for event in _list(answer, "events")]
+        events = [event["data"] for event in _list(answer, "events")]
+        if not all(isinstance(event, dict) and event.keys() >= _EVENT for event in events):
+            raise BrokenProtocol(f"Ghost's events lack some of {', '.join(sorted(_EVENT))}")
+        return events
 
     def add_webhook(self, event: str, url: str, secret: str) -> str:
         """Register a webhook; its id. Raises Rejected where Ghost refuses it, an address it has already among them."""

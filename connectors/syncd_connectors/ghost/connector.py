@@ -196,7 +196,7 @@ class Ghost:
     def _refused(self, write: Create, refused: Rejected) -> Outcome:
         """Whether the address was refused because somebody has it: by looking, since only the words would tell."""
         email = write.fields.get("email")
-        if refused.field == "email" and isinstance(email, str):
+        if refused.field == "email" and isinstance(email, str) and email:
             # By the database's own comparison, which is also the one that keeps addresses unique.
             for row in self._api.all(nql.among("email", [email])):
                 return Exists(write.key, Ref(self._tools.app, members.OBJECT, row["id"]))

@@ -124,14 +124,16 @@ def _resubscribed(api: Api, start: datetime) -> Iterator[tuple[str, datetime]]:
     The events cannot be paged: they come newest first, whatever one asks for, and many may share a second. So a range
     of members that fills a page is asked for again as two halves, on either side of a member that is known already.
     """
-    ranges = [f"data.created_at:>={nql.moment(start)}"]
+    ranges = [("", "")]
     while ranges:
-        within = ranges.pop()
-        events = api.subscriptions(within)
-        yield from ((str(event["member_id"]), _stamp(event["created_at"])) for event in events)
+        above, below = ranges.pop()
+        bounds = [f"+data.member_id:>{nql.text(above)}"] if above else []
+        bounds += [f"+data.member_id:<{nql.text(below)}"] if below else []
+        events = api.subscriptions(f"data.created_at:>={nql.moment(start)}{''.join(bounds)}")
+        yield from ((event["member_id"], _stamp(event["created_at"])) for event in events)
         if len(events) >= PAGE:
-            middle = nql.text(sorted(event["member_id"] for event in events)[PAGE // 2])
-            ranges += [f"{within}+data.member_id:<{middle}", f"{within}+data.member_id:>{middle}"]
+            middle = sorted(event["member_id"] for event in events)[PAGE // 2]
+            ranges += [(above, middle), (middle, below)]
 
 
 def _later(mark: str, *seen: datetime) -> str:

@@ -124,6 +124,10 @@ class GhostFlows:
         assert isinstance(outcome, Exists)
         assert outcome.ref == world.ref(holder)
 
+    def test_a_member_without_an_address_is_refused(self, world: World) -> None:
+        assert isinstance(world.create(name="Ann"), Refused)
+        assert isinstance(world.create(name="Ann", email=""), Refused)
+
     def test_an_update_to_another_s_address_is_refused(self, world: World) -> None:
         email = world.address()
         world.make(email=email)

@@ -154,6 +154,15 @@ def test_a_listing_of_another_shape_stops_the_app(ghost: Ghost, site: respx.Mock
             list(ghost.changes("members", None))
 
 
+def test_events_of_another_shape_stop_the_app(ghost: Ghost, site: respx.MockRouter) -> None:
+    site.get("/members/").respond(json=NOTHING)
+    bodies: list[object] = [{"events": [{"type": "newsletter_event"}]}, {"events": [{"data": {"member_id": REF.id}}]}]
+    for body in bodies:
+        site.get("/members/events/").respond(json=body)
+        with pytest.raises(BrokenProtocol):
+            list(ghost.changes("members", None))
+
+
 @pytest.mark.parametrize("version", ["4.48", "", "next"])
 def test_a_site_that_is_too_old_does_not_pass_the_check(ghost: Ghost, site: respx.MockRouter, version: str) -> None:
     site.get("/site/").respond(json={"site": {"version": version}})
