@@ -111,7 +111,7 @@ class HubSpot:
         asked = [folded for folded in dict.fromkeys(wanted.values()) if folded]
         if field in self._object(object).capabilities.unique:
             names = (field, "hs_additional_emails") if field == "email" else (field,)
-            plausible = [value for value in asked if "@" in value] if field == "email" else list(dict.fromkeys(values))
+            plausible = [v for v in asked if "@" in v] if field == "email" else [v for v in dict.fromkeys(values) if v]
             found = reads.by_unique(self._api, object, field, plausible, names)
         elif field in _SEARCHED.get(object, ()):
             found = [row for chunk in in_chunks(asked, BATCH) for row in self._search(object, field, chunk)]

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from syncd.core.record import Create, Delete, Outcome, Raw, Record, Ref, Refused, Stored, Unknown, Update, Write
+from syncd.core.record import Create, Delete, Outcome, Raw, Record, Ref, Refused, Stale, Stored, Unknown, Update, Write
 from syncd.errors import BrokenProtocol, InDoubt, Rejected, Transient, Unauthorised, Unavailable
 from syncd.sdk.http import Answer
 from syncd.sdk.shapes import in_chunks
@@ -100,7 +100,9 @@ def _one(
     ref = _ref(wish, done)
     if wish.opted_out is None:
         return Stored(wish.write.key, ref)
-    address = addresses.get(ref.id, "")
+    address = addresses.get(ref.id)
+    if address is None:  # gone, or merged into another
+        return Stale(wish.write.key) if wish.alone else Unknown(wish.write.key, "the contact is gone or was merged")
     if not address:
         return _refused(wish, "the contact has no address that could opt out or in", "NO_ADDRESS")
     answers = [api.unsubscribe_all(address)] if wish.opted_out else _subscribe(api, address, legal_basis)
@@ -115,7 +117,12 @@ def _subscribe(api: Api, address: str, legal_basis: str) -> list[Answer]:
     """Opt in to every active type of subscription; stops at the first refusal."""
     answers: list[Answer] = []
     for kind in _kinds(api.subscriptions()):
-        answers.append(api.subscribe(address, kind, legal_basis))
+        try:
+            answers.append(api.subscribe(address, kind, legal_basis))
+        except _STOPS as stop:
+            if not answers:
+                raise
+            raise InDoubt(f"subscribed to some types, not to all: {stop.message}") from stop
         if answers[-1].status == 400:
             break
     return answers

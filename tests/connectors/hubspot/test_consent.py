@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.record import Create, Raw, Record, Refused, Stored, Unknown, Unsent
+from syncd.core.record import Create, Raw, Record, Refused, Stale, Stored, Unknown, Unsent
 from syncd.errors import Unauthorised
 from tests.connectors.hubspot.portal import APP, Portal, ref, update
 
@@ -125,6 +125,25 @@ def test_a_contact_without_an_address_cannot_opt_out() -> None:
 
     assert isinstance(outcome, Refused)
     assert outcome.field == OPTOUT
+
+
+def test_an_opt_out_of_a_contact_that_was_merged_away_must_be_read_again() -> None:
+    portal = Portal(records=2)
+    keep, lose = portal.ids()
+    portal.twin.person_merge("contacts", keep, lose)
+
+    assert portal.write(update(lose, "w", **{OPTOUT: True}))["w"] == Stale("w")
+
+
+def test_an_opt_in_that_stops_half_way_is_a_doubt() -> None:
+    portal = Portal()
+    id_ = portal.contact(email="ada@example.com")
+    portal.write(update(id_, "out", **{OPTOUT: True}))
+    draws = iter([0.9, 0.9, 0.9, 0.1])  # address, types and the first opt-in go well, the second is throttled
+    portal.misbehave(throttle=0.5)
+    portal.twin.random.random = lambda: next(draws)  # type: ignore[method-assign]
+
+    assert isinstance(portal.write(update(id_, "in", **{OPTOUT: False}))["in"], Unknown)
 
 
 def test_fields_that_were_refused_take_no_consent_with_them() -> None:

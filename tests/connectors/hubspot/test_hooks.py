@@ -11,7 +11,7 @@ from syncd.core.record import Ref
 from syncd.errors import BrokenProtocol, Unauthorised
 from syncd.sdk.contract import Request
 from syncd.testing.twin import Hook
-from syncd_connectors.hubspot.twin_hooks import signed_hook
+from syncd_connectors.hubspot.twin.hooks import signed_hook
 from tests.connectors.hubspot.portal import APP, HOOK_URL, Portal, ref
 
 SECRET = "twin-app-secret"

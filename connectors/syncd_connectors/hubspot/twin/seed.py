@@ -6,7 +6,7 @@ import random
 from typing import Final
 
 from syncd.testing.population import Person, person
-from syncd_connectors.hubspot.twin_ground import HubSpotGround
+from syncd_connectors.hubspot.twin.ground import HubSpotGround
 
 __all__ = ["populate"]
 

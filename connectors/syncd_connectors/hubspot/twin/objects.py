@@ -12,11 +12,11 @@ from typing import Any, Final
 import httpx
 
 from syncd.testing.twin import Call, answer, route
-from syncd_connectors.hubspot.twin_ground import HubSpotGround
-from syncd_connectors.hubspot.twin_properties import Property, instant
-from syncd_connectors.hubspot.twin_records import Row
-from syncd_connectors.hubspot.twin_refusals import PORTAL, Refusal
-from syncd_connectors.hubspot.twin_search import BadSearch, Found, search
+from syncd_connectors.hubspot.twin.ground import HubSpotGround, flag
+from syncd_connectors.hubspot.twin.properties import instant
+from syncd_connectors.hubspot.twin.records import Row
+from syncd_connectors.hubspot.twin.refusals import PORTAL, Refusal
+from syncd_connectors.hubspot.twin.search import BadSearch, Found, search
 
 __all__ = ["ObjectRoutes"]
 
@@ -37,38 +37,12 @@ _Aim = tuple[Row | None, Mapping[str, Any]]
 class ObjectRoutes(HubSpotGround):
     """Contacts, companies and deals over the API."""
 
-    @route("GET", "/crm/v3/properties/{kind}")
-    def list_properties(self, call: Call, kind: str) -> httpx.Response:
-        """Every property of an object type; archived ones are a list of their own, always empty here."""
-        known = self.properties.get(self.kind(kind) or "")
-        if known is None:
-            return self._no_such_type(kind)
-        listed = [] if _flag(call, "archived") else [p.as_json() for p in known.values()]
-        return answer(200, {"results": listed})
-
-    @route("POST", "/crm/v3/properties/{kind}")
-    def create_property(self, call: Call, kind: str) -> httpx.Response:
-        """Add a custom property."""
-        own = self.kind(kind)
-        if own is None:
-            return self._no_such_type(kind)
-        try:
-            made = Property.from_json(call.json())
-        except KeyError as missing:
-            return self.refuse(400, "VALIDATION_ERROR", f"Invalid input JSON: {missing} is required")
-        if made.name in self.properties[own]:
-            return self.refuse(409, "CONFLICT", f"A property named '{made.name}' already exists.")
-        self.properties[own][made.name] = made
-        if made.unique:
-            self.tables[own].owners[made.name] = {}
-        return answer(201, made.as_json())
-
     @route("GET", "/crm/v3/objects/{kind}")
     def list_objects(self, call: Call, kind: str) -> httpx.Response:
         """A page of all records, in the order of their ids."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         shown = _asked(call)
         limit = int(call.query.get("limit", "10"))
         if limit > (_PAGE_WITH_HISTORY if shown[1] else _PAGE):
@@ -76,7 +50,7 @@ class ObjectRoutes(HubSpotGround):
         if self.faults.blind:
             return answer(200, {"results": []})
         table, after = self.tables[own], int(call.query.get("after", "0"))
-        if _flag(call, "archived"):
+        if flag(call, "archived"):
             gone = sorted((r for r in table.archived.values() if int(r.id) > after), key=lambda r: int(r.id))
             rows, more = gone[:limit], len(gone) > limit
         else:
@@ -93,7 +67,7 @@ class ObjectRoutes(HubSpotGround):
         """Make one record."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         given = call.json().get("properties", {})
         return self._one(own, self.create(own, given, "api"), given, 201)
 
@@ -102,8 +76,8 @@ class ObjectRoutes(HubSpotGround):
         """One record, by id or by a unique property; by the id of a merged-away one, its survivor."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
-        archived = _flag(call, "archived")
+            return self.no_such_type(kind)
+        archived = flag(call, "archived")
         row = self._sought(own, id, call.query.get("idProperty", ""), archived=archived)
         if row is None:
             return self.refuse(404, "OBJECT_NOT_FOUND", "Object not found. objectId are usually numeric.")
@@ -114,7 +88,7 @@ class ObjectRoutes(HubSpotGround):
         """Change one record."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         row = self._sought(own, id, call.query.get("idProperty", ""))
         if row is None:
             return self.refuse(404, "OBJECT_NOT_FOUND", "Object not found. objectId are usually numeric.")
@@ -126,7 +100,7 @@ class ObjectRoutes(HubSpotGround):
         """Put one record in the bin."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         row = self.tables[own].find(id)
         if row is not None:
             self.archive(own, row, "api")
@@ -138,7 +112,7 @@ class ObjectRoutes(HubSpotGround):
         """Search what the index shows by now; archived records never are among it."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         table, request = self.tables[own], call.json()
         table.settle(self.now())
         try:
@@ -159,7 +133,7 @@ class ObjectRoutes(HubSpotGround):
     @route("POST", "/crm/v3/objects/{kind}/batch/read")
     def batch_read(self, call: Call, kind: str) -> httpx.Response:
         """Up to 100 records by id or by a unique property; 207 names those that are not there."""
-        archived = _flag(call, "archived")
+        archived = flag(call, "archived")
         return self._batch(call, kind, lambda own, body: self._read_all(own, body, archived=archived))
 
     @route("POST", "/crm/v3/objects/{kind}/batch/create")
@@ -205,7 +179,7 @@ class ObjectRoutes(HubSpotGround):
         """Merge two records, for good."""
         own = self.kind(kind)
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         body, table = call.json(), self.tables[own]
         primary, loser = table.find(body["primaryObjectId"]), table.find(body["objectIdToMerge"])
         if primary is None or loser is None:
@@ -225,38 +199,7 @@ class ObjectRoutes(HubSpotGround):
         self.flush()
         return answer(204)
 
-    @route("GET", "/account-info/v3/details")
-    def account(self, _call: Call) -> httpx.Response:
-        """Which portal this is."""
-        return answer(
-            200,
-            {
-                "portalId": PORTAL,
-                "accountType": "DEVELOPER_TEST",
-                "timeZone": "UTC",
-                "companyCurrency": "EUR",
-                "additionalCurrencies": [],
-                "utcOffset": "+00:00",
-                "utcOffsetMilliseconds": 0,
-                "uiDomain": "app.hubspot.com",
-                "dataHostingLocation": "eu1",
-            },
-        )
-
-    @route("GET", "/crm/v3/owners")
-    def owners(self, _call: Call) -> httpx.Response:
-        """The portal's users; a single one here."""
-        born = "2020-01-01T00:00:00.000Z"
-        only = {"id": "1", "email": "owner@example.com", "firstName": "Olga", "lastName": "Owner", "userId": 1}
-        return answer(
-            200,
-            {"results": [only | {"type": "PERSON", "createdAt": born, "updatedAt": born, "archived": False}]},
-        )
-
     # --- inside ------------------------------------------------------------------------------------------
-
-    def _no_such_type(self, kind: str) -> httpx.Response:
-        return self.refuse(400, "VALIDATION_ERROR", f"Unable to infer object type from: {kind}")
 
     def _sought(self, kind: str, id: str, name: str, *, archived: bool = False) -> Row | None:
         if self.faults.blind:
@@ -277,7 +220,7 @@ class ObjectRoutes(HubSpotGround):
     def _batch(self, call: Call, kind: str, act: Callable[[str, Mapping[str, Any]], httpx.Response]) -> httpx.Response:
         own, body = self.kind(kind), call.json()
         if own is None:
-            return self._no_such_type(kind)
+            return self.no_such_type(kind)
         inputs = body.get("inputs")
         if not isinstance(inputs, list):
             return self.refuse(400, "VALIDATION_ERROR", "Invalid input JSON: inputs is required")
@@ -394,11 +337,6 @@ class ObjectRoutes(HubSpotGround):
                 if name in known
             }
         return body
-
-
-def _flag(call: Call, name: str) -> bool:
-    """HubSpot's Python client writes True with a capital letter."""
-    return call.query.get(name, "").lower() == "true"
 
 
 def _asked(call: Call) -> _Shown:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from syncd_connectors.hubspot.twin_properties import Property
-from syncd_connectors.hubspot.twin_records import Row, Table
+from syncd_connectors.hubspot.twin.properties import Property
+from syncd_connectors.hubspot.twin.records import Row, Table
 
 __all__ = ["BadSearch", "Found", "search"]
 

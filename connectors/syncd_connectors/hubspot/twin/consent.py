@@ -10,9 +10,9 @@ from typing import Any, Final
 import httpx
 
 from syncd.testing.twin import Call, answer, route
-from syncd_connectors.hubspot.twin_ground import HubSpotGround
-from syncd_connectors.hubspot.twin_properties import instant
-from syncd_connectors.hubspot.twin_records import normal
+from syncd_connectors.hubspot.twin.ground import HubSpotGround
+from syncd_connectors.hubspot.twin.properties import instant
+from syncd_connectors.hubspot.twin.records import normal
 
 __all__ = ["ConsentRoutes"]
 

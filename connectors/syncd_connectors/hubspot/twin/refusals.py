@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 
 from syncd.testing.twin import answer
-from syncd_connectors.hubspot.twin_properties import Invalid
+from syncd_connectors.hubspot.twin.properties import Invalid
 
 __all__ = ["PORTAL", "Refusal", "invalid"]
 

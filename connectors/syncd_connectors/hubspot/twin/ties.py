@@ -10,8 +10,8 @@ from typing import Any, Final
 import httpx
 
 from syncd.testing.twin import Call, route
-from syncd_connectors.hubspot.twin_ground import HubSpotGround
-from syncd_connectors.hubspot.twin_refusals import Refusal
+from syncd_connectors.hubspot.twin.ground import HubSpotGround
+from syncd_connectors.hubspot.twin.refusals import Refusal
 
 __all__ = ["TieRoutes"]
 

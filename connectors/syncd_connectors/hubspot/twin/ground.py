@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Final, Literal
 import httpx
 
 from syncd.testing.twin import Author, Call, Setup, Twin, answer
-from syncd_connectors.hubspot.twin_hooks import signed_hook
-from syncd_connectors.hubspot.twin_properties import Invalid, born_with, instant, stored
-from syncd_connectors.hubspot.twin_records import Row, Standing, Table, normal
-from syncd_connectors.hubspot.twin_refusals import PORTAL, Refusal, invalid
+from syncd_connectors.hubspot.twin.hooks import signed_hook
+from syncd_connectors.hubspot.twin.properties import Invalid, born_with, instant, stored
+from syncd_connectors.hubspot.twin.records import Row, Standing, Table, normal
+from syncd_connectors.hubspot.twin.refusals import PORTAL, Refusal, invalid
 
-__all__ = ["HubSpotGround"]
+__all__ = ["HubSpotGround", "flag"]
 
 _TYPES: Final = {
     **dict.fromkeys(("contacts", "contact", "0-1"), "contacts"),
@@ -91,6 +91,10 @@ class HubSpotGround(Twin):
         """An error answer."""
         return Refusal(status, category, message).response(self.uuid())
 
+    def no_such_type(self, kind: str) -> httpx.Response:
+        """The refusal of an object type that the portal does not have."""
+        return self.refuse(400, "VALIDATION_ERROR", f"Unable to infer object type from: {kind}")
+
     def refuses(self, call: Call) -> httpx.Response | None:
         """401 without the right token; 429 beyond the budget (HubSpot docs, usage-guidelines)."""
         if self.faults.revoked or call.headers.get("authorization") != f"Bearer {self.token}":
@@ -153,7 +157,8 @@ class HubSpotGround(Twin):
         if isinstance(values, Refusal):
             return values
         at = self.now()
-        return self._stand(kind, Row(self._new_id(), {}, at, at), values, author, "creation")
+        filled = {name: value for name, value in values.items() if value}
+        return self._stand(kind, Row(self._new_id(), {}, at, at), filled, author, "creation")
 
     def update(self, kind: str, row: Row, given: Mapping[str, Any], author: Author) -> Row | Refusal:
         """Change properties of a record. What already stands so is no change and leaves its time alone."""
@@ -184,7 +189,7 @@ class HubSpotGround(Twin):
         table.drop(row, at)
         table.archived[row.id] = replace(row, archived=at, modified=at)
         self.journal.note(at / 1000, author, kind, row.id, {"": None})
-        self._happened(kind, row.id, "deletion", author)
+        self.happened(kind, row.id, "deletion", author)
 
     def purge(self, kind: str, row: Row, author: Author) -> None:
         """Forget a record for good."""
@@ -218,7 +223,7 @@ class HubSpotGround(Twin):
         survivor = self._stand(kind, survivor, values, author, "")
         table.survivor |= {id_: survivor.id for id_ in (primary.id, loser.id) if id_ != survivor.id}
         self._move_ties(kind, (primary.id, loser.id), survivor.id)
-        self._happened(
+        self.happened(
             kind,
             primary.id,
             "merge",
@@ -266,56 +271,6 @@ class HubSpotGround(Twin):
             return
         for start in range(0, len(events), 100):
             self.owe(signed_hook(self.hook_url, events[start : start + 100], self.app_secret, self.now()))
-
-    # --- people ------------------------------------------------------------------------------------------
-
-    def records(self, object: str) -> Mapping[str, Mapping[str, Any]]:
-        """Everything that lives in the portal now; a property without a value is missing."""
-        return {id_: row.values for id_, row in self.tables[object].live.items()}
-
-    def person_edit(self, object: str, id: str, fields: Mapping[str, Any]) -> None:
-        """A person edits a record. KeyError for an unknown one, ValueError for a value the form refuses."""
-        row = self.tables[object].find(id)
-        if row is None:
-            raise KeyError(id)
-        done = self.update(object, row, fields, "person")
-        self.flush()
-        if isinstance(done, Refusal):
-            raise ValueError(done.message)  # noqa: TRY004  # the person typed it, no caller passed it
-
-    def person_create(self, object: str, fields: Mapping[str, Any]) -> str:
-        """A person makes a record; its id. ValueError for values the form refuses."""
-        done = self.create(object, fields, "person")
-        self.flush()
-        if isinstance(done, Refusal):
-            raise ValueError(done.message)  # noqa: TRY004  # the person typed it, no caller passed it
-        return done.id
-
-    def person_delete(self, object: str, id: str) -> None:
-        """A person moves a record to the bin."""
-        self.archive(object, self.tables[object].live[id], "person")
-        self.flush()
-
-    def person_restore(self, object: str, id: str) -> None:
-        """A person fetches a record back from the bin, under its old id."""
-        table = self.tables[object]
-        row = replace(table.archived.pop(id), archived=None, modified=self.now())
-        table.put(row)
-        self.journal.note(self.clock.now(), "person", object, id, row.values)
-        self._happened(object, id, "restore", "person")
-        self.flush()
-
-    def person_opt_out(self, object: str, id: str) -> None:
-        """The person behind a contact follows the unsubscribe link in a mail."""
-        self.opt_out(self.tables[object].live[id].values["email"], ("all",), "person")
-        self.flush()
-
-    def person_merge(self, object: str, keep: str, lose: str) -> str:
-        """A person merges two records; the id of the survivor."""
-        live = self.tables[object].live
-        survivor = self.merge(object, live[keep], live[lose], "person")
-        self.flush()
-        return survivor.id
 
     # --- inside ------------------------------------------------------------------------------------------
 
@@ -366,10 +321,10 @@ class HubSpotGround(Twin):
         self.tables[kind].put(changed)
         self.journal.note(at / 1000, author, kind, row.id, changes)
         if event == "creation":
-            self._happened(kind, row.id, "creation", author)
+            self.happened(kind, row.id, "creation", author)
         if event:
             for name, value in changes.items():
-                self._happened(kind, row.id, "propertyChange", author, propertyName=name, propertyValue=value)
+                self.happened(kind, row.id, "propertyChange", author, propertyName=name, propertyValue=value)
         return changed
 
     def _show_consent(self, address: str, author: Author) -> None:
@@ -393,7 +348,8 @@ class HubSpotGround(Twin):
                         if id_ in others:
                             others.setdefault(survivor, set()).update(others.pop(id_))
 
-    def _happened(self, kind: str, id: str, what: str, author: Author, **more: Any) -> None:
+    def happened(self, kind: str, id: str, what: str, author: Author, **more: Any) -> None:
+        """Remember an event for the next webhook, where somebody listens."""
         if not self.hook_url:
             return
         self._events.append(
@@ -417,6 +373,11 @@ class HubSpotGround(Twin):
         self.tables[kind].put(row)
         self.journal.note(at / 1000, "person", kind, row.id, row.values)
         return row.id
+
+
+def flag(call: Call, name: str) -> bool:
+    """A yes or no in the address. HubSpot's own Python client writes True with a capital letter."""
+    return call.query.get(name, "").lower() == "true"
 
 
 def _full(times: deque[float], now: float, window: float, most: int) -> bool:
