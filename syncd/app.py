@@ -75,9 +75,12 @@ def open_store(config: Config, clock: Clock | None = None) -> Store:
 
 
 def open_connector(
-    app: AppConfig, store: Store, clock: Clock, transport: httpx.BaseTransport | None = None
+    app: AppConfig, store: Store, clock: Clock, closing: ExitStack, transport: httpx.BaseTransport | None = None
 ) -> Connector:
-    """One app's connector with its tools. No network yet; `transport` is a twin's, instead of the network."""
+    """One app's connector with its tools, both let go of by `closing`. No network yet.
+
+    `transport` is a twin's, instead of the network.
+    """
     plugin = app.plugin
     for value in dict(app.settings).values():
         if isinstance(value, SecretStr):
@@ -85,10 +88,13 @@ def open_connector(
     log = structlog.get_logger().bind(app=app.name)
     gate = Gate(plugin.quotas, clock=clock, concurrency=plugin.concurrency)
     client = open_client(connections=plugin.concurrency, transport=transport)
+    closing.callback(client.close)
     http = Http(
         client, app=app.name, clock=clock, gate=gate, log=log, base_url=app.settings.base_url or plugin.base_url
     )
-    return plugin.open(app.settings, Tools(app.name, http, clock, log, StoreVault(store, app.name)))
+    connector = plugin.open(app.settings, Tools(app.name, http, clock, log, StoreVault(store, app.name)))
+    closing.callback(connector.close)
+    return connector
 
 
 def assemble(
@@ -140,9 +146,9 @@ def _opened(
 ) -> tuple[Store, dict[str, Connector]]:
     store = open_store(config, clock)
     closing.callback(store.close)
-    connectors = {name: open_connector(app, store, clock, transports.get(name)) for name, app in config.apps.items()}
-    for connector in connectors.values():
-        closing.callback(connector.close)
+    connectors = {
+        name: open_connector(app, store, clock, closing, transports.get(name)) for name, app in config.apps.items()
+    }
     return store, connectors
 
 

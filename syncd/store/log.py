@@ -72,11 +72,12 @@ class Log:
         app: str = "",
         sync: str = "",
         events: Sequence[Event] = (),
+        field: str = "",
         since: float | None = None,
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[Entry]:
-        """Entries by what they are about, newest first."""
+        """Entries by what they are about, newest first. `field`: those that tell of this canonical field."""
         self.flush()
         where = [CHANGE.c.seq > after]
         if entity is not None:
@@ -87,6 +88,8 @@ class Log:
             where.append(CHANGE.c.sync == sync)
         if events:
             where.append(CHANGE.c.event.in_([event.value for event in events]))
+        if field:
+            where.append(CHANGE.c.fields.contains(f'"{field}":{{', autoescape=True))  # values in it are never objects
         if since is not None:
             where.append(CHANGE.c.at >= since)
         rows = self._db.execute(select(CHANGE).where(and_(*where)).order_by(CHANGE.c.seq.desc()).limit(limit))

@@ -1,0 +1,108 @@
+"""Whether the configuration would work: every app reached, every field found, every lens tried on real records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncd.console.discover import Reached, connected, reach, sample
+from syncd.core.fieldmap import Sync
+from syncd.errors import ConfigError, ConnectorError, Problem
+from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syncs
+from syncd.sdk.contract import Connector
+from syncd.settings import Config
+
+__all__ = ["AppCheck", "Checked", "SyncCheck", "check"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCheck:
+    """One app: whether it was reached, and what was found there."""
+
+    name: str
+    connector: str
+    reached: bool
+    objects: Mapping[str, int]
+    """Object to how many fields it has."""
+    sampled: int = 0
+    """How many real records the lenses were tried on."""
+    problem: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCheck:
+    """One sync that fits the apps: its fields, and where a lens breaks its promise."""
+
+    name: str
+    fields: tuple[Row, ...]
+    breaches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The whole report. Nothing was written."""
+
+    apps: tuple[AppCheck, ...]
+    syncs: tuple[SyncCheck, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """That of the worst finding: an app without answer, or something to mend in the configuration."""
+        if any(not app.reached for app in self.apps):
+            return ConnectorError.exit_code
+        wrong = self.problems or any(sync.breaches for sync in self.syncs)
+        return ConfigError.exit_code if wrong else 0
+
+
+def check(config: Config, *, samples: int) -> Checked:
+    """Try everything that can be tried without writing. Raises ConfigError for what needs no network to be wrong.
+
+    `samples`: how many real records of each app to try the lenses on.
+    """
+    check_shapes(config)
+    with connected(config, list(config.apps.values())) as connectors:
+        reached = {name: reach(connector) for name, connector in connectors.items()}
+        if any(found.error for found in reached.values()):
+            return Checked(apps=_apps(config, reached, {}), syncs=(), problems=())
+        try:
+            syncs = load_syncs(config, {name: found.objects for name, found in reached.items()})
+        except ConfigError as error:
+            return Checked(apps=_apps(config, reached, {}), syncs=(), problems=tuple(error.problems))
+        sampled: dict[str, int] = dict.fromkeys(config.apps, 0)
+        checked = tuple(_sync(sync, connectors, samples, sampled) for sync in syncs.values())
+    return Checked(apps=_apps(config, reached, sampled), syncs=checked, problems=())
+
+
+def _apps(config: Config, reached: Mapping[str, Reached], sampled: Mapping[str, int]) -> tuple[AppCheck, ...]:
+    return tuple(
+        AppCheck(
+            name=name,
+            connector=app.connector,
+            reached=reached[name].error is None,
+            objects={object.name: len(object.fields) for object in reached[name].objects},
+            sampled=sampled.get(name, 0),
+            problem=_words(reached[name].error),
+            hint=_hint(reached[name].error),
+        )
+        for name, app in config.apps.items()
+    )
+
+
+def _words(error: ConnectorError | None) -> str:
+    return error.message if error else ""
+
+
+def _hint(error: ConnectorError | None) -> str:
+    return error.hint if error else ""
+
+
+def _sync(sync: Sync, connectors: Mapping[str, Connector], samples: int, sampled: dict[str, int]) -> SyncCheck:
+    breaches: list[str] = []
+    for app, object in sync.apps.items():
+        shown = sample(connectors[app], object, samples) if samples else []
+        sampled[app] += len(shown)
+        for rule in sync.mapped(app):
+            breaches += [str(breach) for breach in check_laws(rule, app, shown)]
+    return SyncCheck(name=sync.name, fields=describe(sync), breaches=tuple(dict.fromkeys(breaches)))

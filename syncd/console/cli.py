@@ -1,0 +1,77 @@
+"""The command `syncd`: parses the command line, runs one command, and turns errors into words and exit codes.
+
+    0 done, or nothing to do    1 unexpected            2 `plan`: there are changes to apply
+    3 configuration or usage    4 an app               5 the store
+    6 halted: needs a person    7 already running      130 interrupted
+
+The modules of commands are light, and import heavy packages only where they use them: an answer of one page should
+not wait for what it does not need.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from cyclopts import App, CycloptsError, Group
+
+from syncd import __version__
+from syncd.console.commands import decide, keep, look, move, setup
+from syncd.console.voice import fail
+from syncd.errors import ConfigError, SyncdError
+
+__all__ = ["app", "main"]
+
+INTERRUPTED: Final = 130
+
+_COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
+    "Set up": (setup.init, setup.check, setup.schema, setup.mappings, setup.sandbox),
+    "Run": (move.plan, move.apply, move.run, decide.pause, decide.resume),
+    "Look": (look.status, look.log, look.why, look.history),
+    "Decide": (
+        decide.conflicts,
+        decide.resolve,
+        decide.holds,
+        decide.approve,
+        decide.refuse,
+        decide.quarantine,
+        decide.retry,
+    ),
+    "Keep": (keep.verify, keep.backup),
+}
+"""Heading to commands."""
+
+
+def app() -> App:
+    """The command line with every command."""
+    syncd = App(
+        name="syncd",
+        help="Keep the same records the same, both ways, in apps that know nothing of each other.",
+        version=__version__,
+        suppress_keyboard_interrupt=False,
+    )
+    for heading, commands in _COMMANDS.items():
+        group = Group.create_ordered(heading)
+        for command in commands:
+            syncd.command(command, group=group)
+    return syncd
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    json = "--json" in words
+    try:
+        code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return fail(ConfigError(str(error), hint="see: syncd --help"), json=json)
+    except SyncdError as error:
+        return fail(error, json=json)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us is gone
+        return 0
+    return code if isinstance(code, int) else 0

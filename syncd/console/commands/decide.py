@@ -1,0 +1,206 @@
+"""Commands by which a person decides: conflicts, holds, quarantine, pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from syncd.console.commands import COMMON, DONE, By, Common, person
+from syncd.errors import ConfigError, Halted
+
+if TYPE_CHECKING:
+    from syncd.console.work import Answered
+    from syncd.store.values import ParkedKind
+
+__all__ = ["approve", "conflicts", "holds", "pause", "quarantine", "refuse", "resolve", "resume", "retry"]
+
+All = Annotated[bool, Parameter("--all", negative="", help="Every one that is open.")]
+
+
+def conflicts(*, sync: str = "", common: Common = COMMON) -> int:
+    """List fields for which a person must say which value stands.
+
+    Parameters
+    ----------
+    sync
+        Only this sync.
+    """
+    from syncd.console.work import CONFLICTS
+
+    return _listed(CONFLICTS, sync, common)
+
+
+def resolve(
+    number: int, /, *, value: str | None = None, app: str | None = None, by: By = "", common: Common = COMMON
+) -> int:
+    """Answer a conflict: one value will stand in every app.
+
+    Parameters
+    ----------
+    number
+        The conflict, as `syncd conflicts` numbers it.
+    value
+        Let this value stand; "" is blank.
+    app
+        Let the value stand that this app shows.
+    """
+    from syncd.console.console import recalled
+    from syncd.console.work import resolve_from, resolve_to
+
+    with recalled(common.whole()) as world:
+        match value, app:
+            case str(), None:
+                done = resolve_to(world, number, value, by=person(by))
+            case None, str():
+                done = resolve_from(world, number, app, by=person(by))
+            case _:
+                raise ConfigError("which value shall stand?", hint="say either --value VALUE or --app NAME")
+    return _said([done], common)
+
+
+def holds(*, sync: str = "", common: Common = COMMON) -> int:
+    """List deletes that wait for a yes.
+
+    Parameters
+    ----------
+    sync
+        Only this sync.
+    """
+    from syncd.console.work import HOLDS
+
+    return _listed(HOLDS, sync, common)
+
+
+def approve(*numbers: int, all: All = False, by: By = "", common: Common = COMMON) -> int:
+    """Say yes to held deletes: the remaining records are deleted too.
+
+    Each record is read first; where a person has edited it since, the edit wins and it stays.
+
+    Parameters
+    ----------
+    numbers
+        The holds, as `syncd holds` numbers them.
+    """
+    from syncd.console.console import recalled
+    from syncd.console.work import HOLDS, approve_all, open_work
+
+    with recalled(common.whole()) as world:
+        chosen = _chosen(numbers, (lambda: [work.id for work in open_work(world.store, HOLDS)]) if all else None)
+        done = approve_all(world, chosen, by=person(by))
+    return _said(done, common)
+
+
+def refuse(number: int, /, *, by: By = "", common: Common = COMMON) -> int:
+    """Say no to a held delete: the record is made again where it was deleted.
+
+    Parameters
+    ----------
+    number
+        The hold, as `syncd holds` numbers it.
+    """
+    from syncd.console.console import recalled
+    from syncd.console.work import refuse_hold
+
+    with recalled(common.whole()) as world:
+        done = refuse_hold(world, number, by=person(by))
+    return _said([done], common)
+
+
+def quarantine(*, sync: str = "", common: Common = COMMON) -> int:
+    """List records and fields that an app refuses, or of which syncd cannot say whose they are.
+
+    Parameters
+    ----------
+    sync
+        Only this sync.
+    """
+    from syncd.console.work import QUARANTINE
+
+    return _listed(QUARANTINE, sync, common)
+
+
+def retry(*numbers: int, all: All = False, by: By = "", common: Common = COMMON) -> int:
+    """Try quarantined work again, after what stood in its way was mended.
+
+    Parameters
+    ----------
+    numbers
+        The work, as `syncd quarantine` numbers it.
+    """
+    from syncd.console.console import bare
+    from syncd.console.work import QUARANTINE, open_work, retry_all
+
+    with bare(common.outline()) as world:
+        chosen = _chosen(numbers, (lambda: [work.id for work in open_work(world.store, QUARANTINE)]) if all else None)
+        done = retry_all(world, chosen, by=person(by))
+    return _said(done, common)
+
+
+def pause(app: str, /, *, reason: str = "paused by a person", by: By = "", common: Common = COMMON) -> int:
+    """Leave an app alone: nothing is read from it or written to it until it is resumed.
+
+    Parameters
+    ----------
+    app
+        The app, by its name in the configuration.
+    reason
+        What others shall read in `syncd status`.
+    """
+    from syncd.console import show
+    from syncd.console.console import bare
+    from syncd.console.outline import known
+    from syncd.engine.remedies import pause as order
+
+    outline = common.outline()
+    name, who = known(outline, app), person(by)
+    with bare(outline) as world:
+        news = order(world, name, reason, who)
+    told = {"app": name, "paused": True, "changed": news}
+    return common.answer(told, lambda: [show.words(f"{name} is paused" if news else f"{name} was paused already")])
+
+
+def resume(app: str, /, *, by: By = "", common: Common = COMMON) -> int:
+    """Go on with a paused app. Where a guard had stopped it, what it saw counts as accepted.
+
+    Parameters
+    ----------
+    app
+        The app, by its name in the configuration.
+    """
+    from syncd.console import show
+    from syncd.console.console import bare
+    from syncd.console.outline import known
+    from syncd.engine.remedies import resume as order
+
+    outline = common.outline()
+    name, who = known(outline, app), person(by)
+    with bare(outline) as world:
+        news = order(world, name, who)
+    told = {"app": name, "paused": False, "changed": news}
+    return common.answer(told, lambda: [show.words(f"{name} goes on" if news else f"{name} was not paused")])
+
+
+def _listed(kinds: Sequence[ParkedKind], sync: str, common: Common) -> int:
+    from syncd.console import show
+    from syncd.console.console import opened
+    from syncd.console.work import open_work
+
+    with opened(common.outline()) as store:
+        found = open_work(store, kinds, sync=sync)
+    return common.answer(found, lambda: show.work(found))
+
+
+def _chosen(numbers: Sequence[int], everything: Callable[[], list[int]] | None) -> list[int]:
+    if bool(numbers) == (everything is not None):
+        raise ConfigError("which ones?", hint="name numbers, or say --all")
+    return list(numbers) if everything is None else everything()
+
+
+def _said(done: Sequence[Answered], common: Common) -> int:
+    """The answers; a Halted exit code where one could not be given."""
+    from syncd.console import show
+
+    failed = any(not one.done for one in done)
+    return common.answer(list(done), lambda: show.answers(done), Halted.exit_code if failed else DONE)

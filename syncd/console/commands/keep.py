@@ -1,0 +1,50 @@
+"""Commands that keep the store safe: verify, backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from syncd.console.commands import COMMON, Common
+from syncd.errors import ConfigError, Problem, StoreError
+
+__all__ = ["backup", "verify"]
+
+
+def verify(*, common: Common = COMMON) -> int:
+    """Check that the store is sound and that nobody has altered the change log."""
+    from syncd.console import show
+    from syncd.console.console import opened
+
+    with opened(common.outline()) as store:
+        wrong = store.verify()
+        with store.read() as tx:
+            entries = sum(tx.log.counts().values())
+    if wrong:
+        raise StoreError(wrong, hint="stop syncd, keep this file, and restore the last backup that verifies")
+    words = f"the store is sound, and the chain of {entries} entries in the change log holds"
+    return common.answer({"sound": True, "entries": entries}, lambda: [show.words(words, "green")])
+
+
+def backup(file: Path, /, *, common: Common = COMMON) -> int:
+    """Write a consistent copy of the store, while the daemon runs. It holds people's data.
+
+    Parameters
+    ----------
+    file
+        Where to; it must not exist yet.
+    """
+    from syncd.console import show
+    from syncd.console.console import opened
+
+    with opened(common.outline()) as store:
+        try:
+            file.touch(mode=0o600, exist_ok=False)
+        except OSError as error:
+            raise ConfigError([Problem(str(file), f"cannot be written: {error.strerror}")]) from error
+        try:
+            store.copy(file)
+        except StoreError:
+            file.unlink()
+            raise
+    size = file.stat().st_size
+    return common.answer({"file": str(file), "bytes": size}, lambda: [show.words(f"{file}: {size:,} bytes")])

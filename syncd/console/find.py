@@ -1,0 +1,55 @@
+"""Which entity a person means: by a record, by its own id, or by an address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from syncd.core.record import EntityId, Ref
+from syncd.errors import ConfigError
+from syncd.store.store import Store, Transaction
+
+__all__ = ["Found", "candidates", "find"]
+
+_ID = re.compile(r"e[0-9a-f]{20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entity and its sync."""
+
+    sync: str
+    entity: EntityId
+
+
+def find(store: Store, text: str, syncs: Sequence[str]) -> Found:
+    """The one entity that `text` names: app/object/id, an entity's id, or a match value such as an e-mail address.
+
+    Raises ConfigError if there is none, or more than one.
+    """
+    with store.read() as tx:
+        found = candidates(tx, text, syncs)
+    if not found:
+        hint = "name a record as app/object/id, an entity by its id, or somebody by the value records are matched by"
+        raise ConfigError(f'nothing is known of "{text}"', hint=hint)
+    if len(found) > 1:
+        there = ", ".join(f"{one.entity} in {one.sync}" for one in found)
+        raise ConfigError(f'"{text}" is more than one: {there}', hint="name one of them by its id")
+    return found[0]
+
+
+def candidates(tx: Transaction, text: str, syncs: Sequence[str]) -> list[Found]:
+    """Every entity that `text` may mean."""
+    if _ID.fullmatch(text):
+        try:
+            entity = tx.entities.get(EntityId(text))
+        except KeyError:
+            return []
+        return [Found(entity.sync, entity.id)]
+    found: list[Found] = []
+    if text.count("/") >= 2:
+        app, object, id = text.split("/", 2)
+        links = [(sync, tx.links.get(sync, Ref(app, object, id))) for sync in syncs]
+        found = [Found(sync, link.entity) for sync, link in links if link is not None]
+    return found or [Found(sync, id) for sync, id in tx.entities.by_value(text.strip().casefold())]

@@ -1,0 +1,289 @@
+"""A first configuration: the apps as a person names them, and a mapping that fits what they turn out to have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, get_args
+
+from pydantic import SecretStr
+
+from syncd import plugins
+from syncd.console.discover import connected, reach, sample
+from syncd.console.pairing import Pair, pairs, people
+from syncd.console.templates import Template, templates
+from syncd.core.fieldmap import Sync
+from syncd.errors import ConfigError, Problem
+from syncd.mapping.load import check_laws, load_syncs
+from syncd.sdk.contract import Connector, Object, Settings
+from syncd.settings import load
+
+__all__ = ["Made", "Wanted", "interview", "write_config"]
+
+_SAMPLES: Final = 25
+_FIELD: Final = re.compile(r"\.fields\.([a-z][a-z0-9_]*)")
+_PLURALS: Final = {"person": "people", "company": "companies"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a person said of the apps."""
+
+    apps: Mapping[str, str] = field(default_factory=dict)
+    """App name to connector."""
+    settings: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """App and key to value."""
+    secrets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """App and key to the environment variable that has it."""
+
+    @classmethod
+    def of(cls, apps: Iterable[str], settings: Iterable[str], secrets: Iterable[str]) -> Wanted:
+        """From NAME=CONNECTOR, NAME.KEY=VALUE and NAME.KEY=VARIABLE. Raises ConfigError for anything else."""
+        named = dict(_split(text, "NAME=CONNECTOR") for text in apps)
+        return cls(
+            apps=named,
+            settings={_key(name, named): value for name, value in (_split(t, "NAME.KEY=VALUE") for t in settings)},
+            secrets={_key(name, named): value for name, value in (_split(t, "NAME.KEY=VARIABLE") for t in secrets)},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The configuration that was written."""
+
+    path: str
+    sync: str
+    template: str
+    """The template that it includes, where one fits."""
+    fields: tuple[str, ...]
+    left_out: tuple[str, ...]
+    """Fields that did not fit, each with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A sync as text, with what had to go."""
+
+    name: str
+    text: Callable[[Mapping[str, str]], str]
+    """Makes the table of the sync without the fields named, for each the reason."""
+    template: str = ""
+
+
+def interview(wanted: Wanted, ask: Callable[[str], str]) -> Wanted:
+    """Ask for what was not said on the command line."""
+    apps = dict(wanted.apps)
+    known = ", ".join(plugins.announced())
+    while len(apps) < 2 or (not wanted.apps and ask("A further app? [y/N]").lower() in {"y", "yes"}):
+        connector = ask(f"Which kind of app ({known})?").strip()
+        plugins.load(connector)
+        apps[ask(f"What shall it be called? [{connector}]").strip() or connector] = connector
+    settings, secrets = dict(wanted.settings), dict(wanted.secrets)
+    for app, connector in apps.items():
+        model = plugins.load(connector).settings
+        for key in _secret_keys(model):
+            variable = secrets.get((app, key)) or _variable(app, key)
+            secrets[app, key] = (
+                ask(f"{app}: which environment variable has the {key}? [{variable}]").strip() or variable
+            )
+        for key in _required_keys(model):
+            if (app, key) not in settings:
+                settings[app, key] = ask(f"{app}: {key}, {model.model_fields[key].description or 'required'}?").strip()
+    return replace(wanted, apps=apps, settings=settings, secrets=secrets)
+
+
+def write_config(path: Path, wanted: Wanted) -> Made:
+    """Ask the apps for their schemas and write a configuration that fits them; nothing is written to the apps.
+
+    Raises ConfigError where the file exists already, an app's settings are not enough, or no mapping fits, and
+    ConnectorError for an app that cannot be reached.
+    """
+    if path.exists():
+        raise ConfigError([Problem(str(path), "exists already")], hint="name another with --config, or move it away")
+    if len(wanted.apps) < 2:
+        raise ConfigError("a sync needs two apps", hint="say --app crm=hubspot --app news=mailchimp")
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        return _write(path, draft, wanted)
+    except ConfigError as error:
+        told = [replace(p, where=p.where.replace(draft.name, path.name)) for p in error.problems]
+        raise ConfigError(told, hint=error.hint) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, draft: Path, wanted: Wanted) -> Made:
+    head = _head(wanted)
+    draft.write_text(head, encoding="utf-8")
+    config = load(draft)
+    with connected(config, list(config.apps.values())) as connectors:
+        schemas: dict[str, Sequence[Object]] = {}
+        for name, connector in connectors.items():
+            found = reach(connector)
+            if found.error is not None:
+                raise type(found.error)(f"{name}: {found.error.message}", hint=found.error.hint) from found.error
+            schemas[name] = found.objects
+        for proposal in _proposals(path.parent, wanted, schemas):
+            left: dict[str, str] = {}
+            sync = _fitted(draft, head, proposal, schemas, connectors, left)
+            if sync is not None:
+                draft.rename(path)
+                return Made(
+                    path=str(path),
+                    sync=sync.name,
+                    template=proposal.template,
+                    fields=tuple(sync.rules),
+                    left_out=tuple(f"{name}: {why}" for name, why in left.items()),
+                )
+    hint = "look at syncd schema for each app, and write the sync by hand"
+    raise ConfigError("no mapping could be found that fits these apps", hint=hint)
+
+
+def _fitted(
+    draft: Path,
+    head: str,
+    proposal: _Draft,
+    schemas: Mapping[str, Sequence[Object]],
+    connectors: Mapping[str, Connector],
+    left: dict[str, str],
+) -> Sync | None:
+    """The sync, with whatever does not fit left out one after another; None if what remains is no sync."""
+    while True:
+        draft.write_text(f"{head}\n{proposal.text(left)}", encoding="utf-8")
+        try:
+            sync = load_syncs(load(draft), schemas)[proposal.name]
+            wrong = _breaking(sync, connectors)
+        except ConfigError as error:
+            named = {hit[1]: p.message for p in error.problems if (hit := _FIELD.search(p.where))}
+            if not named:
+                return None
+            wrong = named
+        else:
+            if not wrong:
+                return sync
+        if "email" in wrong or set(wrong) <= set(left):
+            return None
+        left.update(wrong)
+
+
+def _breaking(sync: Sync, connectors: Mapping[str, Connector]) -> dict[str, str]:
+    """Fields whose lens breaks its promise on real records, each with the breach."""
+    wrong: dict[str, str] = {}
+    for app, object in sync.apps.items():
+        shown = sample(connectors[app], object, _SAMPLES)
+        for rule in sync.mapped(app):
+            for breach in check_laws(rule, app, shown):
+                wrong.setdefault(rule.name, str(breach))
+    return wrong
+
+
+def _proposals(folder: Path, wanted: Wanted, schemas: Mapping[str, Sequence[Object]]) -> Iterable[_Draft]:
+    """What to try, in order: a ready mapping of people, one by likeness, any other ready mapping."""
+    ready = [found for found in templates(folder) if sorted(found.apps) == sorted(wanted.apps.values())]
+    yield from (_included(found, wanted) for found in ready if found.entity == "person")
+    objects = {app: found for app in wanted.apps if (found := people(schemas[app])) is not None}
+    if len(objects) == len(wanted.apps):
+        yield _guessed(objects)
+    yield from (_included(found, wanted) for found in ready if found.entity != "person")
+
+
+def _included(found: Template, wanted: Wanted) -> _Draft:
+    name = _PLURALS.get(found.entity, f"{found.entity}s")
+    apps = ", ".join(f'{app} = "{found.apps[connector]}"' for app, connector in wanted.apps.items())
+
+    def text(left: Mapping[str, str]) -> str:
+        without = f"without = {json.dumps(sorted(left))}\n" if left else ""
+        return (
+            f"# A ready mapping (syncd mappings lists them). A field's table written here goes over the template's.\n"
+            f'[syncs.{name}]\ninclude = "{found.name}"\napps    = {{ {apps} }}\n{without}{_notes(left)}'
+        )
+
+    return _Draft(name, text, found.name)
+
+
+def _guessed(objects: Mapping[str, Object]) -> _Draft:
+    proposed = _named(pairs(objects))
+    first = next(iter(objects))
+    apps = ", ".join(f'{app} = "{object.name}"' for app, object in objects.items())
+
+    def text(left: Mapping[str, str]) -> str:
+        head = (
+            "# Proposed by likeness of names and types. Look through it before anything is written.\n"
+            f'[syncs.people]\nentity  = "person"\napps    = {{ {apps} }}\n'
+            'match   = ["email"]                  # how records find each other at first\n'
+            f'first   = "prefer {first}"    # who wins where both are filled at first\n'
+            'deletes = "hold"                     # a delete waits for a yes: syncd holds\n'
+        )
+        kept = [_table(pair) for pair in proposed if pair.name not in left]
+        return "\n".join([head, *kept]) + _notes(left)
+
+    return _Draft("people", text)
+
+
+def _named(found: Iterable[Pair]) -> list[Pair]:
+    """Pairs by name, the first of each."""
+    named: dict[str, Pair] = {}
+    for pair in found:
+        named.setdefault(pair.name, pair)
+    return list(named.values())
+
+
+def _table(pair: Pair) -> str:
+    cells = "".join(f"{app} = {json.dumps(name)}\n" for app, name in pair.cells.items())
+    partial = "partial = true    # an option without a partner stays where it is\n" if pair.type == "choice" else ""
+    return f'[syncs.people.fields.{pair.name}]\ntype = "{pair.type}"\n{cells}{partial}'
+
+
+def _notes(left: Mapping[str, str]) -> str:
+    return "".join(f"# left out: {name}: {' '.join(why.split())}\n" for name, why in left.items())
+
+
+def _head(wanted: Wanted) -> str:
+    """The tables of the apps, every optional setting as a comment."""
+    parts = ["# Written by syncd init. Every setting there is: docs, and config.example.toml.\n"]
+    for app, connector in wanted.apps.items():
+        model = plugins.load(connector).settings
+        secrets = {key: wanted.secrets.get((app, key)) or _variable(app, key) for key in _secret_keys(model)}
+        secrets |= {key: variable for (name, key), variable in wanted.secrets.items() if name == app}
+        lines = [f"[apps.{app}]", f'connector = "{connector}"']
+        lines += [f"{key} = {{ env = {json.dumps(variable)} }}" for key, variable in secrets.items()]
+        given = {key: value for (name, key), value in wanted.settings.items() if name == app}
+        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
+        for key, info in model.model_fields.items():
+            if key not in secrets and key not in given:
+                lines.append(f"# {key}: {' '.join((info.description or 'another address for the app').split())}")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _secret_keys(model: type[Settings]) -> list[str]:
+    """The secrets that must be given; where none must, the first there is."""
+    secret = [
+        key for key, info in model.model_fields.items() if SecretStr in (info.annotation, *get_args(info.annotation))
+    ]
+    return [key for key in secret if model.model_fields[key].is_required()] or secret[:1]
+
+
+def _required_keys(model: type[Settings]) -> list[str]:
+    return [key for key, info in model.model_fields.items() if info.is_required() and key not in _secret_keys(model)]
+
+
+def _variable(app: str, key: str) -> str:
+    return re.sub(r"\W", "_", f"{app}_{key}").upper()
+
+
+def _split(text: str, form: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise ConfigError(f'"{text}" is not of the form {form}')
+    return name.strip(), value.strip()
+
+
+def _key(name: str, apps: Mapping[str, str]) -> tuple[str, str]:
+    app, _, key = name.partition(".")
+    if app not in apps or not key:
+        raise ConfigError(f'"{name}" names no setting of an app', hint=f"the apps are: {', '.join(apps) or 'none'}")
+    return app, key

@@ -1,0 +1,282 @@
+"""Tables and lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from syncd.console.tell import Line, said
+from syncd.console.voice import clean
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from syncd.console.check import Checked
+    from syncd.console.discover import SchemaField, SchemaObject
+    from syncd.console.init import Made
+    from syncd.console.runs import Outcome, Proposal
+    from syncd.console.status import AppStatus, Status
+    from syncd.console.templates import Template
+    from syncd.console.why import Holding, Why
+    from syncd.console.work import Answered, Work
+
+__all__ = [
+    "answers",
+    "checked",
+    "grid",
+    "log_lines",
+    "made_config",
+    "outcome",
+    "proposal",
+    "reasons",
+    "sandbox",
+    "schema",
+    "status",
+    "templates",
+    "when",
+    "words",
+    "work",
+]
+
+
+def words(text: object, style: str = "") -> Text:
+    """A line of text, whatever is in it."""
+    return Text(clean(text), style=style, overflow="fold")
+
+
+def grid(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
+    """A plain table; a cell is text, or what `words` made."""
+    table = Table(box=None, pad_edge=False, title=title or None, title_justify="left", title_style="bold")
+    for heading in headings:
+        table.add_column(Text(heading), header_style="bold", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else words(cell) for cell in row))
+    return table
+
+
+def when(at: datetime | None) -> str:
+    """A time, UTC, to the second."""
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def status(found: Status) -> Iterable[RenderableType]:
+    """`syncd status`."""
+    if not found.begun:
+        yield words(f"nothing has run yet: there is no store at {found.store}")
+        yield words("  start with: syncd check; then: syncd plan")
+        return
+    headings = ("app", "connector", "state", "last answer", "owed", "hints", "in doubt", "reason")
+    yield grid(headings, map(_app_row, found.apps))
+    yield words("")
+    rows = (
+        (
+            sync.name,
+            "in force" if sync.in_force else "not applied",
+            sync.entities,
+            ", ".join(f"{app} {count}" for app, count in sorted(sync.linked.items())),
+        )
+        for sync in found.syncs
+    )
+    yield grid(("sync", "mapping", "entities", "linked records"), rows)
+    yield words("")
+    yield words(_waiting(found.waiting), "yellow" if found.waiting else "green")
+    yield words(f"{found.opted_out} opted out, {found.changes} entries in the change log")
+
+
+def _app_row(app: AppStatus) -> Sequence[object]:
+    style = {"running": "green", "paused": "red", "failing": "yellow"}.get(app.state, "")
+    owed = f"{app.owed} since {when(app.owed_since)}" if app.owed else "0"
+    state = words(app.state + (f" since {when(app.since)}" if app.since else ""), style)
+    return app.name, app.connector, state, when(app.answered_at), owed, app.hints, app.doubtful, app.reason
+
+
+def _waiting(waiting: Mapping[str, int]) -> str:
+    if not waiting:
+        return "nothing waits for a person"
+    return "waiting for a person: " + ", ".join(f"{count} {kind}" for kind, count in sorted(waiting.items()))
+
+
+def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:
+    """`syncd log` and `syncd history`: one line each."""
+    for one in found:
+        about = f"  [{one.cause}→]" if one.cause else ""
+        yield words(f"{when(one.at)}  {one.seq:>6}  {one.text}{about}")
+
+
+def proposal(found: Proposal) -> Iterable[RenderableType]:
+    """`syncd plan`."""
+    if not found.pending:
+        yield words(f"nothing to do: {found.linked} records are linked, and everything is up to date", "green")
+        return
+    rows = ((app, counts["create"], counts["update"], counts["delete"]) for app, counts in sorted(found.counts.items()))
+    yield grid(("app", "create", "update", "delete"), rows)
+    for app, fields in sorted(found.fields.items()):
+        touched = ", ".join(f"{name} {count}" for name, count in sorted(fields.items()))
+        yield words(f"  {app}, writes by field: {touched}")
+    if found.parked:
+        yield words("would wait for a person: " + ", ".join(f"{n} {kind}" for kind, n in sorted(found.parked.items())))
+    yield words(f"{found.linked} records linked")
+    for write in found.samples:
+        yield words("")
+        yield words(f"{write.kind} {write.app}/{write.object}/{write.record or 'new'}", "bold")
+        yield from (words(f"  {name}: {_diff(both)}") for name, both in sorted(write.fields.items()))
+    yield words("")
+    if found.unapplied:
+        yield words(f"not in force yet: {', '.join(found.unapplied)}")
+    yield words(f"to do exactly this: syncd apply {found.out}" if found.out else "to do this: syncd apply --yes")
+
+
+def _diff(both: Sequence[Any]) -> str:
+    before, after = both
+    return f"{said(before)} → {said(after)}"
+
+
+def outcome(found: Outcome) -> Iterable[RenderableType]:
+    """`syncd apply` and `syncd run --once`."""
+    yield words(f"{found.created} created, {found.updated} updated, {found.deleted} deleted; {found.read} read")
+    left = {
+        "refused": found.refused,
+        "waiting for a person": found.parked,
+        "in doubt": found.doubtful,
+        "still owed": found.owed,
+    }
+    some = ", ".join(f"{count} {what}" for what, count in left.items() if count)
+    if some:
+        yield words(some, "yellow")
+    if found.failing:
+        yield words(f"paused or not answering: {', '.join(found.failing)}; see: syncd status", "red")
+
+
+def reasons(found: Why) -> Iterable[RenderableType]:
+    """`syncd why`."""
+    yield words(f"{found.field} of {found.label} is {said(found.value)}", "bold")
+    whose = "a person decided so" if found.author == "syncd" else f"it came from {found.author}" if found.author else ""
+    since = f", entry {found.set_by}" if found.set_by else ""
+    yield words(f"  entity {found.entity}, sync {found.sync}{'; ' + whose + since if whose else ''}")
+    if found.deleted:
+        yield words("  the entity is deleted", "red")
+    if found.register:
+        yield words(f"  the register of opt-outs: {found.register}")
+    yield words("")
+    yield words("What happened", "bold")
+    yield from (words(f"  {when(step.at)}  {step.seq:>6}  {step.text}") for step in found.steps)
+    yield words("")
+    yield words("What the apps hold, and what comes next", "bold")
+    yield from (words(f"  {_holding(app)}") for app in found.apps)
+    if found.waiting:
+        yield words("")
+        yield words("What waits for a person", "bold")
+        yield from work(found.waiting)
+
+
+def _holding(app: Holding) -> str:
+    if not app.record:
+        return f"{app.app}: {app.next}"
+    raw = ", ".join(f"{name} = {said(value)}" for name, value in app.raw.items()) or "nothing shown"
+    kept = f", meant as {said(app.sent)}" if app.sent is not None else ""
+    doubt = ", a write is in doubt" if app.state == "doubtful" else ""
+    return f"{app.record}: {said(app.shows)} ({raw}{kept}{doubt}); next: {app.next}"
+
+
+def work(found: Sequence[Work]) -> Iterable[RenderableType]:
+    """`syncd conflicts`, `syncd holds` and `syncd quarantine`."""
+    if not found:
+        yield words("nothing waits here", "green")
+        return
+    headings = ("number", "kind", "who", "field", "app", "agreed", "theirs", "reason", "since")
+    yield grid(headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), w.reason, when(w.opened)) for w in found))
+
+
+def _who(item: Work) -> str:
+    return item.label or item.record or item.entity
+
+
+def _sides(item: Work) -> tuple[str, str]:
+    contested = bool(item.field)
+    return (said(item.ours) if contested and "ours" in item.detail else "", said(item.theirs) if contested else "")
+
+
+def answers(done: Sequence[Answered]) -> Iterable[RenderableType]:
+    """What came of decisions."""
+    if not done:
+        yield words("nothing waits here", "green")
+    for one in done:
+        yield words(f"{one.id}: {one.note}" if one.done else f"{one.id}: {one.error}", "" if one.done else "red")
+
+
+def checked(found: Checked) -> Iterable[RenderableType]:
+    """`syncd check`."""
+    for app in found.apps:
+        if not app.reached:
+            yield words(f"{app.name} ({app.connector}): {app.problem}", "red")
+            yield words(f"  {app.hint}" if app.hint else "")
+            continue
+        there = ", ".join(f"{name} ({count} fields)" for name, count in app.objects.items())
+        tried = f"; tried on {app.sampled} records" if app.sampled else ""
+        yield words(f"{app.name} ({app.connector}): reached; {there}{tried}", "green")
+    for sync in found.syncs:
+        yield words("")
+        apps = list(sync.fields[0].apps) if sync.fields else []
+        rows = ((row.field, row.type, *(row.apps[app] for app in apps), row.conflict, row.blank) for row in sync.fields)
+        yield grid(("field", "type", *apps, "conflict", "blank"), rows, title=sync.name)
+        yield from (words(f"  {breach}", "red") for breach in sync.breaches)
+    for problem in found.problems:
+        yield words(problem, "red")
+    yield words("")
+    if found.exit_code == 0:
+        yield words("everything fits; see what a run would do with: syncd plan", "green")
+    else:
+        yield words("not everything fits; nothing was written", "red")
+
+
+def schema(found: Sequence[SchemaObject]) -> Iterable[RenderableType]:
+    """`syncd schema`."""
+    for object in found:
+        rows = (
+            (field.name, field.type, _facts(field), ", ".join(field.options), field.label) for field in object.fields
+        )
+        yield grid(("field", "type", "", "options", "label"), rows, title=clean(object.name))
+        yield words("")
+
+
+def _facts(field: SchemaField) -> str:
+    facts = {
+        "read only": not (field.writable or field.creatable),
+        "set once": field.creatable and not field.writable,
+        "required": field.required,
+        "unique": field.unique,
+        "consent": field.consent,
+    }
+    return ", ".join(fact for fact, holds in facts.items() if holds)
+
+
+def templates(found: Sequence[Template]) -> Iterable[RenderableType]:
+    """`syncd mappings`."""
+    rows = (
+        (
+            one.name,
+            ", ".join(f"{connector} {object}" for connector, object in one.apps.items()),
+            ", ".join(one.fields),
+            "yours" if one.own else "shipped",
+        )
+        for one in found
+    )
+    yield grid(("template", "apps", "fields", ""), rows)
+
+
+def sandbox(connector: str, url: str, settings: str) -> Iterable[RenderableType]:
+    """`syncd sandbox`, once it listens."""
+    yield words(f"{connector} listens on {url} until Ctrl-C. For the configuration:", "bold")
+    yield words("")
+    yield from (words(line) for line in settings.splitlines())
+
+
+def made_config(found: Made) -> Iterable[RenderableType]:
+    """`syncd init`."""
+    yield words(f"wrote {found.path}: {', '.join(found.fields)}", "green")
+    yield from (words(f"  left out: {note}") for note in found.left_out)
+    yield words("  next: look it through, then run syncd check and syncd plan")

@@ -1,0 +1,99 @@
+"""How things stand: apps, syncs, and what waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from syncd.console.outline import Outline
+from syncd.store.glance import AppGlance, Glance, SyncGlance, glance
+
+__all__ = ["AppStatus", "Status", "SyncStatus", "moment", "status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppStatus:
+    """One app. `state`: running, paused, failing, or new where it was never asked."""
+
+    name: str
+    connector: str
+    state: str
+    reason: str
+    since: datetime | None
+    answered_at: datetime | None
+    owed: int
+    owed_since: datetime | None
+    hints: int
+    doubtful: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncStatus:
+    """One sync. `in_force`: some mapping of it was applied."""
+
+    name: str
+    entities: int
+    linked: Mapping[str, int]
+    in_force: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything at a glance. `begun`: there is a store."""
+
+    begun: bool
+    store: str
+    apps: tuple[AppStatus, ...]
+    syncs: tuple[SyncStatus, ...]
+    waiting: Mapping[str, int]
+    """Kind of parked work to how much of it is open."""
+    opted_out: int
+    changes: int
+
+
+def status(outline: Outline) -> Status:
+    """Ask the store; nothing else is asked, and nothing is changed. Raises StoreError."""
+    found = glance(outline.store, list(outline.apps), list(outline.syncs))
+    there = found or Glance({}, {}, {}, 0, 0)
+    return Status(
+        begun=found is not None,
+        store=str(outline.store_file or outline.store.rpartition("@")[2]),
+        apps=tuple(_app(name, connector, there.apps.get(name)) for name, connector in outline.apps.items()),
+        syncs=tuple(_sync(name, there.syncs.get(name)) for name in outline.syncs),
+        waiting=there.waiting,
+        opted_out=there.opted_out,
+        changes=there.changes,
+    )
+
+
+def moment(at: float | None) -> datetime | None:
+    """Seconds since the epoch as an instant, UTC."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _app(name: str, connector: str, seen: AppGlance | None) -> AppStatus:
+    seen = seen or AppGlance()
+    if seen.paused:
+        state, reason, since = "paused", seen.paused, seen.paused_at
+    elif seen.failing:
+        state, reason, since = "failing", seen.failing, seen.failing_since
+    else:
+        state, reason, since = "new" if seen.answered_at is None else "running", "", None
+    return AppStatus(
+        name=name,
+        connector=connector,
+        state=state,
+        reason=reason,
+        since=moment(since),
+        answered_at=moment(seen.answered_at),
+        owed=seen.owed,
+        owed_since=moment(seen.owed_since),
+        hints=seen.hints,
+        doubtful=seen.doubtful,
+    )
+
+
+def _sync(name: str, seen: SyncGlance | None) -> SyncStatus:
+    seen = seen or SyncGlance(linked={})
+    return SyncStatus(name=name, entities=seen.entities, linked=seen.linked, in_force=seen.in_force)
