@@ -18,7 +18,7 @@ from syncd.errors import ConnectorError, StoreError
 
 __all__ = ["GLANCE", "Attendant", "Desk"]
 
-GLANCE: Final = 5.0
+GLANCE: Final = 3.0
 """Seconds between two looks at whether something has fallen due, or a person has resumed the app."""
 _NEVER: Final = 3600.0
 
@@ -134,9 +134,10 @@ class Attendant:
             except StoreError as failed:
                 desk.footing.fails(failed.message)
                 return Tally(), GLANCE
-        desk.meter.stage(self.app, stage, time.monotonic() - begun, tally)
         if rest:
             self._alone_until = time.monotonic() + rest
+        else:
+            desk.meter.stage(self.app, stage, time.monotonic() - begun, tally)
         if tally.but(read=0) != Tally():
             desk.moved(self.app)
         return tally, rest

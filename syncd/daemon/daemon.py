@@ -56,6 +56,11 @@ class _Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class _Ailing:
+    """The store has failed."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Ended:
     """A thread has ended."""
 
@@ -108,8 +113,8 @@ class Daemon:
         self._log = self._world.log
         self._heart = Heart(self._world.store, held.holder, self._world.clock)
         # A signal handler may only do what can interrupt itself; putting into a SimpleQueue can.
-        self._inbox: queue.SimpleQueue[_Stop | _Ended] = queue.SimpleQueue()
-        self._footing = Footing()
+        self._inbox: queue.SimpleQueue[_Stop | _Ailing | _Ended] = queue.SimpleQueue()
+        self._footing = Footing(lambda: self._inbox.put(_Ailing()))
         self._meter = Meter()
         self._schedule = Schedule()
         self._started = self._world.clock.now()
@@ -199,10 +204,14 @@ class Daemon:
             except queue.Empty:
                 self._beat()
                 continue
-            if isinstance(news, _Ended):
-                self._log.critical("part died, stopping", part=news.name)
-                return 1
-            return 0
+            match news:
+                case _Stop():
+                    return 0
+                case _Ended(name):
+                    self._log.critical("part died, stopping", part=name)
+                    return 1
+                case _Ailing():
+                    self._log.critical("store failing", reason=self._footing.trouble)
 
     def _beat(self) -> None:
         # Also while the store is down: systemd's watchdog is about whether we live, and we do.
@@ -217,11 +226,12 @@ class Daemon:
         if self._footing.trouble:
             if self._footing.mend(self._probe, _MENDING):
                 self._log.warning("store mended")
+                for lane in self._lanes():
+                    lane.poke()
             return
         try:
             self._sign_on()
         except StoreError as failed:
-            self._log.critical("store failing", reason=failed.message)
             self._footing.fails(failed.message)
 
     def _drain(self) -> None:

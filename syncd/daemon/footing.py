@@ -15,10 +15,11 @@ class Footing:
     """What every stage stands on. When the store gives way, no stage starts until it has been mended.
 
     Mending needs quiet: a stage that failed between its write and its outcome has left an intent on its way, which may
-    be put in doubt only while no other stage has one.
+    be put in doubt only while no other stage has one. `failed` is called when the store gives way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[], None]) -> None:
+        self._failed = failed
         self._turn = threading.Condition()
         self._working = 0
         self._trouble = ""
@@ -31,7 +32,9 @@ class Footing:
     def fails(self, trouble: str) -> None:
         """The store has given way. What runs may end; nothing new begins."""
         with self._turn:
-            self._trouble = trouble
+            news, self._trouble = not self._trouble, trouble
+        if news:
+            self._failed()
 
     @contextmanager
     def working(self) -> Iterator[bool]:

@@ -22,7 +22,7 @@ from syncd.sdk.contract import Clock
 from syncd.settings import Config
 from syncd.store.store import Store
 
-__all__ = ["BEAT", "STALE", "AlreadyRunning", "Heart", "Held", "Holder", "sole"]
+__all__ = ["BEAT", "STALE", "AlreadyRunning", "Beat", "Heart", "Held", "Holder", "last_beat", "sole"]
 
 BEAT: Final = 10.0
 """Seconds between two heartbeats."""
@@ -150,6 +150,29 @@ def _never_lost() -> None:
     """A lock that the system keeps for as long as we live."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A sign of life."""
+
+    holder: Holder
+    at: float
+    """Seconds since the epoch."""
+
+
+def last_beat(store: Store) -> Beat | None:
+    """The last sign of life of a daemon on this store; None if it has signed off, or there never was one.
+
+    One that is older than `STALE` seconds is that of a daemon that did not get to sign off.
+    """
+    with store.read() as tx:
+        found = tx.meta.get(_META)
+    try:
+        told = json.loads(found) if found else None
+        return Beat(Holder(**told["holder"]), float(told["at"])) if told else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 class Heart:
     """The sign of life of the process that holds the lock, kept in the store."""
 
@@ -163,37 +186,20 @@ class Heart:
 
         A heart elsewhere that has beaten lately is watched until it beats again (raises AlreadyRunning) or is stale.
         """
-        first = self._last()
-        while (last := self._last()) is not None and first is not None:
-            if last.host == self._holder.host or not 0 <= self._clock.now() - last.at < STALE:
+        first = last_beat(self._store)
+        while (last := last_beat(self._store)) is not None and first is not None:
+            if last.holder.host == self._holder.host or not 0 <= self._clock.now() - last.at < STALE:
                 return
             if last.at != first.at:
-                raise _busy(str(Holder(last.pid, last.host, last.doing, last.since)))
+                raise _busy(str(last.holder))
             self._clock.sleep(1.0)
 
     def beat(self) -> None:
         """Show that we live. Raises StoreError if the store cannot take it."""
         with self._store.begin() as tx:
-            tx.meta.put(_META, json.dumps(asdict(_Beat(**asdict(self._holder), at=tx.now))))
+            tx.meta.put(_META, json.dumps(asdict(Beat(self._holder, tx.now))))
 
     def rest(self) -> None:
         """Say that we are done."""
         with self._store.begin() as tx:
             tx.meta.put(_META, "")
-
-    def _last(self) -> _Beat | None:
-        with self._store.read() as tx:
-            found = tx.meta.get(_META)
-        try:
-            return _Beat(**json.loads(found)) if found else None
-        except (ValueError, TypeError):
-            return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Beat:
-    pid: int
-    host: str
-    doing: str
-    since: str
-    at: float

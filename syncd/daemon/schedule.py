@@ -63,9 +63,9 @@ class Schedule:
         self._scheduler.add_job(job, _about(seconds), id=name, next_run_time=begin)
 
     def change(self, name: str, seconds: float) -> None:
-        """Give a job another interval, counted from now on; the same one again changes nothing."""
+        """Give a job another interval, counted from now on; the same one again, or after `stop`, changes nothing."""
         with self._lock:
-            if self._intervals[name] != seconds:
+            if self._scheduler.running and self._intervals[name] != seconds:
                 self._intervals[name] = seconds
                 self._scheduler.reschedule_job(name, trigger=_about(seconds))
 
@@ -75,8 +75,9 @@ class Schedule:
 
     def stop(self) -> None:
         """Call no more."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        with self._lock:
+            if self._scheduler.running:
+                self._scheduler.shutdown(wait=False)
 
 
 def _about(seconds: float) -> IntervalTrigger:

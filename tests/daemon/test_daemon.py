@@ -1,0 +1,213 @@
+"""What a daemon does while it runs, told with apps that live in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from syncd.engine.remedies import resume
+from syncd.errors import StoreError
+from tests.daemon.company import SELDOM, Company
+from tests.daemon.house import eventually
+
+ADA = "ada@example.com"
+
+
+def both(company: Company, name: str) -> bool:
+    return company.called(ADA) == {"crm": name, "news": name}
+
+
+def test_an_edit_in_either_app_is_seen_in_the_other(company: Company) -> None:
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "the newsletter tool gets to know Ada")
+        company.renames("news", ADA, "Adele")
+        eventually(lambda: both(company, "Adele"), "the CRM hears of Adele")
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+    assert service.code == 0
+
+
+def test_a_revoked_token_pauses_that_app_alone_until_a_person_resumes_it(company: Company) -> None:
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        company.apps["news"].fault = "revoked"
+        company.renames("crm", ADA, "Adele")
+        eventually(lambda: service.state("news") == "paused", "the newsletter tool is paused")
+        calls = company.apps["crm"].calls
+        eventually(lambda: company.apps["crm"].calls > calls, "the CRM is still polled")
+        assert service.state("crm") == "running"
+        assert service.daemon.health().status == "attention"
+        assert company.called(ADA)["news"] == "Ada"
+        company.apps["news"].fault = ""
+        resume(company.world(), "news", by="test")
+        eventually(lambda: both(company, "Adele"), "what was owed is delivered")
+
+
+def test_an_app_that_is_down_is_told_of_and_stops_nobody_else(company: Company) -> None:
+    with company.running() as service:
+        company.apps["news"].fault = "outage"
+        eventually(lambda: service.state("news") in ("failing", "silent"), "the outage shows")
+        eventually(lambda: service.state("news") == "silent", "three polls have failed")
+        answer = httpx.get(f"{service.url}/healthz")
+        assert answer.status_code == 503
+        assert answer.json()["status"] == "broken"
+        assert service.state("crm") == "running"
+
+
+def test_a_mapping_that_nobody_applied_is_neither_read_nor_written(company: Company) -> None:
+    company.sync = replace(company.sync, digest="changed")
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        time.sleep(0.5)
+        health = service.daemon.health()
+        assert list(health.unapplied) == ["people"]
+        assert health.status == "attention"
+        assert {app.state for app in health.apps.values()} == {"unused"}
+    assert [app.calls for app in company.apps.values()] == [0, 0]
+
+
+def test_when_the_store_fails_nothing_is_written_to_an_app_until_it_holds_again(company: Company) -> None:
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        company.store.on_commit = disk_full
+        written = len(company.apps["news"].writes)
+        company.renames("crm", ADA, "Adele")
+        eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
+        answer = httpx.get(f"{service.url}/healthz")
+        assert (answer.status_code, answer.json()["store"]) == (503, "down")
+        hook = httpx.post(f"{service.url}/hooks/crm", content=b"1", headers={"x-signature": "ours"})
+        assert (hook.status_code, "retry-after" in hook.headers) == (503, True)
+        assert len(company.apps["news"].writes) == written
+        company.store.on_commit = nothing
+        eventually(lambda: both(company, "Adele"), "it goes on by itself")
+        assert service.daemon.health().store == "up"
+
+
+def test_a_write_whose_outcome_could_not_be_stored_is_looked_at_not_repeated(company: Company) -> None:
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        news = company.apps["news"]
+        news.during_write = lambda _: setattr(company.store, "on_commit", disk_full)
+        written = len(news.writes)
+        company.renames("crm", ADA, "Adele")
+        eventually(lambda: len(news.writes) == written + 1, "the write goes out")
+        eventually(lambda: service.daemon.health().store == "down", "its outcome is not stored")
+        news.during_write = lambda _: None
+        company.store.on_commit = nothing
+        eventually(lambda: service.daemon.health().apps["news"].unknown == 1, "the write is in doubt")
+        assert len(news.writes) == written + 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_stops_the_daemon_with_an_exit_code(company: Company) -> None:
+    def breaks(_: object) -> str:
+        raise ZeroDivisionError
+
+    company.person(ADA, "Ada")
+    company.apps["news"].refuses = breaks
+    with company.running() as service:
+        service.thread.join(10)
+        assert service.code == 1
+
+
+def test_a_stop_lets_a_write_end_and_stores_its_outcome(company: Company) -> None:
+    company.person(ADA, "Ada")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(_: object) -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        company.apps["news"].during_write = slowly
+        company.renames("crm", ADA, "Adele")
+        assert begun.wait(10)
+        service.daemon.stop()
+        time.sleep(0.2)
+        assert service.thread.is_alive()
+        go_on.set()
+        service.thread.join(10)
+    assert service.code == 0
+    assert both(company, "Adele")
+    with company.store.read() as tx:
+        assert not tx.intents.open()
+
+
+def test_a_second_stop_cuts_the_grace_short_and_leaves_the_write_in_doubt_for_the_next_start(company: Company) -> None:
+    company.person(ADA, "Ada")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hangs(_: object) -> None:
+        begun.set()
+        go_on.wait(20)
+
+    with company.running(grace=60) as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        company.apps["news"].during_write = hangs
+        company.renames("crm", ADA, "Adele")
+        assert begun.wait(10)
+        service.daemon.stop()
+        time.sleep(0.2)
+        asked = time.monotonic()
+        assert service.stops() == 0
+        assert time.monotonic() - asked < 5
+        go_on.set()
+        for thread in threading.enumerate():
+            if thread.name == "news: tend":
+                thread.join(5)
+    assert company.called(ADA)["news"] == "Adele"
+    company.store.on_commit = nothing
+    company.apps["news"].during_write = lambda _: None
+    with company.running() as again:
+        assert again.daemon.health().apps["news"].unknown == 1
+
+
+def test_a_webhook_brings_an_edit_long_before_the_next_poll(company: Company) -> None:
+    company.poll = SELDOM
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        company.renames("crm", ADA, "Adele")
+        id = company.apps["crm"].find_one(email=ADA)
+        answer = httpx.post(f"{service.url}/hooks/crm", content=id, headers={"x-signature": "ours"})
+        assert answer.status_code == 200
+        eventually(lambda: both(company, "Adele"), "the hint leads to a read")
+
+
+def test_apps_that_can_call_are_given_the_public_address_once(company: Company) -> None:
+    company.public_url = "https://sync.example.com"
+    with company.running():
+        eventually(lambda: all(app.subscribed for app in company.apps.values()), "both are asked to call")
+        calls = company.apps["crm"].calls
+        eventually(lambda: company.apps["crm"].calls > calls + 2, "some polls later")
+        assert company.apps["crm"].subscribed == ["https://sync.example.com/hooks/crm"]
+
+
+def test_figures_are_counted_by_app(company: Company) -> None:
+    company.person(ADA, "Ada")
+    with company.running() as service:
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        eventually(lambda: 'syncd_created_total{app="news"} 1.0' in figures(service.url), "the create is counted")
+        assert 'syncd_paused{app="crm"} 0.0' in figures(service.url)
+        assert "syncd_store_up 1.0" in figures(service.url)
+        assert ADA not in figures(service.url)
+
+
+def figures(url: str) -> str:
+    return httpx.get(f"{url}/metrics").text
+
+
+def disk_full() -> None:
+    raise StoreError("database or disk is full")
+
+
+def nothing() -> None:
+    """The store holds."""
