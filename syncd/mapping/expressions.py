@@ -21,10 +21,11 @@ import cel
 
 from syncd.core.lens import Misfit
 from syncd.core.record import Fields, Value
+from syncd.mapping.mistakes import Mistake
 from syncd.mapping.types import Kind, Options
 from syncd.spelling import suggest
 
-__all__ = ["Computation", "Condition", "ExpressionError", "Names", "compile_expression", "condition"]
+__all__ = ["Computation", "Condition", "Names", "compile_expression", "condition"]
 
 MAX_CHARS: Final = 1000
 MAX_COMPREHENSIONS: Final = 2
@@ -38,14 +39,6 @@ _BUILT_IN: Final = frozenset(
 )
 _FAULTS: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, LookupError)
 """What an evaluation may raise (the binding maps CEL's errors to these)."""
-
-
-class ExpressionError(ValueError):
-    """An expression that cannot be used; `hint` has the nearest right spelling."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 def _only_text(value: object) -> str:
@@ -150,41 +143,41 @@ class Computation:
 
 
 def condition(source: str, names: Names) -> Condition:
-    """A filter. Raises ExpressionError, also for what gives no yes or no."""
+    """A filter. Raises Mistake, also for what gives no yes or no."""
     made = Condition(compile_expression(source, names))
     try:
         answer = made.compiled.run({})
     except _FAULTS:
         return made  # what fails on blanks alone (null < 3) may well do on values
     if not isinstance(answer, bool):
-        raise ExpressionError("gives no yes or no", 'compare: stage == "customer"')
+        raise Mistake("gives no yes or no", 'compare: stage == "customer"')
     return made
 
 
 def compile_expression(source: str, names: Names) -> _Compiled:
-    """Compile and check an expression. Raises ExpressionError."""
+    """Compile and check an expression. Raises Mistake."""
     if len(source) > MAX_CHARS:
-        raise ExpressionError(f"has {len(source)} characters, at most {MAX_CHARS} are allowed")
+        raise Mistake(f"has {len(source)} characters, at most {MAX_CHARS} are allowed")
     if not source.strip():
-        raise ExpressionError("is empty")
+        raise Mistake("is empty")
     bare = _LITERAL.sub('""', source)
     bound = _COMPREHENSION.findall(bare)
     if len(bound) > MAX_COMPREHENSIONS:
-        raise ExpressionError(f"has {len(bound)} comprehensions, at most {MAX_COMPREHENSIONS} are allowed")
+        raise Mistake(f"has {len(bound)} comprehensions, at most {MAX_COMPREHENSIONS} are allowed")
     try:
         program = cel.compile(source)
         references = program.references()
     except ValueError as error:
-        raise ExpressionError(_syntax(error)) from error
+        raise Mistake(_syntax(error)) from error
     for function in references["functions"]:
         if re.fullmatch(r"[A-Za-z]\w*", function) and function not in _OWN | _BUILT_IN:
             column = _column(bare, source, function)
-            raise ExpressionError(f'there is no function "{function}"{column}', suggest(function, _OWN | _BUILT_IN))
+            raise Mistake(f'there is no function "{function}"{column}', suggest(function, _OWN | _BUILT_IN))
     free = [name for name in references["variables"] if name not in bound]
     for name in free:
         if name not in names.types:
             column = _column(bare, source, name)
-            raise ExpressionError(f'there is no field "{name}"{column}', suggest(name, names.types))
+            raise Mistake(f'there is no field "{name}"{column}', suggest(name, names.types))
     return _Compiled(program, tuple(free), names)
 
 

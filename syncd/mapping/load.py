@@ -10,7 +10,9 @@ from syncd.core.record import Raws
 from syncd.errors import ConfigError, Problem
 from syncd.mapping.fit import fit
 from syncd.mapping.laws import Breach, breaches
-from syncd.mapping.shape import Shaped, shaped
+from syncd.mapping.meaning import Meant, meant
+from syncd.mapping.mistakes import Notes
+from syncd.mapping.shape import shaped
 from syncd.mapping.templates import included
 from syncd.sdk.contract import Object
 from syncd.settings import Config
@@ -22,18 +24,24 @@ _ARROWS = {Way.BOTH: "↔", Way.READ: "→", Way.WRITE: "←"}
 
 
 def check_shapes(config: Config) -> None:
-    """Stage one alone: everything that can be known without a network. Raises ConfigError with every problem."""
-    _shapes(config)
+    """Everything that can be known without a network. Raises ConfigError with every problem there is."""
+    problems: list[Problem] = []
+    _meant(config, problems)
+    if problems:
+        raise ConfigError(problems)
 
 
 def load_syncs(config: Config, schemas: Mapping[str, Sequence[Object]]) -> Mapping[str, Sync]:
-    """Both stages: the syncs by name. `schemas`: app name to what its connector discovered.
+    """The syncs by name. `schemas`: app name to what its connector discovered.
 
     Raises ConfigError with every problem there is.
     """
     problems: list[Problem] = []
-    shapes = _shapes(config)
-    syncs = {name: sync for name, shape in shapes.items() if (sync := fit(shape, schemas, config, problems))}
+    syncs = {
+        notes.config.name: sync
+        for meaning, notes in _meant(config, problems)
+        if (sync := fit(meaning, schemas, config.apps, notes)) is not None
+    }
     if problems:
         raise ConfigError(problems)
     return syncs
@@ -76,14 +84,15 @@ def _cell(rule: FieldRule, app: str) -> str:
     return f"{_ARROWS[rule.ways[app]]} {', '.join(rule.lenses[app].window)}"
 
 
-def _shapes(config: Config) -> dict[str, Shaped]:
-    problems: list[Problem] = []
-    shapes: dict[str, Shaped] = {}
-    for name, sync in config.syncs.items():
+def _meant(config: Config, problems: list[Problem]) -> list[tuple[Meant, Notes]]:
+    """What each sync means, as far as it makes sense at all."""
+    found = []
+    for sync in config.syncs.values():
         whole = included(sync, config, problems)
-        shape = None if whole is None else shaped(whole, list(config.apps), problems)
+        if whole is None:
+            continue
+        notes = Notes(whole, problems)
+        shape = shaped(list(config.apps), notes)
         if shape is not None:
-            shapes[name] = shape
-    if problems:
-        raise ConfigError(problems)
-    return shapes
+            found.append((meant(shape, notes), notes))
+    return found

@@ -6,20 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from syncd.core.fieldmap import Blank, Policy, Seed
+from syncd.mapping.mistakes import Mistake
 from syncd.mapping.types import Kind
 from syncd.spelling import suggest
 
-__all__ = ["PolicyError", "blank_policy", "conflict_policy", "seed_policy"]
+__all__ = ["blank_policy", "conflict_policy", "seed_policy"]
 
 _PREFER: Final = "prefer "
-
-
-class PolicyError(ValueError):
-    """A word that says no policy here; `hint` has the nearest right spelling."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 def conflict_policy(
@@ -36,7 +29,7 @@ def conflict_policy(
     words = {policy.value: policy for policy in Policy if policy is not Policy.PREFER}
     if text not in words:
         known = sorted([*words, *(f"{_PREFER}{app}" for app in apps)])
-        raise PolicyError(f'there is no policy "{text}"', suggest(text, known))
+        raise Mistake(f'there is no policy "{text}"', suggest(text, known))
     return _checked(words[text], kind), tuple(apps)
 
 
@@ -46,30 +39,33 @@ def seed_policy(text: str, apps: Sequence[str]) -> tuple[Seed, tuple[str, ...]]:
         return Seed.PREFER, _preferred(text, apps, apps)
     if text not in {Seed.NEWEST, Seed.ASK}:
         known = ["ask", "newest", *(f"{_PREFER}{app}" for app in apps)]
-        raise PolicyError(f'there is no way "{text}" to begin', suggest(text, known))
+        raise Mistake(f'there is no way "{text}" to begin', suggest(text, known))
     return Seed(text), tuple(apps)
 
 
 def blank_policy(asked: Blank | None, *, matches: bool) -> Blank:
-    """What emptying means. A field that tells records apart is never emptied without a person."""
+    """What emptying means. A field that tells records apart is never emptied without a person.
+
+    Raises Mistake, as the others do.
+    """
     if asked is None:
         return Blank.HOLD if matches else Blank.PROPAGATE
     if matches and asked is Blank.IGNORE:
-        raise PolicyError("a match field cannot ignore blanks: the record would be found under a value it lost", "hold")
+        raise Mistake("a match field cannot ignore blanks: the record would be found under a value it lost", "hold")
     return asked
 
 
 def _checked(policy: Policy, kind: Kind) -> Policy:
     if policy not in kind.policies:
         fit = ", ".join(sorted(policy.value for policy in kind.policies))
-        raise PolicyError(f'"{policy.value}" does not fit {kind.name}', f"{kind.name} takes: {fit}")
+        raise Mistake(f'"{policy.value}" does not fit {kind.name}', f"{kind.name} takes: {fit}")
     return policy
 
 
 def _preferred(text: str, apps: Sequence[str], app_names: Sequence[str]) -> tuple[str, ...]:
     app = text.removeprefix(_PREFER).strip()
     if app not in app_names:
-        raise PolicyError(f'there is no app "{app}" in this sync', suggest(app, app_names))
+        raise Mistake(f'there is no app "{app}" in this sync', suggest(app, app_names))
     if app not in apps:
-        raise PolicyError(f'the app "{app}" does not have this field', suggest(app, apps))
+        raise Mistake(f'the app "{app}" does not have this field', suggest(app, apps))
     return (app, *(other for other in apps if other != app))

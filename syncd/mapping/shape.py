@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from syncd.core.fieldmap import Blank, Deletion
-from syncd.errors import Problem
 from syncd.explain import explain
-from syncd.settings import SyncConfig
+from syncd.mapping.mistakes import Notes
 from syncd.spelling import suggest
 from syncd.toml import Key
 
@@ -102,66 +101,58 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """A sync of the right shape, without a look at any app."""
+    """A sync of the right shape. What has another shape is noted and left out."""
 
-    config: SyncConfig
     sync: SyncShape
     fields: Mapping[str, FieldShape]
     cells: Mapping[str, Mapping[str, Cell]]
     """By canonical field, then by app."""
 
 
-def shaped(config: SyncConfig, app_names: Sequence[str], problems: list[Problem]) -> Shaped | None:
-    """Stage one: the shape. Adds to `problems` what is wrong; None if there is nothing to go on with."""
-    places, key = config.places, config.key
+def shaped(app_names: Sequence[str], note: Notes) -> Shaped | None:
+    """The shape of a sync's table; None, with notes, if there is nothing to go on with."""
+    config = note.config
     try:
         sync = SyncShape.model_validate(config.data)
     except ValidationError as error:
-        problems += explain(error, SyncShape, places, key)
+        note.problems.extend(explain(error, SyncShape, config.places, config.key))
         return None
     for app in sync.apps:
-        if app not in set(app_names):
-            message = f'there is no app "{app}" in this file'
-            problems.append(places.problem((*key, "apps", app), message, suggest(app, app_names)))
+        if app not in app_names:
+            note(("apps", app), f'there is no app "{app}" in this file', suggest(app, app_names))
     fields: dict[str, FieldShape] = {}
     cells: dict[str, dict[str, Cell]] = {}
     for name, table in sync.fields.items():
-        at = (*key, "fields", name)
         if not IDENTIFIER.fullmatch(name):
-            problems.append(places.problem(at, f'"{name}" is no field name', "lower-case letters, digits and _"))
+            note(("fields", name), f'"{name}" is no field name', "lower-case letters, digits and _")
             continue
         try:
             shape = FieldShape.model_validate(table)
         except ValidationError as error:
-            problems += explain(error, FieldShape, places, at)
+            at = (*config.key, "fields", name)
+            note.problems.extend(explain(error, FieldShape, config.places, at))
             continue
-        cells[name] = dict(_cells(shape, sync, config, at, problems))
         fields[name] = shape
+        cells[name] = dict(_cells(shape, sync, ("fields", name), note))
     for app in sync.filters:
         if app not in sync.apps:
-            problems.append(
-                places.problem((*key, "filters", app), f'there is no app "{app}" in this sync', suggest(app, sync.apps))
-            )
-    return Shaped(config, sync, fields, cells)
+            note(("filters", app), f'there is no app "{app}" in this sync', suggest(app, sync.apps))
+    return Shaped(sync, fields, cells)
 
 
-def _cells(
-    shape: FieldShape, sync: SyncShape, config: SyncConfig, at: Key, problems: list[Problem]
-) -> Iterator[tuple[str, Cell]]:
-    places = config.places
+def _cells(shape: FieldShape, sync: SyncShape, at: Key, note: Notes) -> Iterator[tuple[str, Cell]]:
     for app, written in shape.cells.items():
         if app not in sync.apps:
-            known = [*sync.apps, *(name for name in FieldShape.model_fields)]
-            problems.append(places.problem((*at, app), "unknown key", suggest(app, known)))
+            note((*at, app), "unknown key", suggest(app, [*sync.apps, *FieldShape.model_fields]))
             continue
         try:
             cell = Cell.model_validate({"field": written} if isinstance(written, str) else written)
         except ValidationError as error:
-            problems += explain(error, Cell, places, (*at, app))
+            note.problems.extend(explain(error, Cell, note.config.places, (*note.config.key, *at, app)))
             continue
         if bool(cell.field) == bool(cell.join):
-            problems.append(places.problem((*at, app), 'expected the app\'s field: "name" or { field = "name" }'))
+            note((*at, app), 'expected the app\'s field: "name" or { field = "name" }')
             continue
         yield app, cell
     if not shape.cells:
-        problems.append(places.problem(at, "no app has this field", f"say where: {next(iter(sync.apps))} = ..."))
+        note(at, "no app has this field", f"say where: {next(iter(sync.apps))} = ...")

@@ -13,11 +13,11 @@ from syncd.core.record import Fields, Value
 from syncd.mapping.expressions import (
     Computation,
     Condition,
-    ExpressionError,
     Names,
     compile_expression,
     condition,
 )
+from syncd.mapping.mistakes import Mistake
 from syncd.mapping.types import TYPES, Options
 
 NAMES = Names(
@@ -44,7 +44,7 @@ def computed(source: str, kind: str = "text", **fields: Value) -> Value | Misfit
 
 
 def refused(source: str) -> str:
-    with pytest.raises(ExpressionError) as caught:
+    with pytest.raises(Mistake) as caught:
         condition(source, NAMES)
     return f"{caught.value} ({caught.value.hint})" if caught.value.hint else str(caught.value)
 
@@ -161,7 +161,7 @@ WORDS = (
 def test_any_row_of_words_is_refused_or_evaluated(words: list[str], fields: Fields) -> None:
     try:
         compiled = compile_expression(" ".join(words), NAMES)
-    except ExpressionError:
+    except Mistake:
         return
     assert Condition(compiled)(fields) in {True, False}
     for kind in ("text", "integer", "boolean", "date", "choices"):
@@ -174,6 +174,6 @@ def test_any_text_is_refused_or_compiled(source: str) -> None:
     said = ""
     try:
         compile_expression(source, NAMES)
-    except ExpressionError as error:
+    except Mistake as error:
         said = str(error)
     assert "\n" not in said
