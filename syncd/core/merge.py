@@ -72,6 +72,11 @@ class Merge:
     verdicts: tuple[Verdicts, ...]
 
     @property
+    def news(self) -> bool:
+        """Whether a person at the app has said anything that was not known, won or lost."""
+        return any(v.verdict not in (Verdict.AGREED, Verdict.MISFIT) for v in self.verdicts)
+
+    @property
     def changed(self) -> tuple[str, ...]:
         """The fields whose agreed value is another now."""
         return tuple(v.field for v in self.verdicts if v.verdict in (Verdict.TAKEN, Verdict.SEEDED))

@@ -9,7 +9,7 @@ from syncd.engine.gone import look_again
 from syncd.engine.pull import pull, read_hints
 from syncd.engine.push import push
 from syncd.engine.remedies import attempt
-from syncd.engine.resolve import resolve
+from syncd.engine.resolve import resolve, ripened
 from syncd.engine.world import Tally, World
 
 __all__ = ["Report", "deliver_all", "once", "pull_app", "tend"]
@@ -94,6 +94,7 @@ def once(world: World, *, whole: bool = False, progress: Callable[[Tally], None]
 
 
 def _due(world: World) -> int:
+    ripe = sum(len(ripened(world, app)) for app in world.apps)
     with world.store.read() as tx:
         hints = sum(
             len(tx.hints.due(app, sync.apps[app], tx.now, 1000))
@@ -102,4 +103,4 @@ def _due(world: World) -> int:
             if app in world.apps
         )
         open_apps = [app for app in world.apps if not tx.apps.get(app).paused and not world.apps[app].read_only]
-        return hints + sum(len(tx.deliveries.due(app, tx.now, 100_000)) for app in open_apps)
+        return ripe + hints + sum(len(tx.deliveries.due(app, tx.now, 100_000)) for app in open_apps)

@@ -9,6 +9,7 @@ from syncd.core.entity import PEOPLE, Held, LinkState
 from syncd.core.record import EntityId, Record, Value
 from syncd.engine.consent import address_key, all_keys
 from syncd.engine.debts import note_debts
+from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
@@ -117,15 +118,10 @@ def retry(world: World, id: int, *, by: str) -> None:
 
 def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str) -> None:
     sync, entity = world.syncs[work.sync], tx.entities.get(_entity(work))
-    tx.parked.close(work.id, note, by)
     seq = tx.log.append(
         Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=note, cause=work.cause)
     )
-    for link in tx.links.of(entity.id):
-        if link.state is LinkState.GONE:
-            tx.links.drop(sync.name, link.ref)
-    tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
-    note_debts(tx, sync, replace(entity, deleted=False), seq)
+    note_debts(tx, sync, revive(tx, sync, entity, note, by), seq)
 
 
 def _open(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:

@@ -15,6 +15,7 @@ from syncd.engine.debts import note_debts
 from syncd.engine.fuse import fuse
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
+from syncd.errors import ConnectorError
 from syncd.store.store import Transaction
 from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, IntentState, Parked, ParkedKind
 
@@ -81,7 +82,10 @@ def _read_back(
     sent: Sequence[tuple[Intent, Delivery]],
     outcomes: dict[str, Outcome],
 ) -> dict[Ref, Record]:
-    """For an app that does not return what it stored: read it, still in our turn."""
+    """For an app that does not return what it stored: read it, still in our turn.
+
+    If that fails, nothing is lost: the records are read when the app answers again.
+    """
     mute = [
         outcome.ref
         for intent, _ in sent
@@ -91,7 +95,11 @@ def _read_back(
     ]
     if not mute:
         return {}
-    found = world.apps[app].connector.read(mute)
+    try:
+        found = world.apps[app].connector.read(mute)
+    except ConnectorError as failed:
+        world.log.warning("not read back", app=app, records=len(mute), reason=failed.message)
+        return {}
     return {ref: fact for ref, fact in found.items() if isinstance(fact, Record)}
 
 

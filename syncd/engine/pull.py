@@ -115,7 +115,8 @@ def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tall
     """After a complete listing: whom it lacks is looked at by id; most of them lacking is a fault, not news."""
     with world.store.read() as tx:
         lacking = tx.links.unswept(sync.name, app, sweep)
-        trip = guard.listing(tx.links.linked(sync.name, app), len(lacking), listed, world.safety.limits)
+        linked = tx.links.linked(sync.name, app)
+        trip = None if _accepted(tx, app) else guard.listing(linked, len(lacking), listed, world.safety.limits)
     if trip:
         raise Halted(
             f"{app}: {trip.reason}",
@@ -129,9 +130,9 @@ def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tall
 
 def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
-    resumed, since = tx.meta.get(f"resumed:{app}"), tx.now - 3600
-    if resumed and float(resumed) > since:
-        return  # a person has looked, and said to go on
+    if _accepted(tx, app):
+        return
+    since = tx.now - 3600
     linked = tx.links.linked(sync.name, app)
     changed = tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since)
     trip = guard.rewriting(linked, changed, world.safety.limits)
@@ -142,6 +143,12 @@ def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
             f"{app}: {trip.reason}",
             hint=f"look at {app}; if this is right, run: syncd resume {app}",
         )
+
+
+def _accepted(tx: Transaction, app: str) -> bool:
+    """A person has looked at this app within the hour, and said to go on."""
+    resumed = tx.meta.get(f"resumed:{app}")
+    return resumed is not None and float(resumed) > tx.now - 3600
 
 
 def _blanked(tx: Transaction, sync: Sync, app: str, since: float) -> int:

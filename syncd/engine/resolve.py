@@ -24,16 +24,19 @@ from syncd.engine.world import Tally, World
 from syncd.store.store import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
 
-__all__ = ["recover", "resolve"]
+__all__ = ["recover", "resolve", "ripened"]
 
 
-def recover(world: World) -> int:
-    """After a start: every write that was on its way when the process ended is in doubt. How many there are."""
+def recover(world: World, app: str = "") -> int:
+    """Every write that is still on its way, and that nobody is waiting for any more, is in doubt. How many there are.
+
+    After a start that is all of them; later, those of an app whose turn we hold: their outcome could not be stored.
+    """
     with world.store.begin() as tx:
-        flying = tx.intents.open(state=IntentState.INFLIGHT)
+        flying = tx.intents.open(app, IntentState.INFLIGHT)
         tx.intents.put([replace(intent, state=IntentState.UNKNOWN, at=tx.now) for intent in flying])
         for intent in flying:
-            tx.log.append(_entry(Event.DOUBTED, intent, "the process ended before the answer was stored"))
+            tx.log.append(_entry(Event.DOUBTED, intent, "the answer was never stored"))
     return len(flying)
 
 
@@ -41,8 +44,11 @@ def resolve(world: World, app: str) -> Tally:
     """Settle the writes in doubt whose wait is over."""
     tally = Tally()
     with world.store.read() as tx:
-        doubtful = tx.intents.open(app, IntentState.UNKNOWN)
-        ripe = [intent for intent in doubtful if tx.now >= intent.at + _wait(world, intent)]
+        doubtful = tx.intents.open(app)
+    if any(intent.state is IntentState.INFLIGHT for intent in doubtful):
+        with world.apps[app].turn:
+            recover(world, app)
+    ripe = ripened(world, app)
     for name in dict.fromkeys(intent.sync for intent in ripe):
         sync = world.syncs.get(name)
         if sync is None:
@@ -52,6 +58,13 @@ def resolve(world: World, app: str) -> Tally:
             tally += _known(world, sync, app, [intent for intent in own if intent.ref is not None])
             tally += _created(world, sync, app, [intent for intent in own if intent.ref is None])
     return tally
+
+
+def ripened(world: World, app: str) -> list[Intent]:
+    """The writes in doubt that can no longer land late: now a read tells what became of them."""
+    with world.store.read() as tx:
+        doubtful = tx.intents.open(app, IntentState.UNKNOWN)
+        return [intent for intent in doubtful if tx.now >= intent.at + _wait(world, intent)]
 
 
 def _wait(world: World, intent: Intent) -> float:

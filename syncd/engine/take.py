@@ -16,6 +16,7 @@ from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
 from syncd.engine.consent import all_keys, consent_keys, enrol, heed
 from syncd.engine.debts import note_debts
 from syncd.engine.loops import loops
+from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
 from syncd.store.store import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
@@ -214,6 +215,10 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
     if result.link != link or how:
         tx.links.put(sync.name, result.link)
     entity_now = result.entity
+    if entity.deleted and result.news:
+        note = "edited elsewhere: an edit beats a delete"
+        seq = tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=fact.ref, note=note))
+        entity_now = revive(tx, sync, entity_now, note)
     if entity_now is not entity or how:
         tx.entities.put(entity_now, all_keys(sync, entity_now.fields))
         entity_now = heed(tx, sync, entity_now)
@@ -223,7 +228,7 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
         note_debts(tx, sync, entity_now, seq or None, urgent=opted_out)
     elif result.verdicts:
         note_debts(tx, sync, entity_now, seq or None)
-    return 1 if result.changed else 0
+    return 1 if result.news else 0
 
 
 def _quiet(result: Merge) -> bool:

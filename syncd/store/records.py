@@ -242,7 +242,9 @@ class Links:
     def flush(self) -> None:
         """Write what was put."""
         if self._dirty:
-            upsert(self._db, LINK, [_row(sync, link) for (sync, _), link in self._dirty.items()], keep=("swept",))
+            # Those that are gone first: they make room for the one live link of an entity in an app.
+            dirty = sorted(self._dirty.items(), key=lambda item: item[1].state is not LinkState.GONE)
+            upsert(self._db, LINK, [_row(sync, link) for (sync, _), link in dirty], keep=("swept",))
             self._dirty.clear()
 
 

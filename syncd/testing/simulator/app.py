@@ -38,6 +38,8 @@ class SimApp(Fake):
     calm: bool = False
     intrude: Callable[[], None] = lambda: None
     landing: list[tuple[float, Write]] = field(default_factory=list)
+    landed: set[float] = field(default_factory=set)
+    """When a write landed long after it was sent."""
     before: dict[str, Record] = field(default_factory=dict)
     """An earlier showing of a record, for stale rows."""
 
@@ -108,6 +110,7 @@ class SimApp(Fake):
         now = self.clock.now()
         for due, write in [entry for entry in self.landing if entry[0] <= now]:
             self.landing.remove((due, write))
+            self.landed.add(now)
             if not isinstance(write, Update) or write.ref.id in self.rows:
                 self._one(write)
 

@@ -60,11 +60,13 @@ def _differences(story: Simulation, entity: Entity, link: Link, app: SimApp, fro
 
 def _lost(story: Simulation, tx: Transaction) -> Iterator[str]:
     """S1, S2: a value that a person typed and syncd overwrote is in the change log."""
-    logged: dict[tuple[str, str, str], set[Any]] = defaultdict(set)
+    logged: dict[tuple[str, str], set[Any]] = defaultdict(set)
+    entity_of: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in tx.log.find(limit=1_000_000):
+        for name, what in entry.fields.items():
+            logged[str(entry.entity), name].add(what.get("new"))
         if entry.ref is not None:
-            for name, what in entry.fields.items():
-                logged[entry.ref.app, entry.ref.id, name].add(what.get("new"))
+            entity_of[entry.ref.app, entry.ref.id].add(str(entry.entity))
     for app in story.apps.values():
         for before, typed, after in _neighbours(app):
             if before is not None and (before.value or None) == (typed.value or None):
@@ -73,7 +75,7 @@ def _lost(story: Simulation, tx: Transaction) -> Iterator[str]:
                 continue
             if (typed.value or None) == (after.value or None):
                 continue
-            known = logged[app.name, typed.id, typed.field]
+            known = set().union(*(logged[entity, typed.field] for entity in entity_of[app.name, typed.id]))
             if (typed.value or None) not in known and not _excused(app, typed, after):
                 yield f"S1: {app.name} {typed.id} {typed.field} {typed.value!r} was overwritten and is in no log"
 
@@ -83,7 +85,8 @@ def _excused(app: SimApp, typed: Wrote, after: Wrote) -> bool:
 
     A blank is no value to lose; a value that an intruder typed in the very moment of our write is in the gap.
     """
-    return typed.value in (None, "", False) or (not app.capabilities.conditional and typed.at == after.at)
+    in_the_gap = typed.at == after.at or after.at in app.landed
+    return typed.value in (None, "", False) or (not app.capabilities.conditional and in_the_gap)
 
 
 def _neighbours(app: SimApp) -> Iterator[tuple[Wrote | None, Wrote, Wrote | None]]:

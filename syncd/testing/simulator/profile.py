@@ -1,4 +1,4 @@
-"""What may go wrong in one run: each fault is on or off for the whole run first, then has a rate; some runs have none."""
+"""What may go wrong in one run: a fault is on or off for the whole run first, then has a rate; some runs have none."""
 
 from __future__ import annotations
 
