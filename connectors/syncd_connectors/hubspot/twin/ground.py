@@ -17,6 +17,7 @@ from syncd_connectors.hubspot.twin.refusals import PORTAL, Refusal, invalid
 
 __all__ = ["HubSpotGround", "flag"]
 
+_LONGEST_ADDRESS: Final = 8192
 _TYPES: Final = {
     **dict.fromkeys(("contacts", "contact", "0-1"), "contacts"),
     **dict.fromkeys(("companies", "company", "0-2"), "companies"),
@@ -99,6 +100,8 @@ class HubSpotGround(Twin):
         """401 without the right token; 429 beyond the budget (HubSpot docs, usage-guidelines)."""
         if self.faults.revoked or call.headers.get("authorization") != f"Bearer {self.token}":
             return self.refuse(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
+        if len(call.url) > _LONGEST_ADDRESS:
+            return self.refuse(414, "URI_TOO_LONG", "The request address is too long.")
         if not self.setup.limits:
             return None
         now = self.clock.now()

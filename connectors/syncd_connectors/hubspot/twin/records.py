@@ -6,9 +6,9 @@ Rows are immutable, so that the index may go on showing an old one for as long a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from typing import Final
 
 __all__ = ["Row", "Standing", "Table", "normal"]
@@ -74,7 +74,9 @@ class Table:
         self._ids: list[int] = []
         self._shown: dict[str, Row] = {}
         self._order: list[tuple[int, int]] = []
-        self._owed: deque[tuple[int, str, Row | None]] = deque()
+        self._owed: list[tuple[int, int, str, Row | None]] = []
+        self._changes = 0
+        self._latest: dict[str, int] = {}
 
     def put(self, row: Row) -> None:
         """Let a new or changed row stand."""
@@ -86,14 +88,14 @@ class Table:
         for name, owners in self.owners.items():
             for value in _claims(name, row):
                 owners[normal(name, value)] = row.id
-        self._owed.append((row.modified + self._lag(), row.id, row))
+        self._owe(row.modified, row.id, row)
 
     def drop(self, row: Row, at: int) -> None:
         """Take a row out of what stands; the index hears of it later."""
         del self.live[row.id]
         del self._ids[bisect_left(self._ids, int(row.id))]
         self._disown(row)
-        self._owed.append((at + self._lag(), row.id, None))
+        self._owe(at, row.id, None)
 
     def find(self, id: str) -> Row | None:
         """The row with this id, or the one that a row with this id was merged into."""
@@ -113,9 +115,12 @@ class Table:
         return self._ids[place : place + limit]
 
     def settle(self, now: int) -> None:
-        """Let the index show what it owes by now."""
+        """Let the index show what it owes by now. A change that comes late never hides a later one."""
         while self._owed and self._owed[0][0] <= now:
-            _, id_, row = self._owed.popleft()
+            _, change, id_, row = heappop(self._owed)
+            if change < self._latest.get(id_, 0):
+                continue
+            self._latest[id_] = change
             old = self._shown.pop(id_, None)
             if old is not None:
                 place = bisect_left(self._order, (old.modified, int(id_)))
@@ -135,6 +140,10 @@ class Table:
     def all_shown(self) -> Iterator[Row]:
         """Every row the index shows."""
         return iter(self._shown.values())
+
+    def _owe(self, at: int, id: str, row: Row | None) -> None:
+        self._changes += 1
+        heappush(self._owed, (at + self._lag(), self._changes, id, row))
 
     def _disown(self, row: Row | None) -> None:
         if row is None:
