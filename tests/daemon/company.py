@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,16 +37,20 @@ SELDOM = timedelta(hours=1)
 
 @dataclass
 class Caller(Fake):
-    """An app that sends webhooks: the body names one record, the header `x-signature` says "ours"."""
+    """An app that sends webhooks: the body names records, the header `x-signature` says "ours"."""
 
     subscribed: list[str] = field(default_factory=list)
     heard: list[Request] = field(default_factory=list)
+    understands: Callable[[Request], Sequence[Ref]] | None = None
+    """What it makes of a call, instead."""
 
     def hear(self, request: Request) -> Sequence[Ref]:
         self.heard.append(request)
+        if self.understands is not None:
+            return self.understands(request)
         if request.headers.get("x-signature") != "ours":
             raise Unauthorised("not signed")
-        return [Ref(self.name, self.object, id) for id in request.body.decode().split()]
+        return [Ref(self.name, self.object, id) for id in request.body.decode("latin-1").split()]
 
     def subscribe(self, url: str) -> None:
         self._reachable()

@@ -37,6 +37,9 @@ poll = "400ms"
 [store]
 url = "sqlite:///syncd.db"
 
+[safety]
+late_write = "1s"
+
 [log]
 level = "info"
 format = "json"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from syncd.engine.remedies import resume
 from syncd.errors import StoreError
+from syncd.store.store import Store
 from tests.daemon.company import SELDOM, Company
 from tests.daemon.house import eventually
 
@@ -87,6 +92,18 @@ def test_when_the_store_fails_nothing_is_written_to_an_app_until_it_holds_again(
         company.store.on_commit = nothing
         eventually(lambda: both(company, "Adele"), "it goes on by itself")
         assert service.daemon.health().store == "up"
+
+
+def test_a_real_full_disk_stops_writes_and_loses_nothing(company: Company) -> None:
+    with company.running() as service:
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+        with full(company.store):
+            for number in range(200):
+                company.person(f"person{number}@example.com", f"Person {number}")
+            eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
+            assert not company.apps["news"].writes
+        eventually(lambda: len(company.apps["news"].rows) == 200, "everybody arrives")
+        assert len(company.apps["news"].writes) == 200
 
 
 def test_a_write_whose_outcome_could_not_be_stored_is_looked_at_not_repeated(company: Company) -> None:
@@ -199,6 +216,22 @@ def test_figures_are_counted_by_app(company: Company) -> None:
         assert 'syncd_paused{app="crm"} 0.0' in figures(service.url)
         assert "syncd_store_up 1.0" in figures(service.url)
         assert ADA not in figures(service.url)
+
+
+@contextmanager
+def full(store: Store) -> Iterator[None]:
+    """SQLite may not make its file any longer."""
+
+    def limit(raw: Any, *_: object) -> None:
+        raw.execute("PRAGMA max_page_count=1")  # it takes that for: as long as it is
+
+    def lift(raw: Any, *_: object) -> None:
+        raw.execute("PRAGMA max_page_count=1073741823")
+
+    event.listen(store._engine, "checkout", limit)
+    yield
+    event.remove(store._engine, "checkout", limit)
+    event.listen(store._engine, "checkout", lift)
 
 
 def figures(url: str) -> str:
