@@ -1,0 +1,1 @@
+"""What developers of connectors and of syncd test with: twins, a turned clock, the conformance suite, a simulator."""

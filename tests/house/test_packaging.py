@@ -27,7 +27,7 @@ def project() -> Mapping[str, Any]:
 
 
 def test_every_connector_folder_has_its_entry_point(project: Mapping[str, Any]) -> None:
-    folders = {path.parent.name for path in CONNECTORS.glob("*/__init__.py")}
+    folders = {folder.name for folder in _connectors()}
     assert project["project"]["entry-points"][GROUP] == {name: f"syncd_connectors.{name}:plugin" for name in folders}
 
 
@@ -47,9 +47,19 @@ def test_a_plugin_bears_the_name_it_is_announced_by_and_has_a_twin(name: str) ->
 
 
 def test_every_connector_says_what_was_checked() -> None:
-    folders = [path.parent for path in CONNECTORS.glob("*/__init__.py")]
-    assert [folder.name for folder in folders if not (folder / "quality.toml").is_file()] == []
-    assert all(tomllib.loads((folder / "quality.toml").read_text()) for folder in folders)
+    for folder in _connectors():
+        sheet = tomllib.loads((folder / "quality.toml").read_text())
+        assert sheet["rules"], folder.name
+        states = {name: rule if isinstance(rule, str) else " ".join(rule) for name, rule in sheet["rules"].items()}
+        known = ("done", "exempt", "todo", "state")
+        assert {name: state for name, state in states.items() if not state.startswith(known)} == {}, folder.name
+
+
+def test_every_connector_is_held_to_the_whole_contract() -> None:
+    contracts = {
+        folder.name: ROOT / "tests" / "connectors" / folder.name / "test_contract.py" for folder in _connectors()
+    }
+    assert [name for name, path in contracts.items() if "(ConnectorContract):" not in path.read_text()] == []
 
 
 def test_the_core_needs_the_standard_library_only() -> None:
@@ -89,6 +99,10 @@ def test_the_wheel_holds_two_packages_and_the_templates(tmp_path: Path, monkeypa
         name.removeprefix("syncd/_mappings/") for name in names if name.endswith(".toml") and "_mappings" in name
     } >= (templates)
     assert [name for name in names if "test_" in name or name.endswith((".pyc", ".db"))] == []
+
+
+def _connectors() -> list[Path]:
+    return sorted(path.parent for path in CONNECTORS.glob("*/__init__.py"))
 
 
 def _imports(path: Path) -> Iterator[str]:
