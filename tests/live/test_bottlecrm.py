@@ -12,7 +12,7 @@ from tests.connectors.bottlecrm.ground import connector, person
 from tests.live.servers.bottlecrm import BottleCrm as Server
 from tests.live.servers.bottlecrm import running_bottlecrm
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

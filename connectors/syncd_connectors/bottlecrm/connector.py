@@ -45,7 +45,7 @@ __all__ = ["BottleCrm", "BottleCrmSettings"]
 
 _PAGE: Final = 200
 _PASSES: Final = 3
-"""How often a listing is begun anew because rows came or went while it was read."""
+"""How often a listing is read at most, if rows come or go while it is read."""
 _START: Final = Cursor("all")
 """The one cursor there is: every listing begins at the beginning."""
 

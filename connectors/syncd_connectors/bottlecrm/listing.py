@@ -51,7 +51,6 @@ def walk(fetch: Callable[[int], Part], place: Callable[[Row], Any]) -> Iterator[
         end = offset + len(part.rows)
         if not part.rows or end >= part.total:
             return
-        last = place(part.rows[-1])
-        lowest = last if lowest is None else min(lowest, last)
+        lowest = place(part.rows[-1])
         offset, step = max(offset + 1, end - OVERLAP), OVERLAP
     raise Unavailable(f"the list does not end, or changes faster than it can be read: {MOST_PAGES} pages read")

@@ -51,11 +51,13 @@ def place(row: Row) -> int:
     return number
 
 
-some = st.sets(st.integers(0, 120), max_size=40)
+runs = st.builds(lambda first, length: set(range(first, first + length)), st.integers(0, 80), st.integers(0, 40))
 
 
 @given(
-    standing=st.sets(st.integers(0, 120), max_size=80), gone=st.lists(some, max_size=8), come=st.lists(some, max_size=8)
+    standing=st.integers(0, 80).map(lambda count: set(range(count))),
+    gone=st.lists(runs, max_size=8),
+    come=st.lists(runs, max_size=8),
 )
 def test_whoever_stands_there_all_the_while_is_listed_and_nobody_twice(
     standing: set[int], gone: list[set[int]], come: list[set[int]]
