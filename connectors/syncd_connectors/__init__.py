@@ -1,0 +1,1 @@
+"""The connectors that come with syncd, one folder each; others are found by their entry points."""
