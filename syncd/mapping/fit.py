@@ -29,13 +29,13 @@ _PARTS: Final = ("first", "last")
 def fit(
     meant: Meant, schemas: Mapping[str, Sequence[Object]], apps: Mapping[str, AppConfig], note: Notes
 ) -> Sync | None:
-    """The sync, or None with notes of what does not fit the apps' schemas."""
-    before = len(note.problems)
-    objects = {app: found for app, name in meant.sync.apps.items() if (found := _object(app, name, schemas, note))}
+    """The sync; None where anything was noted, here or before: a mapping with a mistake in it is not used."""
+    named = {app: name for app, name in meant.sync.apps.items() if app in apps}
+    objects = {app: found for app, name in named.items() if (found := _object(app, name, schemas, note))}
     if len(objects) < len(meant.sync.apps):
         return None
     read_only = frozenset(app for app in objects if apps[app].read_only)
-    return _Fitting(meant, objects, read_only, note).sync(before)
+    return _Fitting(meant, objects, read_only, note).sync()
 
 
 def _object(app: str, name: str, schemas: Mapping[str, Sequence[Object]], note: Notes) -> Object | None:
@@ -54,15 +54,15 @@ class _Fitting:
     read_only: frozenset[str]
     note: Notes
 
-    def sync(self, before: int) -> Sync | None:
-        """The whole; None if there are more notes now than there were before."""
+    def sync(self) -> Sync | None:
+        """The whole, or None."""
         meant, shape = self.meant, self.meant.sync
         rules = {name: rule for name, field in meant.fields.items() if (rule := self._rule(field)) is not None}
         rules |= {rule.name: rule for rule in self._whole_names(rules)}
         creates = self._creates()
         if len(rules) >= len(shape.fields):
             self._check_needs(creates, rules.values())
-        if len(self.note.problems) > before:
+        if self.note.problems:
             return None
         return Sync(
             name=self.note.config.name,

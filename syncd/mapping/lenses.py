@@ -247,7 +247,7 @@ class Part:
         if isinstance(cleaned, Misfit):
             return cleaned
         halves = split_name(str(cleaned or ""), str(entity.get(self.first) or ""), str(entity.get(self.last) or ""))
-        return halves[self.wants_last] or None
+        return self.kind.clean(halves[self.wants_last], Options())
 
     def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
         """What stands there with this half replaced."""

@@ -278,8 +278,10 @@ def test_a_consent_needs_to_know_whose_it_is(tmp_path: Path) -> None:
     consent = '\n[syncs.people.fields.out]\ntype = "consent"\ncrm = "hs_email_optout"\n'
     fields = other.replace("phone", "mail2") + consent
     assert problems(tmp_path, fields, schemas=schemas) == [
-        "syncd.toml:26:syncs.people.fields.out.address: is needed to tell whose consent this is "
-        "(there is: email, other)"
+        (
+            "syncd.toml:26:syncs.people.fields.out.address: is needed to tell whose consent this is "
+            "(there is: email, other)"
+        )
     ]
     assert people(tmp_path, fields + 'address = "other"\n', schemas=schemas).rules["out"].address == "other"
 

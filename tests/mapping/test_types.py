@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from syncd.core.lens import Misfit
 from syncd.core.record import ABSENT, Value
-from syncd.mapping.lenses import Joined, Single, Words
+from syncd.mapping.lenses import Joined, Part, Single, Words
 from syncd.mapping.types import TYPES, Options
 from syncd.sdk.contract import Field, FieldType, Option
 
@@ -256,6 +257,20 @@ def test_a_value_without_a_word_in_the_app_is_a_misfit() -> None:
 def test_a_full_name_goes_into_two_fields(value: Value, raws: dict[str, Any], patch: dict[str, Any]) -> None:
     name = Joined("it", Field(name="a", type=T.TEXT), Field(name="b", type=T.TEXT), TYPES["text"])
     assert name.put(value, raws) == patch
+
+
+def test_half_a_name_is_read_clean_and_replaced_in_its_place() -> None:
+    last = Part(Field(name="f", type=T.TEXT), TYPES["text"], "first", "it", wants_last=True)
+    first = replace(last, wants_last=False)
+    assert first.get({"f": " Juan  Vega "}, {}) == "Juan"
+    assert last.get({"f": "Juan"}, {}) is None
+    assert last.get({"f": None}, {}) is None
+    assert last.get({}, {}) is ABSENT
+    assert isinstance(last.get({"f": 5}, {}), Misfit)
+    assert isinstance(last.get({"f": "\ud83d"}, {}), Misfit)
+    assert last.put("Vega", {"f": "Juan Carlos Pérez"}) == {"f": "Juan Carlos Vega"}
+    assert first.put(None, {"f": "Juan Vega"}) == {"f": "Vega"}
+    assert first.settles({"f": " Juan "}) == {"f": " Juan "}
 
 
 def test_a_full_name_is_absent_unless_both_halves_are_shown() -> None:
