@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from syncd.core.record import Cursor, Gone, Merged, Outcome, Record, Ref, Write
+from syncd.core.record import Cursor, Delete, Gone, Merged, Outcome, Record, Ref, Stale, Write
 from syncd.errors import BrokenProtocol, Rejected
 from syncd.sdk.auth import Bearer, OAuth2Refresh
 from syncd.sdk.contract import Connector, Object, Page, Past, Request, Tools
@@ -85,9 +85,15 @@ class HubSpot:
         return found
 
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Apply writes, properties in batches and then consent; one outcome per write."""
-        plain, wishes = part(writes)
-        done = write_all(self._api, plain)
+        """Apply writes, properties in batches and then consent; one outcome per write.
+
+        A delete by the id of a merged-away record would reach its survivor, so deletes are looked at first.
+        """
+        deletes = [write.ref for write in writes if isinstance(write, Delete)]
+        spared = reads.merged_away(self._api, self._tools.app, deletes)
+        stale = {write.key: Stale(write.key) for write in writes if isinstance(write, Delete) and write.ref in spared}
+        plain, wishes = part([write for write in writes if write.key not in stale])
+        done = write_all(self._api, plain) | stale
         if wishes:
             done |= fulfil(self._api, wishes, done, self._settings.legal_basis)
         return [done[write.key] for write in writes]

@@ -11,7 +11,7 @@ from syncd.sdk.shapes import in_chunks
 from syncd_connectors.hubspot.api import BATCH, Api
 from syncd_connectors.hubspot.wire import merged_ids, record, rows
 
-__all__ = ["by_unique", "read"]
+__all__ = ["by_unique", "merged_away", "read"]
 
 _TRACES: Final = ("hs_merged_object_ids", "hs_calculated_merged_vids")
 
@@ -35,6 +35,14 @@ def by_unique(
 ) -> Sequence[Mapping[str, Any]]:
     """The rows that have one of the values in a unique property: strongly consistent, unlike search."""
     return [row for chunk in in_chunks(values, BATCH) for row in rows(api.read(object, chunk, names, by=name))]
+
+
+def merged_away(api: Api, app: str, refs: Sequence[Ref]) -> frozenset[Ref]:
+    """Those of the refs whose record was merged into another: to delete one of them would delete the survivor."""
+    found: dict[Ref, Record | Gone | Merged] = {}
+    for object_ in dict.fromkeys(ref.object for ref in refs):
+        found |= read(api, app, object_, [ref.id for ref in refs if ref.object == object_], ())
+    return frozenset(ref for ref, fate in found.items() if isinstance(fate, Merged))
 
 
 def _chunk(

@@ -268,7 +268,7 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None
 
 
 def test_no_secret_shows_in_the_settings() -> None:
-    shown = repr(HubSpotSettings(token="pat-hush", app_secret="hush"))  # type: ignore[arg-type]
+    shown = repr(HubSpotSettings(token="pat-hush", app_secret="hush"))
 
     assert "hush" not in shown
 

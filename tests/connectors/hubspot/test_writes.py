@@ -161,6 +161,18 @@ def test_a_delete_puts_the_record_in_the_bin() -> None:
     assert one in portal.twin.tables["contacts"].archived
 
 
+def test_a_delete_of_a_record_that_was_merged_away_spares_its_survivor() -> None:
+    portal = Portal(records=3)
+    keep, lose, other = portal.ids()
+    survivor = portal.twin.person_merge("contacts", keep, lose)
+
+    outcomes = portal.write(delete(lose, "w"), delete(other, "v"))
+
+    assert outcomes["w"] == Stale("w")
+    assert isinstance(outcomes["v"], Stored)
+    assert portal.ids() == [survivor]
+
+
 def test_creates_updates_and_deletes_of_several_objects_may_come_mixed() -> None:
     portal = Portal(records=2)
     one, two = portal.ids()

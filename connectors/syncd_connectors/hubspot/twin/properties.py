@@ -117,7 +117,7 @@ def stored(known: Property, value: object, before: str) -> str | Invalid:
 def instant(milliseconds: int) -> str:
     """Epoch milliseconds as the API writes instants."""
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{at.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def _email(known: Property, text: str) -> str | Invalid:
