@@ -17,7 +17,7 @@ from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record
 from syncd.engine.consent import heed
 from syncd.engine.debts import frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge
-from syncd.engine.gone import missed
+from syncd.engine.gone import probe
 from syncd.engine.outcome import doubt_all, store_outcomes
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
@@ -130,10 +130,9 @@ def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
     with world.store.begin() as tx:
         take(world, tx, sync, [fact for fact in facts.values() if isinstance(fact, Record)], READ)
         for fact in facts.values():
-            if isinstance(fact, Gone):
-                missed(world, tx, sync, fact)
-            elif isinstance(fact, Merged):
+            if isinstance(fact, Merged):
                 follow_merge(tx, sync, fact)
+    probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
     return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
 
 

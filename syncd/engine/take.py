@@ -78,9 +78,11 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
-            if link.state is LinkState.MISSING:
-                link = replace(link, state=LinkState.LIVE, missed_at=None)
-            changed += fold(page, tx.entities.get(link.entity), link, fact)
+            missing = link.state is LinkState.MISSING
+            found = replace(link, state=LinkState.LIVE, missed_at=None) if missing else link
+            changed += fold(page, tx.entities.get(link.entity), found, fact)
+            if missing:  # what it was owed had been let go
+                note_debts(tx, sync, tx.entities.get(link.entity), None)
     return Tally(read=len(facts), changed=changed)
 
 

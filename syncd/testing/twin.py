@@ -166,6 +166,8 @@ class Twin:
     name: ClassVar[str] = ""
     objects: ClassVar[tuple[str, ...]] = ()
     """The objects that have a people's side, by the same names as the connector gives them."""
+    credentials: ClassVar[Mapping[str, str]] = {}
+    """The connector's secret settings, and the values that open this twin and nothing else."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -275,6 +277,8 @@ class Twin:
             return answer(200, self._act(action, body))
         except KeyError as missing:
             return answer(404, {"message": f"nothing there: {missing}"})
+        except NotImplementedError:
+            return answer(405, {"message": f"people cannot {action} here"})
 
     def _act(self, action: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         match action:

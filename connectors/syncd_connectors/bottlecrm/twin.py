@@ -50,6 +50,7 @@ class BottleCrmTwin(Twin):
 
     name: ClassVar[str] = "bottlecrm"
     objects: ClassVar[tuple[str, ...]] = tuple(KINDS)
+    credentials: ClassVar[Mapping[str, str]] = {"token": TOKEN}
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

@@ -37,6 +37,7 @@ class GhostGround(Twin):
 
     name: ClassVar[str] = "ghost"
     objects: ClassVar[tuple[str, ...]] = ("members",)
+    credentials: ClassVar[Mapping[str, str]] = {"admin_key": ADMIN_KEY}
 
     def __init__(
         self,

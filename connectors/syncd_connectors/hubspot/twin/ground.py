@@ -38,6 +38,7 @@ class HubSpotGround(Twin):
 
     name: ClassVar[str] = "hubspot"
     objects: ClassVar[tuple[str, ...]] = ("contacts", "companies", "deals")
+    credentials: ClassVar[Mapping[str, str]] = {"token": "pat-twin"}
 
     def __init__(
         self,

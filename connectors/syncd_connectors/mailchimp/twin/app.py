@@ -44,6 +44,7 @@ class Account(Twin):
 
     name: ClassVar[str] = "mailchimp"
     objects: ClassVar[tuple[str, ...]] = ("members",)
+    credentials: ClassVar[Mapping[str, str]] = {"api_key": "twin-us1"}
 
     def __init__(self, setup: Setup, *, double_optin: bool = False) -> None:
         super().__init__(setup)
