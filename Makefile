@@ -33,7 +33,8 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 live: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/live --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
+	$(BIN)/python -m pytest tests/live --override-ini timeout=900 \
+	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
 
 # --- one virtual environment, three stamps: made, able to run, able to develop
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import re
+import subprocess
 import sys
 import tomllib
 import zipfile
@@ -83,22 +86,39 @@ def test_connectors_come_in_by_the_sdk_alone() -> None:
     assert strangers == set()
 
 
-def test_the_wheel_holds_two_packages_and_the_templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wheel_builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder
-    monkeypatch.chdir(ROOT)
-    (wheel,) = wheel_builder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
-    names = set(zipfile.ZipFile(wheel).namelist())
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    (path,) = builder.build(directory=str(tmp_path_factory.mktemp("wheel")), versions=["standard"])
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_two_packages_and_the_templates(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
     info = next(name.partition("/")[0] for name in names if ".dist-info/" in name)
     assert {name.partition("/")[0] for name in names} == {"syncd", "syncd_connectors", info}
     assert {"syncd/py.typed", "syncd_connectors/py.typed", f"{info}/licenses/LICENSE"} <= names
     sources = {path.as_posix() for path in tracked("syncd/*.py")}
     sources |= {path.relative_to("connectors").as_posix() for path in tracked("connectors/*.py")}
-    assert sources - names == set()
-    templates = {path.relative_to("mappings").as_posix() for path in tracked("mappings/*.toml")}
-    assert {
-        name.removeprefix("syncd/_mappings/") for name in names if name.endswith(".toml") and "_mappings" in name
-    } >= (templates)
+    templates = {f"syncd/_mappings/{path.name}" for path in tracked("mappings/*.toml")}
+    assert templates
+    assert (sources | templates) - names == set()
     assert [name for name in names if "test_" in name or name.endswith((".pyc", ".db"))] == []
+
+
+def test_what_is_in_the_wheel_runs_without_the_checkout(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    wheel.extractall(site)
+    run = subprocess.run(
+        [sys.executable, "-m", "syncd", "mappings"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert {path.stem for path in tracked("mappings/*.toml")} - set(re.findall(r"[\w-]+", run.stdout)) == set()
 
 
 def _connectors() -> list[Path]:
