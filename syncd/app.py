@@ -25,7 +25,7 @@ from syncd.sdk.redact import conceal
 from syncd.settings import AppConfig, Config
 from syncd.store.store import Store
 
-__all__ = ["Assembly", "assemble", "known_app", "open_connector", "open_store", "recall"]
+__all__ = ["Assembly", "assemble", "explained", "known_app", "open_connector", "open_store", "recall"]
 
 _OBJECTS: TypeAdapter[list[Object]] = TypeAdapter(list[Object])
 
@@ -185,7 +185,7 @@ def _discover(
         except ConnectorError as error:
             known = _remembered(store, name) if lenient and _passing(error) else None
             if known is None:
-                raise type(error)(f"{name}: {error.message}", hint=error.hint or _advice(error)) from error
+                raise explained(name, error) from error
             schemas[name], unreachable[name] = known, error
             continue
         with store.begin() as tx:
@@ -197,10 +197,13 @@ def _passing(error: ConnectorError) -> bool:
     return isinstance(error, Unauthorised | Unavailable | Transient)
 
 
-def _advice(error: ConnectorError) -> str:
-    if isinstance(error, Unauthorised):
-        return "see that the credentials are right and have the scopes the connector needs"
-    return "see that the app's address is right and that it is up"
+def explained(app: str, error: ConnectorError) -> ConnectorError:
+    """The same error as told to somebody who has just named the app: nothing is tried again by itself."""
+    message = error.message if error.message.startswith(f"{app}: ") else f"{app}: {error.message}"
+    if type(error) in (Unavailable, Transient):
+        return type(error)(message, hint="see that the app's address is right and that it is up")
+    hint = error.hint or "see that the credentials are right and have the scopes the connector needs"
+    return type(error)(message, hint=hint)
 
 
 def _remembered(store: Store, app: str) -> Sequence[Object] | None:

@@ -9,7 +9,9 @@ alone       the same, while nobody else works on the store
 
 from __future__ import annotations
 
+import logging
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -43,11 +45,11 @@ def opened(outline: Outline) -> Iterator[Store]:
 
 @contextmanager
 def bare(outline: Outline) -> Iterator[World]:
-    """A world with the store and nothing else."""
-    speak_to_stderr()
+    """A world with the store and nothing else. It logs only what is critical: the command itself says what it did."""
+    loud = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr), wrapper_class=loud)
     with opened(outline) as store:
-        chance = random.SystemRandom()
-        yield World(store=store, apps={}, syncs={}, clock=WallClock(), chance=chance, log=structlog.get_logger())
+        yield World(store=store, apps={}, syncs={}, clock=WallClock(), chance=random.SystemRandom(), log=log)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from syncd.app import open_connector, open_store
+from syncd.app import explained, open_connector, open_store
 from syncd.console.console import speak_to_stderr
 from syncd.core.record import Raws, Record
 from syncd.errors import ConnectorError
@@ -66,13 +66,13 @@ def connected(config: Config, apps: Sequence[AppConfig]) -> Iterator[Mapping[str
         yield {app.name: open_connector(app, store, clock, closing) for app in apps}
 
 
-def reach(connector: Connector) -> Reached:
+def reach(app: str, connector: Connector) -> Reached:
     """Check the way in and discover the schema; a failure is an answer too."""
     try:
         connector.check()
         return Reached(objects=connector.objects())
     except ConnectorError as error:
-        return Reached(error=error)
+        return Reached(error=explained(app, error))
 
 
 def sample(connector: Connector, object: str, count: int) -> list[Raws]:

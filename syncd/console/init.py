@@ -122,9 +122,9 @@ def _write(path: Path, draft: Path, wanted: Wanted) -> Made:
     with connected(config, list(config.apps.values())) as connectors:
         schemas: dict[str, Sequence[Object]] = {}
         for name, connector in connectors.items():
-            found = reach(connector)
+            found = reach(name, connector)
             if found.error is not None:
-                raise type(found.error)(f"{name}: {found.error.message}", hint=found.error.hint) from found.error
+                raise found.error
             schemas[name] = found.objects
         for proposal in _proposals(path.parent, wanted, schemas):
             left: dict[str, str] = {}

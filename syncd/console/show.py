@@ -85,6 +85,11 @@ def status(found: Status) -> Iterable[RenderableType]:
     yield words("")
     yield words(_waiting(found.waiting), "yellow" if found.waiting else "green")
     yield words(f"{found.opted_out} opted out, {found.changes} entries in the change log")
+    holder = found.holder
+    if holder is None:
+        yield words("nobody works on the store right now")
+    else:
+        yield words(f"at work: syncd {holder.doing}, process {holder.pid} on {holder.host}, since {when(holder.since)}")
 
 
 def _app_row(app: AppStatus) -> Sequence[object]:
@@ -103,7 +108,7 @@ def _waiting(waiting: Mapping[str, int]) -> str:
 def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:
     """`syncd log` and `syncd history`: one line each."""
     for one in found:
-        about = f"  [{one.cause}→]" if one.cause else ""
+        about = f"  (because of {one.cause})" if one.cause else ""
         yield words(f"{when(one.at)}  {one.seq:>6}  {one.text}{about}")
 
 
@@ -212,8 +217,8 @@ def checked(found: Checked) -> Iterable[RenderableType]:
     """`syncd check`."""
     for app in found.apps:
         if not app.reached:
-            yield words(f"{app.name} ({app.connector}): {app.problem}", "red")
-            yield words(f"  {app.hint}" if app.hint else "")
+            yield words(f"{app.problem} ({app.connector})", "red")
+            yield words(f"  {app.hint}")
             continue
         there = ", ".join(f"{name} ({count} fields)" for name, count in app.objects.items())
         tried = f"; tried on {app.sampled} records" if app.sampled else ""

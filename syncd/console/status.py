@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from syncd.console.outline import Outline
 from syncd.store.glance import AppGlance, Glance, SyncGlance, glance
 
-__all__ = ["AppStatus", "Status", "SyncStatus", "moment", "status"]
+__all__ = ["AppStatus", "Holder", "Status", "SyncStatus", "moment", "status"]
+
+_STALE: Final = 30.0
+"""Seconds after which a process that has shown no sign of life is taken for gone; it shows one every ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,16 @@ class SyncStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The process that works on the store."""
+
+    pid: int
+    host: str
+    doing: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything at a glance. `begun`: there is a store."""
 
@@ -50,9 +65,11 @@ class Status:
     """Kind of parked work to how much of it is open."""
     opted_out: int
     changes: int
+    holder: Holder | None
+    """None where nobody has shown a sign of life lately."""
 
 
-def status(outline: Outline) -> Status:
+def status(outline: Outline, now: float) -> Status:
     """Ask the store; nothing else is asked, and nothing is changed. Raises StoreError."""
     found = glance(outline.store, list(outline.apps), list(outline.syncs))
     there = found or Glance({}, {}, {}, 0, 0)
@@ -64,12 +81,24 @@ def status(outline: Outline) -> Status:
         waiting=there.waiting,
         opted_out=there.opted_out,
         changes=there.changes,
+        holder=_holder(there.heart, now),
     )
 
 
 def moment(at: float | None) -> datetime | None:
     """Seconds since the epoch as an instant, UTC."""
     return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _holder(heart: str, now: float) -> Holder | None:
+    try:
+        said = json.loads(heart)
+        if now - said["at"] > _STALE:
+            return None
+        since = datetime.fromisoformat(said["since"])
+        return Holder(pid=said["pid"], host=said["host"], doing=said["doing"], since=since)
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _app(name: str, connector: str, seen: AppGlance | None) -> AppStatus:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from syncd.engine.world import Tally
 
-__all__ = ["clean", "errors", "fail", "json_text", "output", "progress", "say_json", "tables"]
+__all__ = ["clean", "errors", "fail", "json_text", "output", "progress", "say_json", "say_line", "tables"]
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _WIDE: Final = 200
@@ -42,6 +42,12 @@ def json_text(value: Any) -> str:
 def say_json(value: Any) -> None:
     """Print a document."""
     sys.stdout.write(json_text(value) + "\n")
+    sys.stdout.flush()
+
+
+def say_line(value: Any) -> None:
+    """Print one of several documents, on a line of its own."""
+    sys.stdout.write(" ".join(part.strip() for part in json_text(value).splitlines()) + "\n")
     sys.stdout.flush()
 
 

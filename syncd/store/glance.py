@@ -19,7 +19,7 @@ from syncd.errors import StoreError
 __all__ = ["AppGlance", "Glance", "SyncGlance", "glance"]
 
 _SQLITE: Final = "sqlite:///"
-_Ask = Callable[[str], Sequence[Sequence[Any]]]
+_Ask = Callable[[str], Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,8 @@ class Glance:
     opted_out: int
     changes: int
     """Entries of the change log."""
+    heart: str = ""
+    """What the process that works on the store last said of itself, as it said it."""
 
 
 def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None:
@@ -81,6 +83,7 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
         waiting = dict(ask("SELECT kind, count(*) FROM parked WHERE closed IS NULL GROUP BY kind"))
         opted_out = ask("SELECT count(*) FROM opt_out WHERE lifted IS NULL")[0][0]
         changes = ask("SELECT coalesce(max(seq), 0) FROM change")[0][0]
+        heart = ask("SELECT value FROM meta WHERE name = 'heart'")
     return Glance(
         apps={name: _app(said.get(name), owed.get(name), hints.get(name, 0), doubt.get(name, 0)) for name in apps},
         syncs={
@@ -94,6 +97,7 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
         waiting=waiting,
         opted_out=opted_out,
         changes=changes,
+        heart=heart[0][0] if heart else "",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from syncd.console.commands import COMMON, Common
-from syncd.console.voice import say_json, tables
+from syncd.console.voice import say_line, tables
 
 __all__ = ["history", "log", "status", "why"]
 
@@ -18,7 +18,7 @@ def status(*, common: Common = COMMON) -> int:
     from syncd.console import show
     from syncd.console.status import status as ask
 
-    found = ask(common.outline())
+    found = ask(common.outline(), time.time())
     return common.answer(found, lambda: show.status(found))
 
 
@@ -50,7 +50,7 @@ def log(
     limit
         At most so many entries, the newest.
     follow
-        Go on and show new entries as they come; with --json one document for each.
+        Go on and show new entries as they come; with --json one line for each.
     """
     from syncd.console import show
     from syncd.console.console import opened
@@ -76,7 +76,7 @@ def log(
         while True:
             for one in found:
                 if common.json:
-                    say_json(one)
+                    say_line(one)
                 else:
                     tables(*show.log_lines([one]))
             asked = asked.later(newest(found))

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from syncd.console.commands import COMMON, Common
 from syncd.console.voice import progress, say_json, tables
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, ConnectorError
 
 __all__ = ["check", "init", "mappings", "sandbox", "schema"]
 
@@ -74,7 +74,7 @@ def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
     object
         Only this object.
     """
-    from syncd.app import known_app
+    from syncd.app import explained, known_app
     from syncd.console import show
     from syncd.console.discover import connected
     from syncd.console.discover import schema as told
@@ -82,7 +82,10 @@ def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
 
     config = common.whole()
     with connected(config, [known_app(config, app)]) as connectors:
-        found = told(connectors[app].objects())
+        try:
+            found = told(connectors[app].objects())
+        except ConnectorError as error:
+            raise explained(app, error) from error
     if object:
         chosen = tuple(one for one in found if one.name == object)
         if not chosen:

@@ -1,0 +1,135 @@
+"""Status, log, history, why: questions that change nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from syncd.console.history import since
+from syncd.errors import ConfigError
+from tests.console.ground import Desk
+
+_HEAVY = ("sqlalchemy", "sqlmodel", "alembic", "httpx", "pydantic", "structlog", "rapidfuzz", "starlette", "uvicorn")
+
+
+def test_the_status_before_anything_has_run_says_how_to_start_and_makes_no_store(desk: Desk) -> None:
+    said = desk.say("status")
+    assert said.code == 0
+    assert "nothing has run yet" in said.out
+    assert "syncd check" in said.out
+    assert not (desk.folder / "syncd.db").exists()
+
+
+def test_the_status_needs_neither_secrets_nor_any_heavy_package(desk: Desk) -> None:
+    program = (
+        "import sys; from syncd.console.cli import main; code = main(sys.argv[1:]);"
+        f"print([name for name in {_HEAVY!r} if name in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, "status", "-c", str(desk.config), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.strip() == "[]"
+    assert json.loads(run.stdout)["begun"] is False
+
+
+def test_the_status_counts_records_debts_and_work_and_tells_a_pause_with_its_reason(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    desk.say("pause", "crm", "--reason", "we audit")
+    status = desk.ask("status")
+    crm, news = status["apps"]
+    assert (crm["state"], crm["reason"]) == ("paused", "we audit")
+    assert (news["state"], news["owed"], news["doubtful"]) == ("running", 0, 0)
+    assert datetime.fromisoformat(news["answered_at"]).tzinfo is not None
+    assert status["syncs"] == [
+        {"entities": 6, "in_force": True, "linked": {"crm": 6, "news": 6}, "name": "people"},
+    ]
+    assert status["waiting"] == {}
+    assert status["holder"] is None
+    assert "we audit" in desk.say("status").out
+    desk.say("resume", "crm")
+    assert desk.ask("status")["apps"][0]["state"] == "running"
+
+
+def test_why_tells_who_showed_what_who_lost_by_which_rule_and_what_each_app_holds(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    news, fields = next(iter(desk.records("news").items()))
+    crm = desk.person("crm", fields["email_address"])
+    desk.edit("crm", crm, firstname="Crmname")
+    desk.edit("news", news, merge_fields__FNAME="Newsname")
+    desk.say("run", "--once")
+    for record in (fields["email_address"].upper(), f"crm/contacts/{crm}", f"news/members/{news}"):
+        found = desk.ask("why", record, "first_name")
+        assert (found["value"], found["author"]) == ("Crmname", "crm")
+    texts = " / ".join(step["text"] for step in found["steps"])
+    assert 'crm showed "Crmname"' in texts
+    assert "it lost against" in texts
+    assert "conflict = prefer crm" in texts
+    assert {app["app"]: app["shows"] for app in found["apps"]} == {"crm": "Crmname", "news": "Crmname"}
+    assert {app["next"] for app in found["apps"]} == {"nothing: it is up to date"}
+    shown = desk.say("why", found["entity"], "first_name").out
+    assert "What the apps hold" in shown
+    assert '"Newsname"' in shown
+
+
+def test_why_tells_what_will_be_written_next_to_an_app_that_is_paused(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    crm, fields = next(iter(desk.records("crm").items()))
+    desk.say("pause", "news")
+    desk.edit("crm", crm, firstname="Later")
+    desk.say("run", "--once")
+    _, news = desk.ask("why", fields["email"], "first_name")["apps"]
+    assert news["next"] == '"Later" will be written'
+
+
+def test_why_of_an_unknown_record_or_field_names_what_may_be_asked(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    somebody = next(iter(desk.records("crm").values()))["email"]
+    nobody = desk.say("why", "nobody@example.com", "email")
+    assert nobody.code == 3
+    assert "app/object/id" in nobody.err
+    field = desk.say("why", somebody, "frist_name")
+    assert field.code == 3
+    assert 'did you mean "first_name"?' in field.err
+
+
+def test_the_log_is_told_by_app_record_field_time_and_number(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    whole = desk.ask("log")
+    assert [line["seq"] for line in whole] == list(range(1, len(whole) + 1))
+    assert {line["app"] for line in desk.ask("log", "--app", "crm")} == {"crm"}
+    somebody = next(iter(desk.records("crm").values()))["email"]
+    own = desk.ask("log", "--record", somebody)
+    assert {line["entity"] for line in own} == {own[0]["entity"]}
+    assert own == desk.ask("history", somebody)
+    assert all("opted_out" in line["fields"] for line in desk.ask("log", "--field", "opted_out"))
+    assert [line["seq"] for line in desk.ask("log", "--limit", "2")] == [len(whole) - 1, len(whole)]
+    assert desk.ask("log", "--since", "2000-01-01") == whole
+    assert desk.ask("log", "--since", "2999-01-01T00:00") == []
+    assert desk.say("log", "--app", "crmm").code == 3
+    assert desk.say("log", "--since", "yesterday").code == 3
+
+
+def test_a_time_is_so_long_ago_or_a_date_in_utc() -> None:
+    now = datetime(2030, 1, 2, tzinfo=UTC).timestamp()
+    assert since("2h", now) == now - 7200
+    assert since("1d", now) == since("2030-01-01", now)
+    assert since("2030-01-01T01:00+01:00", now) == since("2030-01-01T00:00", now)
+    with pytest.raises(ConfigError, match="no time"):
+        since("2 weeks", now)
+
+
+def test_questions_before_anything_has_run_make_no_store(desk: Desk) -> None:
+    for words in (("log",), ("history", "a@example.com"), ("conflicts",), ("verify",), ("pause", "crm")):
+        said = desk.say(*words)
+        assert said.code == 3
+        assert "nothing has run yet" in said.err
+    assert not (desk.folder / "syncd.db").exists()

@@ -1,0 +1,121 @@
+"""Every kind of mistake, put to `syncd plan`: one clear message with its place, and nothing written anywhere."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+import pytest
+
+from syncd.store.glance import glance
+from syncd.testing.twin import Call
+from tests.console.ground import Desk, Said
+
+_FIRST_NAME = '[syncs.people.fields.first_name]\ntype = "text"\ncrm  = "firstname"\nnews = "merge_fields.FNAME"'
+
+
+def refused(desk: Desk, *expected: str, code: int = 3) -> Said:
+    """Plan, and hold the answer against what it must say; then see that nothing was written."""
+    said = desk.say("plan")
+    assert said.code == code, said
+    assert said.out == ""
+    for words in expected:
+        assert words in said.err, said.err
+    assert "Traceback" not in said.err
+    assert desk.written("crm") == desk.written("news") == 0
+    store = glance(f"sqlite:///{desk.folder / 'syncd.db'}", ["crm"], ["people"])
+    assert store is None or (store.changes == 0 and store.syncs["people"].entities == 0)
+    assert not list(desk.folder.glob("*.json"))
+    return said
+
+
+def test_wrong_toml_is_told_with_its_line(desk: Desk) -> None:
+    desk.write("[apps.crm]", "[apps.crm")
+    refused(desk, "config.toml:1:", "TOML")
+    assert not (desk.folder / "syncd.db").exists()
+
+
+def test_an_unknown_key_is_told_with_the_nearest_right_one(desk: Desk) -> None:
+    desk.write("token     =", "tokn      =")
+    refused(desk, "config.toml:3:apps.crm.tokn: unknown key", 'did you mean "token"?')
+    assert not (desk.folder / "syncd.db").exists()
+
+
+def test_an_unknown_property_is_told_with_the_nearest_one_that_the_account_has(desk: Desk) -> None:
+    desk.write('"firstname"', '"firstnme"')
+    refused(desk, 'fields.first_name.crm: crm has no property "firstnme"', 'did you mean "firstname"?')
+
+
+def test_a_type_that_does_not_fit_is_told_with_what_was_expected(desk: Desk) -> None:
+    desk.write(_FIRST_NAME, _FIRST_NAME.replace('"text"', '"boolean"'))
+    refused(desk, "fields.first_name.crm:", "boolean", "text")
+
+
+def test_an_option_without_a_partner_is_told_by_name(desk: Desk) -> None:
+    stage = '[syncs.people.fields.stage]\ntype = "choice"\ncrm = "lifecyclestage"\n'
+    news = 'news = { field = "merge_fields.LNAME", values = { customer = "Customer" } }\n\n'
+    desk.write("[syncs.people.fields.opted_out]", f"{stage}{news}[syncs.people.fields.opted_out]")
+    refused(desk, "fields.stage.news: no option in news for", '"lead"', "partial = true")
+
+
+def test_an_app_that_cannot_be_reached_is_told_by_name_with_what_to_look_at(desk: Desk) -> None:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{door.getsockname()[1]}"
+        desk.write(desk.urls["news"], nobody)
+        refused(desk, "news: ", "address is right", code=4)
+
+
+def test_an_expired_token_is_told_as_such(desk: Desk) -> None:
+    desk.faults("crm", revoked=True)
+    refused(desk, "crm: ", "401", "renew the app's credentials", code=4)
+
+
+def test_a_missing_scope_is_told_as_such(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_scope(call: Call) -> httpx.Response | None:
+        if "/properties/" not in call.path:
+            return None
+        body = {"category": "MISSING_SCOPES", "message": "This app hasn't been granted crm.schemas.contacts.read"}
+        return httpx.Response(403, json=body)
+
+    monkeypatch.setattr(desk.twins["crm"], "refuses", no_scope)
+    refused(desk, "crm: ", "403", "crm.schemas.contacts.read", "scopes", code=4)
+
+
+def test_a_missing_configuration_is_told_with_how_to_make_one(desk: Desk) -> None:
+    desk.config.unlink()
+    refused(desk, "config.toml: there is no such file", "syncd init")
+
+
+def test_a_missing_secret_is_told_by_the_name_of_its_variable(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEWS_KEY")
+    refused(desk, "config.toml:8:apps.news.api_key: the environment variable NEWS_KEY is not set")
+    assert not (desk.folder / "syncd.db").exists()
+
+
+def test_several_mistakes_are_told_at_once_each_on_a_line_of_its_own(desk: Desk) -> None:
+    desk.write("token     =", "tokn      =")
+    text = desk.config.read_text().replace('type = "email"', 'type = "email"\nblnk = "hold"')
+    desk.config.write_text(text.replace("[syncs.people]", "[stroe]\n\n[syncs.people]"))
+    lines = refused(desk).err.splitlines()
+    assert [line for line in lines if "stroe" in line and "store" in line]
+    assert [line for line in lines if "tokn" in line]
+
+
+def test_with_json_a_mistake_is_one_document_with_each_problem_and_its_place(desk: Desk) -> None:
+    desk.write("token     =", "tokn      =")
+    said = desk.say("plan", "--json")
+    error = said.json["error"]
+    assert said.code == error["exit_code"] == 3
+    assert error["kind"] == "ConfigError"
+    assert {"where", "message", "hint"} == set(error["problems"][0])
+    assert any(problem["where"].endswith("apps.crm.tokn") for problem in error["problems"])
+    assert said.err == ""
+
+
+def test_a_wrong_command_line_is_a_mistake_of_usage(desk: Desk) -> None:
+    assert desk.say("stauts").code == 3
+    said = desk.say("plan", "--limt", "3")
+    assert said.code == 3
+    assert "--limit" in said.err
+    assert "syncd --help" in said.err

@@ -1,0 +1,108 @@
+"""Plan, apply, run once: what was shown is what is written."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+from syncd.daemon.lock import sole
+from syncd.settings import load
+from tests.console.ground import Desk
+
+
+def test_a_plan_shows_counts_samples_and_fields_and_says_that_there_is_something_to_do(desk: Desk) -> None:
+    said = desk.say("plan", "--json", "--limit", "1")
+    assert said.code == 2
+    plan = said.json
+    assert plan["counts"] == {
+        "crm": {"create": 1, "delete": 0, "update": 0},
+        "news": {"create": 1, "delete": 0, "update": 0},
+    }
+    assert plan["unapplied"] == ["people"]
+    assert plan["fields"]["crm"]["email"] == 1
+    sample = next(write for write in plan["samples"] if write["app"] == "news")
+    assert sample["fields"]["email_address"][0] is None
+    assert "@example.com" in sample["fields"]["email_address"][1]
+    assert desk.written("crm") == desk.written("news") == 0
+
+
+def test_a_plan_in_a_file_is_applied_exactly_and_puts_the_mapping_in_force(desk: Desk) -> None:
+    file = desk.folder / "plan.json"
+    shown = desk.say("plan", "--out", str(file))
+    assert shown.code == 2
+    assert f"syncd apply {file}" in shown.out
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    done = desk.ask("apply", str(file), "--by", "ada")
+    assert (done["created"], done["updated"], done["deleted"], done["failing"]) == (2, 0, 0, [])
+    assert len(desk.records("crm")) == len(desk.records("news")) == 6
+    again = desk.say("plan")
+    assert again.code == 0
+    assert "nothing to do" in again.out
+    (entry,) = [line for line in desk.ask("log") if line["event"] == "applied"]
+    assert entry["by"] == "ada"
+
+
+def test_a_plan_is_refused_whole_when_the_world_has_moved_since(desk: Desk) -> None:
+    file = desk.folder / "plan.json"
+    desk.say("plan", "--out", str(file))
+    desk.edit("crm", next(iter(desk.records("crm"))), firstname="Somebody")
+    said = desk.say("apply", str(file))
+    assert said.code == 6
+    assert "the world moved" in said.err
+    assert "syncd plan again" in said.err
+    assert desk.written("crm") == desk.written("news") == 0
+
+
+def test_a_file_that_is_no_plan_is_a_mistake(desk: Desk) -> None:
+    file = desk.folder / "plan.json"
+    file.write_text("{")
+    assert desk.say("apply", str(file)).code == 3
+    file.write_text(json.dumps({"form": "other"}))
+    said = desk.say("apply", str(file))
+    assert said.code == 3
+    assert "plan-1" in said.err
+
+
+def test_apply_without_a_plan_needs_a_yes(desk: Desk) -> None:
+    said = desk.say("apply")
+    assert said.code == 3
+    assert "--yes" in said.err
+    assert desk.written("crm") == desk.written("news") == 0
+    assert desk.say("apply", "--yes").code == 0
+    assert len(desk.records("crm")) == len(desk.records("news")) == 6
+
+
+def test_a_run_once_refuses_a_mapping_that_was_never_applied_and_names_the_way(desk: Desk) -> None:
+    said = desk.say("run", "--once")
+    assert said.code == 6
+    assert "people" in said.err
+    assert "syncd plan" in said.err
+    assert "syncd apply" in said.err
+    assert desk.written("crm") == desk.written("news") == 0
+
+
+def test_a_run_once_carries_an_edit_across_and_then_has_nothing_left_to_do(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    id, fields = next(iter(desk.records("crm").items()))
+    desk.edit("crm", id, firstname="Renamed")
+    assert desk.ask("run", "--once")["updated"] == 1
+    other = desk.person("news", fields["email"])
+    assert desk.records("news")[other]["merge_fields.FNAME"] == "Renamed"
+    assert desk.ask("run", "--once")["updated"] == 0
+
+
+def test_one_app_that_fails_is_told_by_the_exit_code_and_does_not_stop_the_others(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    desk.say("pause", "news")
+    said = desk.say("run", "--once", "--json")
+    assert said.code == 4
+    assert said.json["failing"] == ["news"]
+
+
+def test_nobody_applies_while_another_process_works_on_the_store(desk: Desk) -> None:
+    with sole(load(desk.config)):
+        for words in (("apply", "--yes"), ("run", "--once")):
+            said = desk.say(*words)
+            assert said.code == 7, said
+            assert "another process works on this store" in said.err
+    assert desk.written("crm") == desk.written("news") == 0
