@@ -11,6 +11,7 @@ import httpx
 
 from syncd.testing.twin import Author, Call, Setup, Twin, answer
 from syncd_connectors.hubspot.twin.hooks import signed_hook
+from syncd_connectors.hubspot.twin.merging import Ties, merged_ids, merged_values, move_ties
 from syncd_connectors.hubspot.twin.properties import Invalid, born_with, instant, stored
 from syncd_connectors.hubspot.twin.records import Row, Standing, Table, normal
 from syncd_connectors.hubspot.twin.refusals import PORTAL, Refusal, invalid
@@ -68,8 +69,7 @@ class HubSpotGround(Twin):
         """Address to the ids of the subscriptions it opted out of; "all" among them."""
         self.own_word: set[str] = set()
         """Addresses whose opt-out came from the person: no app may take it back."""
-        self.ties: dict[tuple[str, str], dict[str, dict[str, set[int]]]] = {}
-        """(from type, to type) to id to id to the ids of the association types."""
+        self.ties: Ties = {}
         self._next_id = 1000
         self._events: list[dict[str, Any]] = []
         self._recent: deque[float] = deque()
@@ -206,18 +206,15 @@ class HubSpotGround(Twin):
         Source: HubSpot docs, changelog updated-merge-functionality; knowledge base, merge-records.
         """
         at, table = self.now(), self.tables[kind]
-        merged = tuple(dict.fromkeys((*primary.merged, *loser.merged, primary.id, loser.id)))
-        if self.merge_id == "primary":
-            merged = tuple(id_ for id_ in merged if id_ != primary.id)
-        values = {**loser.values, **primary.values, "hs_merged_object_ids": ";".join(merged)}
-        if kind == "contacts":
-            values |= _merged_contact(primary, loser, at)
+        keeps_id = self.merge_id == "primary"
+        merged = merged_ids(primary, loser, keeps_id=keeps_id)
+        values = merged_values(kind, primary, loser, merged, at)
         table.drop(loser, at)
         table.drop(primary, at)
-        for gone in (loser.id, *([primary.id] if self.merge_id == "new" else [])):
+        for gone in (loser.id, *([] if keeps_id else [primary.id])):
             self.journal.note(at / 1000, author, kind, gone, {"": None})
         survivor = Row(
-            self._new_id() if self.merge_id == "new" else primary.id,
+            primary.id if keeps_id else self._new_id(),
             {},
             min(primary.created, loser.created),
             at,
@@ -226,7 +223,7 @@ class HubSpotGround(Twin):
         )
         survivor = self._stand(kind, survivor, values, author, "")
         table.survivor |= {id_: survivor.id for id_ in (primary.id, loser.id) if id_ != survivor.id}
-        self._move_ties(kind, (primary.id, loser.id), survivor.id)
+        move_ties(self.ties, kind, (primary.id, loser.id), survivor.id)
         self.happened(
             kind,
             primary.id,
@@ -340,18 +337,6 @@ class HubSpotGround(Twin):
         if changes:
             self._stand("contacts", row, changes, author, "propertyChange")
 
-    def _move_ties(self, kind: str, gone: Sequence[str], survivor: str) -> None:
-        for (start, end), ends in self.ties.items():
-            if start == kind:
-                for id_ in gone:
-                    for other, types in ends.pop(id_, {}).items():
-                        ends.setdefault(survivor, {}).setdefault(other, set()).update(types)
-            if end == kind:
-                for others in ends.values():
-                    for id_ in gone:
-                        if id_ in others:
-                            others.setdefault(survivor, set()).update(others.pop(id_))
-
     def happened(self, kind: str, id: str, what: str, author: Author, **more: Any) -> None:
         """Remember an event for the next webhook, where somebody listens."""
         if not self.hook_url:
@@ -391,18 +376,3 @@ def _full(times: deque[float], now: float, window: float, most: int) -> bool:
         return True
     times.append(now)
     return False
-
-
-def _merged_contact(primary: Row, loser: Row, at: int) -> dict[str, str]:
-    addresses = [
-        *primary.values.get("hs_additional_emails", "").split(";"),
-        loser.values.get("email", ""),
-        *loser.values.get("hs_additional_emails", "").split(";"),
-    ]
-    own = primary.values.get("email") or loser.values.get("email", "")
-    others = dict.fromkeys(address for address in addresses if address and address != own)
-    vids = [primary.values.get("hs_calculated_merged_vids", ""), f"{loser.id}:{at}", f"{primary.id}:{at}"]
-    return {
-        "hs_additional_emails": ";".join(others),
-        "hs_calculated_merged_vids": ";".join(vid for vid in vids if vid),
-    }
