@@ -39,9 +39,10 @@ from syncd.errors import StoreError
 from syncd.sdk.contract import Connector, Subscribes
 from syncd.settings import Config
 
-__all__ = ["GRACE", "Daemon", "serve"]
+__all__ = ["GRACE", "Daemon", "Pages", "no_pages", "serve"]
 
 GRACE: Final = timedelta(seconds=30)
+_ASKING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MENDING: Final = 3.0
 """Seconds between two tries of a store that has failed."""
 _FREE: Final = 64 * 1024 * 1024
@@ -67,11 +68,20 @@ class _Ended:
     name: str
 
 
-def serve(config: Config, *, grace: timedelta = GRACE, routes: Sequence[BaseRoute] = ()) -> int:
-    """Keep everything the same until SIGTERM or SIGINT; the exit code for the process.
+Pages = Callable[[World], Sequence[BaseRoute]]
+"""What else the door shows: routes that are made with the daemon's own world, and so share its store."""
+
+
+def no_pages(_: World) -> Sequence[BaseRoute]:
+    """Webhooks, health and figures alone."""
+    return ()
+
+
+def serve(config: Config, *, grace: timedelta = GRACE, pages: Pages = no_pages) -> int:
+    """Keep everything the same until SIGTERM, SIGINT or SIGHUP; the exit code for the process.
 
     `grace`: how long a stop may take before work on its way is left to the next start; a second signal cuts it short.
-    `routes`: pages that share the door with the webhooks (the console's).
+    `pages`: what shares the door with the webhooks (the console's).
 
     0: stopped as asked. 1: a part of the daemon died. Raises what stands in the way of a start: ConfigError,
     StoreError, ConnectorError for an app that was never reached, AlreadyRunning (exit code 7) where another process
@@ -79,7 +89,7 @@ def serve(config: Config, *, grace: timedelta = GRACE, routes: Sequence[BaseRout
     """
     logs.configure(config.log)
     with sole(config) as held, assemble(config, lenient=True) as assembly:
-        daemon = Daemon(assembly, held, grace=grace, routes=routes)
+        daemon = Daemon(assembly, held, grace=grace, pages=pages)
         with _on_signals(daemon.stop):
             return daemon.run()
 
@@ -89,7 +99,7 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
     def asked(_number: int, _frame: FrameType | None) -> None:
         stop()
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, asked) for number in _ASKING}
     try:
         yield
     finally:
@@ -100,9 +110,7 @@ def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
 class Daemon:
     """Recovers, serves and drains one assembly. `run` blocks; everything else may be called from any thread."""
 
-    def __init__(
-        self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, routes: Sequence[BaseRoute] = ()
-    ) -> None:
+    def __init__(self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, pages: Pages = no_pages) -> None:
         self._config = assembly.config
         self._held = held
         self._grace = grace.total_seconds()
@@ -134,7 +142,7 @@ class Daemon:
             public_url=self._config.daemon.public_url,
         )
         self._door = Door(
-            application(self._config.daemon, intake, self.health, self._figures, routes),
+            application(self._config.daemon, intake, self.health, self._figures, pages(self._world)),
             self._config.daemon,
             self._ended,
         )

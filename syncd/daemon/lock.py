@@ -7,13 +7,13 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -111,28 +111,36 @@ def _file(path: Path, holder: Holder) -> Iterator[None]:
 @contextmanager
 def _advisory(url: URL, holder: Holder) -> Iterator[Held]:
     place = url.render_as_string(hide_password=True)
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with ExitStack() as closing:
+        try:
+            engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+            db = closing.enter_context(engine.connect())
+            rival = _rival(db, holder)
+        except SQLAlchemyError as error:
+            raise StoreError(f"store {place}: cannot be locked", hint="see that the database is up") from error
+        if rival:
+            raise _busy(rival)
+
+        def check() -> None:
+            try:
+                db.execute(text("SELECT 1"))
+            except SQLAlchemyError as error:
+                raise StoreError(f"store {place}: the connection that held the lock is lost") from error
+
+        yield Held(holder, check)
+
+
+def _rival(db: Connection, holder: Holder) -> str:
+    """Take the lock of this database and schema for as long as the connection lives: "", or who has it."""
     ours = {"key": _KEY, "name": str(holder)[:63]}
-    try:
-        with engine.connect() as db:
-            db.execute(text("SELECT set_config('application_name', :name, false)"), ours)
-            asked = text("SELECT pg_try_advisory_lock(:key, hashtext(current_schema()))")
-            if not db.execute(asked, ours).scalar_one():
-                who = text(
-                    "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)"
-                    " WHERE locktype = 'advisory' AND classid = :key AND granted LIMIT 1"
-                )
-                raise _busy(db.execute(who, ours).scalar() or "another process")
-
-            def check() -> None:
-                try:
-                    db.execute(text("SELECT 1"))
-                except SQLAlchemyError as error:
-                    raise StoreError(f"store {place}: the connection that held the lock is lost") from error
-
-            yield Held(holder, check)
-    except SQLAlchemyError as error:
-        raise StoreError(f"store {place}: cannot be locked", hint="see that the database is up") from error
+    db.execute(text("SELECT set_config('application_name', :name, false)"), ours)
+    if db.execute(text("SELECT pg_try_advisory_lock(:key, hashtext(current_schema()))"), ours).scalar_one():
+        return ""
+    who = text(
+        "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)"
+        " WHERE locktype = 'advisory' AND classid = :key AND granted LIMIT 1"
+    )
+    return str(db.execute(who, ours).scalar() or "another process")
 
 
 def _busy(who: str) -> AlreadyRunning:

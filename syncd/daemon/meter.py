@@ -13,14 +13,14 @@ from syncd.errors import StoreError
 __all__ = ["Meter"]
 
 _COUNTED: Final = {
-    "read": "Rows that an app has shown",
-    "changed": "Records in which an app changed a field",
-    "created": "Records made in an app",
-    "updated": "Records changed in an app",
-    "deleted": "Records removed from an app",
-    "refused": "Writes that an app refused",
-    "doubted": "Writes whose outcome was unknown",
-    "parked": "Work left to a person",
+    "read": ("syncd_rows_read", "Rows that an app has shown"),
+    "changed": ("syncd_records_changed", "Records in which an app changed a field"),
+    "created": ("syncd_records_created", "Records that syncd made in an app"),
+    "updated": ("syncd_records_updated", "Records that syncd changed in an app"),
+    "deleted": ("syncd_records_deleted", "Records that syncd removed from an app"),
+    "refused": ("syncd_writes_refused", "Writes that an app refused"),
+    "doubted": ("syncd_writes_doubted", "Writes whose outcome was unknown"),
+    "parked": ("syncd_work_parked", "Work left to a person"),
 }
 _SECONDS: Final = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 
@@ -31,7 +31,7 @@ class Meter:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._counters = {
-            name: Counter(f"syncd_{name}", told, ["app"], registry=self._registry) for name, told in _COUNTED.items()
+            field: Counter(name, told, ["app"], registry=self._registry) for field, (name, told) in _COUNTED.items()
         }
         self._seconds = Histogram(
             "syncd_stage_seconds", "How long a stage took", ["app", "stage"], buckets=_SECONDS, registry=self._registry
@@ -39,24 +39,19 @@ class Meter:
         self._webhooks = Counter(
             "syncd_webhooks", "Webhook calls, by the status answered", ["app", "status"], registry=self._registry
         )
-        self._gauges = {
-            name: Gauge(f"syncd_{name}", told, ["app"], registry=self._registry)
-            for name, told in {
-                "owed": "Deliveries an app has to be told of",
-                "hints": "Records to be read again",
-                "unknown_writes": "Writes whose outcome is unknown now",
-                "paused": "1 while an app is paused",
-                "failing": "1 while an app does not answer",
-            }.items()
-        }
+        self._owed = self._gauge("syncd_deliveries_owed", "Deliveries an app has to be told of")
+        self._hints = self._gauge("syncd_hints_waiting", "Records to be read again")
+        self._unknown = self._gauge("syncd_writes_unknown", "Writes whose outcome is not known now")
+        self._paused = self._gauge("syncd_app_paused", "1 while an app is paused")
+        self._failing = self._gauge("syncd_app_failing", "1 while an app does not answer")
         self._open = Gauge("syncd_parked_open", "Work that waits for a person", ["kind"], registry=self._registry)
         self._store = Gauge("syncd_store_up", "1 while the store can be used", registry=self._registry)
 
     def stage(self, app: str, stage: str, seconds: float, tally: Tally) -> None:
         """Note a stage that has ended."""
         self._seconds.labels(app, stage).observe(seconds)
-        for name, counter in self._counters.items():
-            counter.labels(app).inc(getattr(tally, name))
+        for field, counter in self._counters.items():
+            counter.labels(app).inc(getattr(tally, field))
 
     def webhook(self, app: str, status: int) -> None:
         """Note a webhook call that has been answered."""
@@ -71,16 +66,19 @@ class Meter:
             self._store.set(0)
         return generate_latest(self._registry)
 
+    def _gauge(self, name: str, told: str) -> Gauge:
+        return Gauge(name, told, ["app"], registry=self._registry)
+
     def _read(self, world: World) -> None:
         with world.store.read() as tx:
             parked: Mapping[str, int] = tx.parked.counts()
             for app in world.apps:
                 state = tx.apps.get(app)
-                self._gauges["owed"].labels(app).set(tx.deliveries.count(app))
-                self._gauges["hints"].labels(app).set(tx.hints.count(app))
-                self._gauges["unknown_writes"].labels(app).set(len(tx.intents.open(app)))
-                self._gauges["paused"].labels(app).set(bool(state.paused))
-                self._gauges["failing"].labels(app).set(bool(state.failing))
+                self._owed.labels(app).set(tx.deliveries.count(app))
+                self._hints.labels(app).set(tx.hints.count(app))
+                self._unknown.labels(app).set(len(tx.intents.open(app)))
+                self._paused.labels(app).set(bool(state.paused))
+                self._failing.labels(app).set(bool(state.failing))
         self._open.clear()
         for kind, count in parked.items():
             self._open.labels(kind).set(count)

@@ -16,7 +16,7 @@ import structlog
 from syncd.app import Assembly
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Ref
-from syncd.daemon.daemon import Daemon
+from syncd.daemon.daemon import Daemon, Pages, no_pages
 from syncd.daemon.lock import sole
 from syncd.engine.plan import mark_applied
 from syncd.engine.world import App, World
@@ -69,6 +69,8 @@ class Company:
     names: tuple[str, ...] = ("crm", "news")
     poll: timedelta = FAST
     public_url: str = ""
+    listen: str = "127.0.0.1:0"
+    pages: Pages = no_pages
     apps: dict[str, Caller] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class Company:
             path=self.folder / "syncd.toml",
             apps=apps,
             syncs={},
-            daemon=DaemonSettings(listen="127.0.0.1:0", public_url=self.public_url),
+            daemon=DaemonSettings(listen=self.listen, public_url=self.public_url),
             store=StoreSettings(url=f"sqlite:///{self.folder / 'syncd.db'}"),
             safety=Safety(),
             log=Log(),
@@ -109,7 +111,7 @@ class Company:
         """A daemon at work; asked to stop at the end, unless it has been."""
         with sole(self.config) as held:
             assembly = Assembly(self.config, self.world(), {}, ExitStack())
-            daemon = Daemon(assembly, held, grace=timedelta(seconds=grace))
+            daemon = Daemon(assembly, held, grace=timedelta(seconds=grace), pages=self.pages)
             service = Service(daemon)
             service.thread.start()
             try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,9 +13,14 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import event
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
+from syncd.engine.plan import mark_applied
 from syncd.engine.remedies import resume
-from syncd.errors import StoreError
+from syncd.engine.world import World
+from syncd.errors import ConfigError, StoreError
 from syncd.store.store import Store
 from tests.daemon.company import SELDOM, Company
 from tests.daemon.house import eventually
@@ -212,8 +218,10 @@ def test_figures_are_counted_by_app(company: Company) -> None:
     company.person(ADA, "Ada")
     with company.running() as service:
         eventually(lambda: both(company, "Ada"), "both know Ada")
-        eventually(lambda: 'syncd_created_total{app="news"} 1.0' in figures(service.url), "the create is counted")
-        assert 'syncd_paused{app="crm"} 0.0' in figures(service.url)
+        eventually(
+            lambda: 'syncd_records_created_total{app="news"} 1.0' in figures(service.url), "the create is counted"
+        )
+        assert 'syncd_app_paused{app="crm"} 0.0' in figures(service.url)
         assert "syncd_store_up 1.0" in figures(service.url)
         assert ADA not in figures(service.url)
 
@@ -232,6 +240,38 @@ def full(store: Store) -> Iterator[None]:
     yield
     event.remove(store._engine, "checkout", limit)
     event.listen(store._engine, "checkout", lift)
+
+
+def test_a_port_that_is_taken_is_named_before_anything_begins(company: Company) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        company.listen = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=company.listen), company.running():
+            pass
+    assert company.apps["crm"].calls == 0
+
+
+def test_pages_of_others_share_the_door_and_the_store(company: Company) -> None:
+    def pages(world: World) -> Sequence[BaseRoute]:
+        def page(_: Request) -> Response:
+            with world.store.read() as tx:
+                return Response(tx.meta.get("applied:people") or "nobody applied it")
+
+        return [Route("/", page)]
+
+    company.sync = replace(company.sync, digest="d1g3st")
+    mark_applied(company.world(), by="test")
+    company.pages = pages
+    with company.running() as service:
+        assert httpx.get(service.url).text == "d1g3st"
+
+
+def test_figures_are_there_while_the_store_is_not(company: Company) -> None:
+    with company.running() as service:
+        company.store.on_commit = disk_full
+        eventually(lambda: "syncd_store_up 0.0" in figures(service.url), "the figures tell of the store")
+        company.store.on_commit = nothing
 
 
 def figures(url: str) -> str:
