@@ -110,10 +110,19 @@ def _email(value: Value, _: Options) -> Value | Misfit:
 def _phone(value: Value, options: Options) -> Value | Misfit:
     if (text := _as_text(value)) is None:
         return None
+    canonical = _dialled(text, options.region)
+    # For some numbers that nobody has (+31 0000000) the library's own form is read as yet another number.
+    if isinstance(canonical, str) and canonical != text and _dialled(canonical, "") != canonical:
+        return Misfit("is no phone number", text)
+    return canonical
+
+
+def _dialled(text: str, region: str) -> str | Misfit:
+    """A number as E.164, with its extension."""
     try:
-        number = phonenumbers.parse(text, options.region or None)
+        number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException:
-        hint = "" if options.region else '; numbers without a country code need region = "GB" or the like'
+        hint = "" if region else '; numbers without a country code need region = "GB" or the like'
         return Misfit(f"is no phone number{hint}", text)
     if not phonenumbers.is_possible_number(number):
         return Misfit("is too short or too long for a phone number", text)

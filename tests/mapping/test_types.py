@@ -85,6 +85,7 @@ def test_a_raw_value_has_one_canonical_form(
         ("email", T.TEXT, "ada at example", "is no e-mail address: An email address must have an @-sign."),
         ("phone", T.TEXT, "020 7183 8750", ('is no phone number; numbers without a country code need region = "GB" or '
          "the like")),
+        ("phone", T.TEXT, "+310000000", "is no phone number"),
         ("phone", T.TEXT, "+1202", "is too short or too long for a phone number"),
         ("integer", T.INTEGER, 1.5, "is not a whole number of at most 63 bits"),
         ("integer", T.INTEGER, 2**63, "is not a whole number of at most 63 bits"),
