@@ -18,7 +18,7 @@ from __future__ import annotations
 import pytest
 
 # Before the checks are imported: so that a failing assert shows its values.
-_CHECKS = ("bench", "changes", "faults", "find", "hear", "objects", "read", "remove", "write")
+_CHECKS = ("bench", "changes", "faults", "find", "hear", "objects", "read", "remove", "ties", "write")
 pytest.register_assert_rewrite(*(f"{__name__}.{checks}" for checks in _CHECKS))
 
 from syncd.testing.conformance.bench import Bench, MemoryVault
@@ -30,6 +30,7 @@ from syncd.testing.conformance.hear import HearContract
 from syncd.testing.conformance.objects import ObjectsContract
 from syncd.testing.conformance.read import ReadContract
 from syncd.testing.conformance.remove import RemoveContract
+from syncd.testing.conformance.ties import TiesContract
 from syncd.testing.conformance.write import WriteContract
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "ObjectsContract",
     "ReadContract",
     "RemoveContract",
+    "TiesContract",
     "WriteContract",
 ]
 
@@ -57,5 +59,6 @@ class ConnectorContract(
     FaultsContract,
     FindContract,
     HearContract,
+    TiesContract,
 ):
     """Everything. Derive from the single contracts instead to run a part."""
