@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, func, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
-from syncd.store.tables import ChangeRow, table
+from syncd.store.statements import upsert
+from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
 
 __all__ = ["ChainEnd", "Log", "verify"]
 
-CHANGE = table(ChangeRow)
+CHANGE, META = table(ChangeRow), table(MetaRow)
+
+_END: Final = "log_end"
 
 
 @dataclass(slots=True)
@@ -33,15 +36,14 @@ class Log:
     def __init__(self, db: Connection, now: float) -> None:
         self._db = db
         self._now = now
-        last = db.execute(select(CHANGE.c.seq, CHANGE.c.hash).order_by(CHANGE.c.seq.desc()).limit(1)).first()
-        self._end = ChainEnd(last.seq, last.hash) if last else ChainEnd()
+        self._end = _noted_end(db)
         self._new: list[dict[str, Any]] = []
 
     def append(self, entry: Entry) -> int:
         """Add an entry; its number."""
         row: dict[str, Any] = {
             "seq": self._end.seq + 1,
-            "at": self._now,
+            "at": float(self._now),  # as the column gives it back, and the hash was made of
             "event": entry.event.value,
             "sync": entry.sync,
             "entity": entry.entity,
@@ -112,17 +114,28 @@ class Log:
         if self._new:
             self._db.execute(CHANGE.insert(), self._new)
             self._new.clear()
+            upsert(self._db, META, [{"name": _END, "value": f"{self._end.seq} {self._end.hash}"}])
 
 
 def verify(db: Connection) -> int | None:
-    """The number of the first entry whose hash does not fit, or None if the whole chain holds."""
-    before = ""
-    for row in db.execute(select(CHANGE).order_by(CHANGE.c.seq)).mappings():
-        plain = {name: value for name, value in row.items() if name != "hash"}
-        if _digest(before, plain) != row["hash"]:
-            return int(row["seq"])
-        before = row["hash"]
-    return None
+    """The number of the first entry that is not as it was written, or None if the whole chain holds."""
+    last = ChainEnd()
+    entries = db.execution_options(yield_per=1000).execute(select(CHANGE).order_by(CHANGE.c.seq))
+    for row in entries.mappings():
+        if row["seq"] != last.seq + 1 or _digest(last.hash, row) != row["hash"]:
+            return last.seq + 1
+        last = ChainEnd(row["seq"], row["hash"])
+    noted = _noted_end(db)
+    return None if noted == last else min(noted.seq, last.seq) + 1
+
+
+def _noted_end(db: Connection) -> ChainEnd:
+    """Where the log ends by a note kept beside it: the last entries, too, cannot go missing unnoticed."""
+    noted = db.execute(select(META.c.value).where(META.c.name == _END)).scalar()
+    if noted is None:
+        return ChainEnd()
+    seq, _, digest = noted.partition(" ")
+    return ChainEnd(int(seq), digest)
 
 
 def _digest(before: str, row: Any) -> str:

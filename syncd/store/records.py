@@ -197,9 +197,10 @@ class Links:
         self.flush()
         same = and_(LINK.c.sync == sync, LINK.c.app == ref.app, LINK.c.object == ref.object, LINK.c.record == ref.id)
         self._db.execute(delete(LINK).where(same))
+        before = self._known.get((sync, ref))
         self._known[sync, ref] = None
-        for links in self._of.values():
-            links.pop(ref, None)
+        if before is not None and before.entity in self._of:
+            self._of[before.entity].pop(ref, None)
 
     def linked(self, sync: str, app: str) -> int:
         """How many records of an app are linked and not gone."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,6 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 __all__ = ["chunks", "upsert"]
 
 T = TypeVar("T")
+
+Joined: TypeAlias = Callable[[Any], Any]
+_NOTHING: Final[Mapping[str, Joined]] = {}
 
 _MOST_PARAMETERS = 500
 """SQLite takes 32,766 parameters a statement, and plans short IN lists best."""
@@ -22,15 +26,25 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + _MOST_PARAMETERS]
 
 
-def upsert(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: Sequence[str] = ()) -> None:
-    """Insert rows, or replace those with the same primary key except for the columns in `keep`."""
+def upsert(
+    db: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    keep: Sequence[str] = (),
+    joined: Mapping[str, Joined] = _NOTHING,
+) -> None:
+    """Insert rows, or replace those with the same primary key except for the columns in `keep`.
+
+    `joined`: columns whose old and new values make the one that stands, from the new row's columns.
+    """
     if not rows:
         return
     make = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
     statement = make(table)
     identity = [column.name for column in table.primary_key]
     replaced = {
-        column.name: statement.excluded[column.name]
+        column.name: joined.get(column.name, itemgetter(column.name))(statement.excluded)
         for column in table.columns
         if column.name in rows[0] and column.name not in identity and column.name not in keep
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select
 
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
@@ -19,6 +19,9 @@ __all__ = ["Cursors", "Deliveries", "Hints", "Intents", "Progress"]
 DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(HintRow), table(CursorRow)
 
 
+_DROP = delete(HINT).where(
+    and_(HINT.c.app == bindparam("a"), HINT.c.object == bindparam("o"), HINT.c.record == bindparam("r"))
+)
 _SETTLE = delete(DELIVERY).where(
     and_(DELIVERY.c.sync == bindparam("s"), DELIVERY.c.app == bindparam("a"), DELIVERY.c.entity == bindparam("e"))
 )
@@ -43,9 +46,9 @@ class Hints:
 
     def drop(self, refs: Sequence[Ref]) -> None:
         """These have been read and what they showed is stored in this same transaction."""
-        for ref in refs:
-            where = and_(HINT.c.app == ref.app, HINT.c.object == ref.object, HINT.c.record == ref.id)
-            self._db.execute(delete(HINT).where(where))
+        gone = [{"a": ref.app, "o": ref.object, "r": ref.id} for ref in refs]
+        if gone:
+            self._db.execute(_DROP, gone)
 
     def count(self, app: str) -> int:
         """How many wait."""
@@ -88,12 +91,11 @@ class Deliveries:
         self._settled: dict[tuple[str, str, EntityId], None] = {}
 
     def owe(self, delivery: Delivery) -> None:
-        """Note a debt; one that is noted already becomes due the earlier and stays urgent."""
+        """Note a debt; one that is noted already becomes due the earlier, stays urgent, and keeps its attempts."""
         name = (delivery.sync, delivery.app, delivery.entity)
-        self._settled.pop(name, None)
-        before = self._new.get(name)
-        if before is None or delivery.urgent or delivery.due < before.due:
-            self._new[name] = delivery
+        before = self._new.get(name, delivery)
+        due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
+        self._new[name] = replace(delivery, due=due, urgent=urgent)
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
         """What to bring up to date now: opt-outs first, then by time."""
@@ -149,7 +151,11 @@ class Deliveries:
             {"sync": d.sync, "app": d.app, "entity": d.entity, "due": d.due, "cause": d.cause, "urgent": d.urgent}
             for d in self._new.values()
         ]
-        upsert(self._db, DELIVERY, [{**row, "attempts": 0} for row in rows])
+        earlier = {
+            "due": lambda new: case((new.due < DELIVERY.c.due, new.due), else_=DELIVERY.c.due),
+            "urgent": lambda new: or_(new.urgent, DELIVERY.c.urgent),
+        }
+        upsert(self._db, DELIVERY, [{**row, "attempts": 0} for row in rows], keep=("attempts",), joined=earlier)
         self._new.clear()
 
 

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, inspect, text
 
-from syncd.errors import StoreError
+from syncd.store.connect import begin, commit
 
-__all__ = ["head", "migrate"]
+__all__ = ["HEAD", "migrate"]
+
+HEAD: Final = "0001"
+"""The newest schema that this syncd knows; written down, because asking Alembic takes longer than most commands."""
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema up to date. Raises StoreError for a store that a newer syncd has written."""
-    config, scripts = _scripts()
+    """Bring the schema up to date, whole or not at all. Raises StoreError for a store that a newer syncd has written.
+
+    Of several processes that open a new store at once, one makes it and the others find it made.
+    """
     with engine.connect() as db:
-        current = MigrationContext.configure(db).get_current_revision()
-        db.rollback()
-        if current == scripts.get_current_head():
+        if _current(db) == HEAD:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise StoreError(
-                f"the store is at schema {current}, which this syncd does not know",
-                hint="install the newer syncd again",
-            )
-        config.attributes["connection"] = db
-        command.upgrade(config, "head")
-        db.commit()
+        db.rollback()
+        begin(db)
+        current = _current(db)
+        if current != HEAD:
+            from syncd.store.migrations.upgrade import upgrade
+
+            upgrade(db, current)
+            commit(db)
 
 
-def head() -> str:
-    """The newest schema revision that this syncd knows."""
-    return str(_scripts()[1].get_current_head())
-
-
-def _scripts() -> tuple[Config, ScriptDirectory]:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.set_main_option("path_separator", "os")
-    return config, ScriptDirectory.from_config(config)
+def _current(db: Connection) -> str | None:
+    if not inspect(db).has_table("alembic_version"):
+        return None
+    version: str | None = db.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version

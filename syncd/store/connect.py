@@ -1,0 +1,147 @@
+"""Ways to the database: private SQLite files, PostgreSQL by URL, one writer at a time, errors that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from syncd.errors import StoreError
+
+__all__ = ["address", "begin", "begin_reading", "commit", "engine", "explained", "private"]
+
+_PATIENCE: Final = 30
+"""Seconds that a writer waits for another process to finish its transaction."""
+
+_WRITER: Final = 0x5359_4E57
+"""Names the advisory lock of PostgreSQL that makes a transaction the only one that writes in its schema."""
+
+_EXAMPLES: Final = "sqlite:////var/lib/syncd/syncd.db, or postgresql://syncd@localhost/syncd"
+
+_HINTS: Final = {
+    "disk is full": "free some space; syncd has stopped writing to the apps and goes on by itself",
+    "No space left": "free some space; syncd has stopped writing to the apps and goes on by itself",
+    "readonly database": "give the daemon's user the right to write there",
+    "unable to open database file": "see that the folder exists and may be written",
+    "database is locked": "another process is writing for long: see which syncd runs, and try again",
+    "lock timeout": "another process is writing for long: see which syncd runs, and try again",
+    "not a database": "restore a backup, or name another file",
+    "malformed": "restore a backup, or name another file",
+    "connection failed": "see that the database server runs and lets this user in",
+}
+
+
+def address(url: str) -> URL:
+    """Where the store is, with `~` and the driver filled in. Raises StoreError for a URL that names no store."""
+    try:
+        place = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("the URL of the store cannot be read", hint=f"write it like {_EXAMPLES}") from error
+    match place.drivername:
+        case "sqlite":
+            return place if _in_memory(place) else place.set(database=str(Path(place.database or "").expanduser()))
+        case "postgresql" | "postgres":
+            return place.set(drivername="postgresql+psycopg")
+        case "postgresql+psycopg":
+            return place
+    hint = f"write it like {_EXAMPLES}"
+    raise StoreError(f"a store is SQLite or PostgreSQL, not {place.drivername}", hint=hint)
+
+
+def engine(url: str) -> Engine:
+    """Connections to the store. Nothing is connected yet, but a new SQLite file stands. Raises StoreError."""
+    place = address(url)
+    if place.get_backend_name() == "sqlite":
+        return _sqlite(place)
+    try:
+        made = create_engine(place, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    except ModuleNotFoundError as error:
+        raise StoreError("PostgreSQL needs psycopg", hint="pip install 'syncd[postgres]'") from error
+
+    @event.listens_for(made, "connect")
+    def _settings(raw: Any, _record: Any) -> None:
+        raw.execute(f"SET lock_timeout = '{_PATIENCE}s'")
+        raw.commit()
+
+    return made
+
+
+def begin(db: Connection) -> None:
+    """Start a transaction that writes, once no other process is in one."""
+    if db.dialect.name == "sqlite":
+        db.execute(text("BEGIN IMMEDIATE"))
+    else:
+        turn = text("SELECT pg_advisory_xact_lock(:writer, hashtext(current_schema()))")
+        db.execute(turn, {"writer": _WRITER})
+
+
+def begin_reading(db: Connection) -> None:
+    """Start a transaction that sees one state of the store, however long it lasts."""
+    sqlite = db.dialect.name == "sqlite"
+    db.execute(text("BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+def commit(db: Connection) -> None:
+    """End a transaction. On SQLite by word: one that SQLite has rolled back by itself must not seem to have landed."""
+    if db.dialect.name == "sqlite":
+        db.execute(text("COMMIT"))
+    else:
+        db.commit()
+
+
+@contextmanager
+def explained(place: URL) -> Iterator[None]:
+    """Turn what a database driver says into a StoreError that says what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        # Only the first line: further ones quote values, and those may be somebody's.
+        said = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+        hint = next((hint for words, hint in _HINTS.items() if words in said), "")
+        raise StoreError(f"store {place.render_as_string(hide_password=True)}: {said}", hint=hint) from error
+
+
+def private(path: Path) -> None:
+    """Make a file where there is none, and the folders it needs, for their owner's eyes only. Raises StoreError."""
+    try:
+        for folder in reversed(path.absolute().parents):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        hint = "see that the folder exists and may be written"
+        raise StoreError(f"store {path}: {error.strerror}: {error.filename}", hint=hint) from error
+
+
+def _in_memory(place: URL) -> bool:
+    return place.database in (None, "", ":memory:")
+
+
+def _sqlite(place: URL) -> Engine:
+    settings: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": _PATIENCE}}
+    if _in_memory(place):
+        settings["poolclass"] = StaticPool
+    else:
+        private(Path(place.database or ""))
+    made = create_engine(place, **settings)
+
+    @event.listens_for(made, "connect")
+    def _pragmas(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # we say BEGIN ourselves: the driver would begin too late, and deferred
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA cache_size=-32768")
+        cursor.close()
+
+    return made

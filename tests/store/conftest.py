@@ -1,0 +1,62 @@
+"""The kinds of store: every test that takes `place` or `store` runs on each of them.
+
+PostgreSQL takes part when live tests are asked for: `pytest tests/store -m live`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from syncd.store.store import Store
+from tests.live.servers.postgres import Postgres, running_postgres
+from tests.store.ground import START
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """On PostgreSQL only for those who ask for live tests: the default suite needs no server."""
+    if "place" in metafunc.fixturenames:
+        live = "live" in metafunc.config.getoption("markexpr")
+        postgres = [pytest.param("postgres", marks=pytest.mark.live)] if live else []
+        metafunc.parametrize("kind", ["memory", "file", *postgres])
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Iterator[Callable[[], str]]:
+    """Makes empty PostgreSQL schemas, each a store's place, in a cluster that starts when the first is asked for."""
+    with ExitStack() as stack:
+        running: list[Postgres] = []
+        numbers = itertools.count(1)
+
+        def make() -> str:
+            if not running:
+                running.append(stack.enter_context(running_postgres("store")))
+            name = f"store{next(numbers)}"
+            running[0].execute(f"set client_min_messages = warning; drop schema if exists {name} cascade")
+            running[0].execute(f"create schema {name}")
+            return f"{running[0].url('postgres')}?options=-csearch_path%3D{name}"
+
+        yield make
+
+
+@pytest.fixture
+def place(kind: str, tmp_path: Path, schemas: Callable[[], str]) -> str:
+    """The URL of a store that does not exist yet."""
+    match kind:
+        case "memory":
+            return "sqlite://"
+        case "file":
+            return f"sqlite:///{tmp_path / 'syncd.db'}"
+    return schemas()
+
+
+@pytest.fixture
+def store(place: str) -> Iterator[Store]:
+    """An empty store, at a standing clock."""
+    opened = Store.open(place, lambda: START)
+    yield opened
+    opened.close()

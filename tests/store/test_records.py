@@ -1,0 +1,226 @@
+"""Entities, match keys and links: what was put is what is read, within a transaction and after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from syncd.core.entity import Entity, Held, LinkState
+from syncd.core.record import Version
+from syncd.errors import StoreError
+from syncd.store.store import Store
+from tests.store.ground import ANN, BEN, entity, key, link, ref
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def test_an_entity_comes_back_as_it_was_put(store: Store) -> None:
+    ann = Entity(
+        ANN,
+        "people",
+        {
+            "email": Held("ann@example.com", 3, "crm", NOON, 17),
+            "tags": Held(("a", "b"), 1, "news", None, 0),
+            "out": Held(False),
+            "age": Held(41),
+            "phone": Held(None, 2),
+        },
+        deleted=True,
+    )
+    with store.begin() as tx:
+        tx.entities.put(ann, [])
+        assert tx.entities.get(ANN) == ann
+    with store.read() as tx:
+        assert tx.entities.get(ANN) == ann
+
+
+def test_whole_scripts_of_the_world_and_odd_signs_come_back(store: Store) -> None:
+    said = "Ægir \u0000 \u202e 𝕏 'quoted' \"twice\" \\ 名前"
+    with store.begin() as tx:
+        tx.entities.put(entity(name=said), [])
+        tx.links.put("people", link(seen={said: {"deep": [said, 1.5, None, True]}}))
+    with store.read() as tx:
+        assert tx.entities.get(ANN).value("name") == said
+        found = tx.links.get("people", ref())
+        assert found is not None
+        assert found.seen == {said: {"deep": [said, 1.5, None, True]}}
+
+
+def test_an_unknown_entity_is_a_key_error(store: Store) -> None:
+    with store.read() as tx, pytest.raises(KeyError):
+        tx.entities.get(ANN)
+
+
+def test_an_entity_is_found_by_its_keys_before_and_after_the_transaction(store: Store) -> None:
+    with store.begin() as tx:
+        assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): ()}
+        tx.entities.put(entity(), [key("ann@example.com")])
+        assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): (ANN,)}
+    with store.read() as tx:
+        assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): (ANN,)}
+
+
+def test_an_entity_is_found_by_its_latest_keys_only(store: Store) -> None:
+    old, new = key("old@example.com"), key("new@example.com")
+    with store.begin() as tx:
+        tx.entities.put(entity(), [old])
+    with store.begin() as tx:
+        assert tx.entities.holders("people", [old, new]) == {old: (ANN,), new: ()}
+        tx.entities.put(entity(), [new])
+        assert tx.entities.holders("people", [old, new]) == {old: (), new: (ANN,)}
+        tx.entities.put(entity(), [old])
+        assert tx.entities.holders("people", [old, new]) == {old: (ANN,), new: ()}
+        tx.entities.flush()
+        assert tx.entities.holders("people", [old, new]) == {old: (ANN,), new: ()}
+        tx.entities.put(entity(), [new])
+    with store.read() as tx:
+        assert tx.entities.holders("people", [old, new]) == {old: (), new: (ANN,)}
+
+
+def test_several_entities_may_hold_one_key_each_named_once(store: Store) -> None:
+    shared = key("info@example.com")
+    with store.begin() as tx:
+        tx.entities.put(entity(BEN), [shared, shared])
+        tx.entities.flush()
+        tx.entities.put(entity(ANN), [shared])
+        tx.entities.put(entity(BEN), [shared])
+        assert sorted(tx.entities.holders("people", [shared])[shared]) == [ANN, BEN]
+    with store.read() as tx:
+        assert tx.entities.holders("people", [shared])[shared] == (ANN, BEN)
+
+
+def test_a_deleted_entity_holds_no_key(store: Store) -> None:
+    own = key("ann@example.com")
+    with store.begin() as tx:
+        tx.entities.put(Entity(ANN, "people", {}, deleted=True), [own])
+        assert tx.entities.holders("people", [own])[own] == ()
+        assert tx.entities.count("people") == 0
+    with store.read() as tx:
+        assert tx.entities.holders("people", [own])[own] == ()
+
+
+def test_keys_of_one_sync_do_not_find_the_entities_of_another(store: Store) -> None:
+    own = key("ann@example.com")
+    with store.begin() as tx:
+        tx.entities.put(entity(ANN, "people"), [own])
+        tx.entities.put(entity(BEN, "firms"), [own])
+        assert tx.entities.holders("people", [own])[own] == (ANN,)
+        assert sorted(tx.entities.by_key(own)) == [("firms", BEN), ("people", ANN)]
+        assert tx.entities.by_value("ann@example.com") == [("firms", BEN), ("people", ANN)]
+        assert [e.id for e in tx.entities.all("firms")] == [BEN]
+
+
+def test_an_entity_is_known_to_people_by_a_value_that_it_is_matched_by(store: Store) -> None:
+    with store.begin() as tx:
+        tx.entities.put(entity(ANN), [("first+last", "ann\x1flee")])
+        tx.entities.put(entity(BEN), [])
+        assert tx.entities.labels([ANN, BEN]) == {ANN: "ann lee"}
+
+
+def test_more_entities_than_fit_into_one_statement(store: Store) -> None:
+    many = [entity(type(ANN)(f"e{n:04}"), email=f"{n}@example.com") for n in range(1200)]
+    with store.begin() as tx:
+        for one in many:
+            tx.entities.put(one, [key(f"{one.value('email')}")])
+            tx.links.put("people", link(one.id, ref(one.id)))
+    with store.read() as tx:
+        found = tx.entities.holders("people", [key(f"{n}@example.com") for n in range(1200)])
+        assert [ids for ids in found.values()] == [(one.id,) for one in many]
+        tx.links.load("people", [ref(one.id) for one in many])
+        assert all(tx.links.get("people", ref(one.id)) for one in many)
+        assert tx.links.linked("people", "crm") == tx.entities.count("people") == 1200
+
+
+def test_a_link_comes_back_as_it_was_put(store: Store) -> None:
+    whole = link(
+        seen={"Tags": ["a", {"b": None}], "n": 1.25, "yes": True},
+        sent={"tags": ("a", "b"), "phone": None},
+        version=Version("etag", NOON),
+        created=NOON,
+        state=LinkState.MISSING,
+        missed_at=12.5,
+    )
+    with store.begin() as tx:
+        assert tx.links.get("people", ref()) is None
+        tx.links.put("people", whole)
+        assert tx.links.get("people", ref()) == whole
+        assert tx.links.of(ANN) == [whole]
+    with store.read() as tx:
+        assert tx.links.get("people", ref()) == whole
+        assert tx.links.of(ANN) == [whole]
+        assert tx.links.missing("people", "crm") == [whole]
+
+
+def test_a_link_that_moves_leaves_its_entity(store: Store) -> None:
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN))
+    with store.begin() as tx:
+        assert tx.links.of(ANN) == [link(ANN)]
+        tx.links.put("people", link(BEN))
+        assert tx.links.of(ANN) == []
+        assert tx.links.of(BEN) == [link(BEN)]
+        assert tx.links.at(BEN, "crm") == link(BEN)
+    with store.read() as tx:
+        assert tx.links.of(ANN) == []
+        assert tx.links.of(BEN) == [link(BEN)]
+
+
+def test_a_link_that_moved_unread_has_left_its_entity_too(store: Store) -> None:
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN))
+    with store.begin() as tx:
+        tx.links.put("people", link(BEN))
+        assert tx.links.of(ANN) == []
+        assert tx.links.of(BEN) == [link(BEN)]
+
+
+def test_an_entity_may_have_a_new_link_in_an_app_where_its_old_one_is_gone(store: Store) -> None:
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN, ref("1")))
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN, ref("2")))
+        tx.links.put("people", link(ANN, ref("1"), state=LinkState.GONE))
+        at = tx.links.at(ANN, "crm")
+        assert at is not None
+        assert at.ref == ref("2")
+    with store.read() as tx:
+        assert {one.ref: one.state for one in tx.links.of(ANN)} == {
+            ref("1"): LinkState.GONE,
+            ref("2"): LinkState.LIVE,
+        }
+
+
+def test_two_live_links_of_an_entity_in_one_app_are_never_stored(store: Store) -> None:
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN, ref("1")))
+    with pytest.raises(StoreError), store.begin() as tx:
+        tx.links.put("people", link(ANN, ref("2")))
+    with store.read() as tx:
+        assert [one.ref for one in tx.links.of(ANN)] == [ref("1")]
+
+
+def test_a_dropped_link_is_forgotten_in_its_own_sync_only(store: Store) -> None:
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN))
+        tx.links.put("firms", link(BEN))
+        assert [tx.links.of(ANN), tx.links.of(BEN)] == [[link(ANN)], [link(BEN)]]
+        tx.links.drop("people", ref())
+        assert tx.links.get("people", ref()) is None
+        assert [tx.links.of(ANN), tx.links.of(BEN)] == [[], [link(BEN)]]
+    with store.read() as tx:
+        assert [tx.links.of(ANN), tx.links.of(BEN)] == [[], [link(BEN)]]
+        assert [one.entity for one in tx.links.all("firms")] == [BEN]
+
+
+def test_a_listing_names_what_it_did_not_see(store: Store) -> None:
+    with store.begin() as tx:
+        for id, state in {"1": LinkState.LIVE, "2": LinkState.LIVE, "3": LinkState.GONE}.items():
+            tx.links.put("people", link(type(ANN)(id), ref(id), state=state))
+        tx.links.stamp("people", [], 7)
+        tx.links.stamp("people", [ref("1")], 7)
+        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7)] == ["2"]
+        tx.links.put("people", link(type(ANN)("1"), ref("1"), missed_at=1.0))  # a change keeps the stamp
+        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7)] == ["2"]
+        assert tx.links.canaries("people", "crm", 1) == [ref("1")]
+        assert tx.links.linked("people", "crm") == 2
