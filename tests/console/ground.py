@@ -43,7 +43,11 @@ news = "merge_fields.FNAME"
 [syncs.people.fields.opted_out]
 type = "consent"
 crm  = "hs_email_optout"
-news = {{ field = "status", values = {{ true = "unsubscribed", false = "subscribed" }}, also = {{ true = "cleaned", false = ["pending", "transactional"] }} }}
+
+[syncs.people.fields.opted_out.news]
+field  = "status"
+values = {{ true = "unsubscribed", false = "subscribed" }}
+also   = {{ true = "cleaned", false = ["pending", "transactional"] }}
 """
 
 

@@ -1,0 +1,173 @@
+"""Decisions: a person answers, the answer is logged with the name, and takes effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from syncd.app import recall
+from syncd.core.record import Ref
+from syncd.engine.gone import believe
+from syncd.engine.world import World
+from syncd.settings import load
+from syncd.store.values import Parked, ParkedKind
+from tests.console.ground import Desk
+
+
+@contextmanager
+def world(desk: Desk) -> Iterator[World]:
+    with recall(load(desk.config)) as assembly:
+        yield assembly.world
+
+
+@pytest.fixture
+def contested(desk: Desk) -> Desk:
+    """First names are decided by people, and both apps have just changed one."""
+    desk.write('crm  = "firstname"', 'crm  = "firstname"\nconflict = "manual"')
+    desk.say("apply", "--yes")
+    news, fields = next(iter(desk.records("news").items()))
+    desk.edit("crm", desk.person("crm", fields["email_address"]), firstname="Crmname")
+    desk.edit("news", news, merge_fields__FNAME="Newsname")
+    desk.say("run", "--once")
+    return desk
+
+
+@pytest.fixture
+def held(desk: Desk) -> Desk:
+    """Somebody was deleted in the CRM, for good."""
+    desk.say("apply", "--yes")
+    id = desk.person("crm", next(iter(desk.records("news").values()))["email_address"])
+    desk.twins["crm"].person_delete("contacts", id)
+    with world(desk) as there, there.store.begin() as tx:
+        link = tx.links.get("people", Ref("crm", "contacts", id))
+        assert link is not None
+        believe(there, tx, there.syncs["people"], link)
+    return desk
+
+
+def names(desk: Desk) -> set[str]:
+    first = next(iter(desk.records("news").values()))
+    crm = desk.records("crm")[desk.person("crm", first["email_address"])]
+    return {first["merge_fields.FNAME"], crm["firstname"]}
+
+
+def test_a_conflict_shows_both_values_and_a_typed_value_settles_it_everywhere(contested: Desk) -> None:
+    (open_,) = contested.ask("conflicts")
+    assert {open_["ours"], open_["theirs"]} == {"Crmname", "Newsname"}
+    assert open_["label"].endswith("@example.com")
+    assert open_["field"] == "first_name"
+    assert contested.ask("status")["waiting"] == {"conflict": 1}
+    assert "Crmname" in contested.say("conflicts").out
+    (done,) = contested.ask("resolve", str(open_["id"]), "--value", "  Decided ", "--by", "ada")
+    assert done["done"]
+    contested.say("run", "--once")
+    assert names(contested) == {"Decided"}
+    assert contested.ask("conflicts") == []
+    assert "ada decided" in contested.say("why", open_["entity"], "first_name").out
+
+
+def test_a_conflict_is_settled_by_the_value_that_one_app_shows(contested: Desk) -> None:
+    (open_,) = contested.ask("conflicts")
+    contested.ask("resolve", str(open_["id"]), "--app", "news")
+    contested.say("run", "--once")
+    assert names(contested) == {"Newsname"}
+
+
+def test_an_answer_must_be_one_of_the_two_ways_and_name_a_conflict_and_an_app_that_there_are(contested: Desk) -> None:
+    (open_,) = contested.ask("conflicts")
+    number = str(open_["id"])
+    for words, expected in (
+        (("resolve", number), "--value VALUE or --app NAME"),
+        (("resolve", number, "--value", "a", "--app", "crm"), "--value VALUE or --app NAME"),
+        (("resolve", "999", "--value", "a"), "no conflict with number 999"),
+        (("resolve", number, "--app", "newss"), 'did you mean "news"?'),
+    ):
+        said = contested.say(*words)
+        assert said.code == 3
+        assert expected in said.err
+    assert len(contested.ask("conflicts")) == 1
+
+
+def test_a_value_that_the_field_cannot_have_is_refused(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    with world(desk) as there, there.store.begin() as tx:
+        entity = tx.entities.all("people")[0].id
+        number = tx.parked.park(Parked(kind=ParkedKind.CONFLICT, sync="people", entity=entity, field="email"))
+    said = desk.say("resolve", str(number), "--value", "nowhere")
+    assert said.code == 3
+    assert "is no e-mail address" in said.err
+    assert len(desk.ask("conflicts")) == 1
+
+
+def test_a_conflict_that_was_answered_already_halts_and_says_by_whom(contested: Desk) -> None:
+    (open_,) = contested.ask("conflicts")
+    contested.ask("resolve", str(open_["id"]), "--value", "Once", "--by", "ada")
+    said = contested.say("resolve", str(open_["id"]), "--value", "Twice")
+    assert said.code == 6
+    assert "by ada" in said.err
+
+
+def test_a_held_delete_that_is_approved_is_carried_out(held: Desk) -> None:
+    (hold,) = held.ask("holds")
+    assert hold["detail"]["deleted_in"] == "crm"
+    (done,) = held.ask("approve", str(hold["id"]), "--by", "ada")
+    assert done["done"]
+    held.say("run", "--once")
+    assert hold["label"] not in {fields["email_address"] for fields in held.records("news").values()}
+    assert held.ask("holds") == []
+
+
+def test_a_held_delete_that_is_refused_brings_the_record_back(held: Desk) -> None:
+    (hold,) = held.ask("holds")
+    held.ask("refuse", str(hold["id"]))
+    held.say("run", "--once")
+    assert held.person("crm", hold["label"])
+
+
+def test_deletes_are_approved_by_number_or_all_at_once_but_not_by_saying_nothing(held: Desk) -> None:
+    assert held.say("approve").code == 3
+    assert held.say("approve", "1", "--all").code == 3
+    said = held.say("approve", "999", "--json")
+    assert said.code == 6
+    assert "999" in said.json[0]["error"]
+    assert len(held.ask("approve", "--all")) == 1
+    assert held.ask("approve", "--all") == []
+
+
+def test_quarantined_work_is_listed_with_its_reason_and_tried_again(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    with world(desk) as there, there.store.begin() as tx:
+        entity = tx.entities.all("people")[0].id
+        parked = Parked(
+            kind=ParkedKind.QUARANTINE, sync="people", app="news", entity=entity, field="email", reason="looks fake"
+        )
+        tx.parked.park(parked)
+    (open_,) = desk.ask("quarantine")
+    assert (open_["kind"], open_["app"], open_["reason"]) == ("quarantine", "news", "looks fake")
+    assert "looks fake" in desk.say("quarantine").out
+    assert desk.ask("retry", str(open_["id"]))[0]["done"]
+    assert desk.ask("quarantine") == []
+    assert desk.ask("status")["apps"][1]["owed"] == 1
+
+
+def test_a_pause_and_its_end_are_logged_with_who_ordered_them(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    assert desk.ask("pause", "news", "--by", "ada") == {"app": "news", "changed": True, "paused": True}
+    assert not desk.ask("pause", "news")["changed"]
+    assert desk.ask("resume", "news", "--by", "bob")["changed"]
+    assert not desk.ask("resume", "news")["changed"]
+    told = [(line["event"], line["by"]) for line in desk.ask("log", "--app", "news") if line["by"]]
+    assert told == [("paused", "ada"), ("resumed", "bob")]
+    said = desk.say("pause", "newss")
+    assert said.code == 3
+    assert 'did you mean "news"?' in said.err
+
+
+def test_a_pause_needs_no_secrets(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.say("apply", "--yes")
+    monkeypatch.delenv("CRM_TOKEN")
+    monkeypatch.delenv("NEWS_KEY")
+    assert desk.say("pause", "crm").code == 0
+    assert desk.say("conflicts").code == 0

@@ -1,0 +1,44 @@
+"""The configuration at a glance says the same as the whole of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from syncd.console.outline import config_path, read_outline
+from syncd.settings import load
+from tests.console.ground import Desk
+
+
+@pytest.mark.parametrize(
+    ("table", "variable"),
+    [
+        ("", ""),
+        ('[store]\nurl = "sqlite:///data/own.db"\n', ""),
+        ('[store]\nurl = "sqlite:////var/lib/syncd/own.db"\n', ""),
+        ('[store]\nurl = { env = "OWN_STORE" }\n', ""),
+        ('[store]\nurl = "sqlite:///own.db"\n', "sqlite:///other.db"),
+    ],
+)
+def test_the_store_is_the_one_that_the_whole_configuration_names(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, table: str, variable: str
+) -> None:
+    monkeypatch.setenv("OWN_STORE", "postgresql://db.example.com/syncd")
+    if variable:
+        monkeypatch.setenv("SYNCD_STORE_URL", variable)
+    desk.write("[syncs.people]", f"{table}\n[syncs.people]")
+    outline, config = read_outline(desk.config), load(desk.config)
+    assert outline.store == config.store.url
+    assert dict(outline.apps) == {name: app.connector for name, app in config.apps.items()}
+    assert list(outline.syncs) == list(config.syncs)
+
+
+def test_the_configuration_is_the_one_named_then_that_of_the_environment_then_the_one_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SYNCD_CONFIG", "from/environment.toml")
+    assert config_path(Path("named.toml")) == Path("named.toml")
+    assert config_path(None) == Path("from/environment.toml")
+    monkeypatch.delenv("SYNCD_CONFIG")
+    assert config_path(None) == Path("config.toml")

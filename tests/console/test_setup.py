@@ -1,0 +1,211 @@
+"""Setting up: init, check, schema, mappings, sandbox, verify, backup."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from syncd.console.init import Wanted, interview
+from syncd.console.sandbox import build
+from syncd.errors import ConfigError
+from syncd.testing.serve import serve
+from tests.console.ground import Desk
+
+
+def wanted(desk: Desk) -> tuple[str, ...]:
+    return (
+        *("--app", "crm=hubspot", "--app", "news=mailchimp"),
+        *("--set", f"crm.base_url={desk.urls['crm']}", "--set", f"news.base_url={desk.urls['news']}"),
+        *("--secret", "news.api_key=NEWS_KEY", "--yes"),
+    )
+
+
+def test_init_takes_the_ready_mapping_of_the_two_apps_and_what_it_writes_passes_the_check(desk: Desk) -> None:
+    desk.config.unlink()
+    made = desk.ask("init", *wanted(desk))
+    assert made["template"] == "contacts-hubspot-mailchimp"
+    assert {"email", "first_name", "opted_out"} <= set(made["fields"])
+    text = desk.config.read_text()
+    assert 'token = { env = "CRM_TOKEN" }' in text
+    assert "pat-twin" not in text
+    assert desk.say("check").code == 0
+    assert desk.written("crm") == desk.written("news") == 0
+    assert [path.name for path in desk.folder.iterdir() if "draft" in path.name] == []
+
+
+def test_init_proposes_fields_by_likeness_where_no_ready_mapping_fits(desk: Desk) -> None:
+    desk.config.unlink()
+    made = desk.ask(
+        "init",
+        *("--app", "old=hubspot", "--app", "new=hubspot", "--secret", "old.token=CRM_TOKEN", "--yes"),
+        *("--set", f"old.base_url={desk.urls['crm']}", "--set", f"new.base_url={desk.urls['crm']}"),
+        *("--secret", "new.token=CRM_TOKEN"),
+    )
+    assert made["template"] == ""
+    assert {"email", "first_name", "last_name", "phone"} <= set(made["fields"])
+    assert '[syncs.people.fields.first_name]\ntype = "text"\nold = "firstname"\nnew = "firstname"' in (
+        desk.config.read_text()
+    )
+    assert desk.say("check").code == 0
+
+
+def test_init_never_writes_over_a_configuration(desk: Desk) -> None:
+    before = desk.config.read_bytes()
+    said = desk.say("init", *wanted(desk))
+    assert said.code == 3
+    assert "exists already" in said.err
+    assert desk.config.read_bytes() == before
+
+
+def test_init_tells_a_missing_secret_by_the_name_of_the_file_that_it_would_have_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.config.unlink()
+    monkeypatch.delenv("CRM_TOKEN")
+    said = desk.say("init", *wanted(desk))
+    assert said.code == 3
+    assert "apps.crm.token: the environment variable CRM_TOKEN is not set" in said.err
+    assert ".draft" not in said.err
+    assert not desk.config.exists()
+
+
+def test_init_asks_for_what_it_was_not_told() -> None:
+    answers = {
+        "Which kind of app": iter(["hubspot", "ghost"]),
+        "What shall it be called": iter(["crm", ""]),
+        "A further app": iter(["n"]),
+        "crm: which environment variable has the token": iter([""]),
+        "ghost: which environment variable has the admin_key": iter(["BLOG_KEY"]),
+        "ghost: base_url": iter(["https://blog.example.com"]),
+    }
+
+    def ask(question: str) -> str:
+        return next(next(said for start, said in answers.items() if question.startswith(start)))
+
+    told = interview(Wanted(), ask)
+    assert told.apps == {"crm": "hubspot", "ghost": "ghost"}
+    assert told.secrets == {("crm", "token"): "CRM_TOKEN", ("ghost", "admin_key"): "BLOG_KEY"}
+    assert told.settings == {("ghost", "base_url"): "https://blog.example.com"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Wanted.of(["crm"], [], []),
+        lambda: Wanted.of(["crm=hubspot"], ["news.base_url=x"], []),
+        lambda: Wanted.of(["crm=hubspot"], [], ["crm=TOKEN"]),
+    ],
+)
+def test_what_init_is_told_must_name_apps_and_their_settings(make: Callable[[], Wanted]) -> None:
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_the_check_reports_every_app_and_tries_each_field_on_real_records(desk: Desk) -> None:
+    found = desk.ask("check", "--samples", "3")
+    assert [(app["name"], app["reached"], app["sampled"]) for app in found["apps"]] == [
+        ("crm", True, 3),
+        ("news", True, 3),
+    ]
+    (sync,) = found["syncs"]
+    assert sync["breaches"] == []
+    assert [row["field"] for row in sync["fields"]] == ["email", "first_name", "opted_out"]
+    assert desk.written("crm") == desk.written("news") == 0
+    assert "everything fits" in desk.say("check").out
+
+
+def test_the_check_goes_on_to_the_next_app_where_one_lets_nobody_in(desk: Desk) -> None:
+    desk.faults("crm", revoked=True)
+    said = desk.say("check", "--json")
+    assert said.code == 4
+    crm, news = said.json["apps"]
+    assert (crm["reached"], news["reached"]) == (False, True)
+    assert "401" in crm["problem"]
+    assert "crm: " in desk.say("check").out
+
+
+def test_the_check_tells_a_field_that_does_not_fit_with_its_place(desk: Desk) -> None:
+    desk.write('"firstname"', '"firstnme"')
+    said = desk.say("check")
+    assert said.code == 3
+    assert "config.toml:" in said.out
+    assert 'did you mean "firstname"?' in said.out
+
+
+def test_a_schema_names_fields_types_and_options_as_a_mapping_may_use_them(desk: Desk) -> None:
+    (contacts,) = desk.ask("schema", "crm", "contacts")
+    fields = {field["name"]: field for field in contacts["fields"]}
+    assert fields["firstname"]["type"] == "text"
+    assert "customer" in fields["lifecyclestage"]["options"]
+    assert fields["hs_email_optout"]["consent"]
+    assert "lifecyclestage" in desk.say("schema", "crm").out
+    said = desk.say("schema", "crm", "contact")
+    assert said.code == 3
+    assert 'did you mean "contacts"?' in said.err
+
+
+def test_ready_mappings_are_listed_with_the_operators_own(desk: Desk) -> None:
+    own = desk.folder / "mappings"
+    own.mkdir()
+    (own / "mine.toml").write_text(
+        'entity = "person"\napps = { hubspot = "contacts" }\n[fields.email]\ntype = "email"\n'
+    )
+    found = {one["name"]: one for one in desk.ask("mappings")}
+    assert found["mine"]["own"]
+    assert not found["contacts-hubspot-mailchimp"]["own"]
+    assert found["contacts-hubspot-mailchimp"]["apps"] == {"hubspot": "contacts", "mailchimp": "members"}
+
+
+def test_a_sandbox_is_a_twin_that_answers_as_the_vendor_does() -> None:
+    made = build("mailchimp", seed=3, records=2, start=0, faults="none")
+    with serve(made.twin) as served:
+        refused = httpx.get(f"{served.url}/3.0/ping")
+        people = httpx.get(f"{served.url}/_people/records/members").json()["records"]
+    assert refused.status_code == 401
+    assert len(people) == 2
+    assert f'base_url  = "{served.url}"' in made.settings(served.url)
+
+
+def test_a_sandbox_of_an_unknown_connector_or_with_unknown_faults_says_what_there_is(desk: Desk) -> None:
+    unknown = desk.say("sandbox", "hubspt")
+    assert unknown.code == 3
+    assert 'did you mean "hubspot"?' in unknown.err
+    faults = desk.say("sandbox", "hubspot", "--faults", "rouhg")
+    assert faults.code == 3
+    assert 'did you mean "rough"?' in faults.err
+
+
+def test_a_store_is_verified_and_a_log_that_somebody_altered_is_found(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    assert desk.ask("verify")["sound"]
+    with sqlite3.connect(desk.folder / "syncd.db") as db:
+        db.execute("UPDATE change SET note = 'forged' WHERE seq = 2")
+    db.close()
+    said = desk.say("verify")
+    assert said.code == 5
+    assert "from entry 2 on" in said.err
+
+
+def test_a_backup_is_a_store_of_its_own_that_only_its_owner_may_read(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    copy = desk.folder / "copy.db"
+    assert desk.ask("backup", str(copy))["bytes"] > 0
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    before = desk.ask("status")["changes"]
+    assert _changes(copy) == before
+    said = desk.say("backup", str(copy))
+    assert said.code == 3
+    assert _changes(copy) == before
+
+
+def _changes(file: Path) -> int:
+    db = sqlite3.connect(file)
+    try:
+        return int(db.execute("SELECT count(*) FROM change").fetchone()[0])
+    finally:
+        db.close()

@@ -1,0 +1,79 @@
+"""What comes from apps and people is shown, never obeyed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from syncd.console.show import grid, words
+from syncd.console.tell import Line, line, said, tell, tell_field
+from syncd.console.voice import clean, json_text, tables
+from syncd.core.record import EntityId, Ref
+from syncd.store.values import Entry, Event
+
+_HOSTILE = "\x1b[2J\x9b31mAda\u202e\n[red]x[/red]"
+
+
+def test_control_and_direction_characters_never_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tables(words(_HOSTILE), grid(("name",), [[_HOSTILE]]))
+    out = capsys.readouterr().out
+    assert not set(out) & set("\x1b\x9b\u202e")
+    assert out.count("[red]x[/red]") == 2
+    assert "\n" not in clean(_HOSTILE)
+
+
+def test_json_keeps_every_character_but_escapes_those_a_terminal_would_obey() -> None:
+    text = json_text({"b": _HOSTILE, "a": "Zoë"})
+    assert not set(text) & set("\x1b\x9b\u202e")
+    assert json.loads(text) == {"a": "Zoë", "b": _HOSTILE}
+    assert text.index('"a"') < text.index('"b"')
+
+
+def test_values_are_said_as_a_person_writes_them() -> None:
+    assert [said(v) for v in (None, "", [], True, False, 3, "x", ["a", "b"])] == [
+        "blank",
+        "blank",
+        "blank",
+        "true",
+        "false",
+        "3",
+        '"x"',
+        '"a", "b"',
+    ]
+
+
+@pytest.mark.parametrize("event", list(Event))
+def test_every_event_has_a_sentence_for_the_log_and_for_one_field(event: Event) -> None:
+    entry = Entry(
+        event=event,
+        sync="people",
+        entity=EntityId("e1"),
+        ref=Ref("crm", "contacts", "7"),
+        app="crm",
+        fields={"phone": {"old": "1", "new": "2"}},
+        note="update",
+    )
+    for text in (tell(entry), tell_field(entry, "phone", lambda _: "news")):
+        assert "crm" in text or "decided" in text or "people" in text or "register" in text
+    assert isinstance(line(entry), Line)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        ("taken", 'crm showed "2"; it took the place of "1" (from news, entry 4) (edited)'),
+        ("lost", 'crm showed "2"; it lost against "1" (from news, entry 4) (edited)'),
+        ("agreed", 'crm showed "2", as agreed already'),
+        (
+            "asked",
+            'crm showed "2", agreed is "1" (from news, entry 4); a person must say which stands (edited)',
+        ),
+        ("held", 'crm showed "2" against "1" (from news, entry 4); that waits for a person (edited)'),
+        ("misfit", 'crm showed "2", which makes no sense: edited'),
+    ],
+)
+def test_a_verdict_on_a_field_is_told_with_the_old_value_and_whence_it_came(verdict: str, expected: str) -> None:
+    what = {"old": "1", "new": "2", "verdict": verdict, "rule": "edited", "from": 4}
+    entry = Entry(event=Event.MERGED, app="crm", fields={"phone": what})
+    assert tell_field(entry, "phone", lambda _: "news") == expected
