@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import dedent
@@ -70,6 +71,16 @@ def test_every_shipped_template_fits_its_apps(tmp_path: Path, name: str) -> None
     sync = loaded(tmp_path, name)
     assert set(sync.apps) == {f"{connector}x" for connector in name.split("-")[1:]}
     assert sync.seed_order[0] in sync.apps
+
+
+def test_the_guide_shows_every_template_and_toml_that_works(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "mappings" / "README.md").read_text()
+    assert set(re.findall(r"(?m)^\| `([a-z-]+)` \|", guide)) == set(names(config_of(tmp_path, "")))
+    including, words = re.findall(r"(?s)```toml\n(.*?)```", guide)
+    config = config_of(tmp_path, TWO + including + words)
+    sync = load_syncs(config, {"crm": SCHEMAS["hubspot"], "news": SCHEMAS["mailchimp"]})["people"]
+    assert sync.rules["first_name"].policy is Policy.NEWEST
+    assert "phone" not in sync.rules
 
 
 def test_an_opt_out_goes_through_all_three_apps(tmp_path: Path) -> None:
