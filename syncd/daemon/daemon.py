@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shutil
 import signal
 import threading
 import time
@@ -23,7 +22,7 @@ from syncd.app import Assembly, assemble
 from syncd.daemon import logs
 from syncd.daemon.attendant import Attendant, Desk
 from syncd.daemon.door import Door, application
-from syncd.daemon.footing import Footing
+from syncd.daemon.footing import Footing, room
 from syncd.daemon.health import Health, Signs, examine, lame
 from syncd.daemon.intake import Intake
 from syncd.daemon.lanes import Lane
@@ -39,7 +38,7 @@ from syncd.errors import StoreError
 from syncd.sdk.contract import Connector, Subscribes
 from syncd.settings import Config
 
-__all__ = ["GRACE", "Daemon", "Pages", "no_pages", "serve"]
+__all__ = ["GRACE", "Daemon", "Pages", "no_pages", "on_signals", "serve"]
 
 GRACE: Final = timedelta(seconds=30)
 _ASKING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -90,16 +89,20 @@ def serve(config: Config, *, grace: timedelta = GRACE, pages: Pages = no_pages) 
     logs.configure(config.log)
     with sole(config) as held, assemble(config, lenient=True) as assembly:
         daemon = Daemon(assembly, held, grace=grace, pages=pages)
-        with _on_signals(daemon.stop):
+        with on_signals(daemon.stop):
             return daemon.run()
 
 
 @contextmanager
-def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
+def on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` whenever somebody asks this process to end. For the main thread."""
+
     def asked(_number: int, _frame: FrameType | None) -> None:
         stop()
 
-    before = {number: signal.signal(number, asked) for number in _ASKING}
+    # What the parent has us ignore stays ignored: nohup means it.
+    heeded = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, asked) for number in heeded}
     try:
         yield
     finally:
@@ -112,6 +115,8 @@ class Daemon:
 
     def __init__(self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, pages: Pages = no_pages) -> None:
         self._config = assembly.config
+        self._folder = _folder(assembly.config)
+        self._unreachable = assembly.unreachable
         self._held = held
         self._grace = grace.total_seconds()
         self._leaving = threading.Event()
@@ -187,6 +192,8 @@ class Daemon:
         self._heart.listen()
         self._heart.beat()
         doubtful = recover(self._world)
+        for name, error in self._unreachable.items():
+            self._log.warning("app not reached, taken as it was known", app=name, reason=error.message)
         for name in self._waiting:
             self._log.warning("mapping not in force", sync=name, hint="run: syncd plan, then syncd apply")
         for name, attendant in self._attendants.items():
@@ -196,7 +203,7 @@ class Daemon:
             self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=self._next_sweep(name, sweep))
             for lane in attendant.lanes:
                 lane.start()
-        self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=60.0)
+        self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=0.0)
         self._schedule.start()
         self._door.open()
         notify("READY=1")
@@ -310,7 +317,8 @@ class Daemon:
 
     def _sign_on(self) -> None:
         """Is there room, and does the store take a beat?"""
-        _room(self._config)
+        if self._folder is not None:
+            room(self._folder, _FREE)
         self._heart.beat()
 
     def _probe(self) -> None:
@@ -347,13 +355,11 @@ def _in_force(world: World, waiting: Sequence[str], leaving: threading.Event) ->
     return replace(world, apps=apps, syncs={name: sync for name, sync in world.syncs.items() if name not in waiting})
 
 
-def _room(config: Config) -> None:
-    """Raise StoreError when the disk under an SQLite store is nearly full."""
+def _folder(config: Config) -> Path | None:
+    """Where an SQLite store lies."""
     url = make_url(config.store.url)
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        return
-    if shutil.disk_usage(Path(str(url.database)).parent).free < _FREE:
-        raise StoreError("the disk under the store is nearly full", hint="free some space; syncd goes on by itself")
+    kept = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)).parent if kept else None
 
 
 def _poll(app: str) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from syncd.errors import StoreError
 
-__all__ = ["Footing"]
+__all__ = ["Footing", "room"]
+
+
+def room(folder: Path, least: int) -> None:
+    """Raise StoreError if fewer than `least` bytes are free where the folder lies: before the store itself runs out."""
+    if shutil.disk_usage(folder).free < least:
+        raise StoreError("the disk under the store is nearly full", hint="free some space; syncd goes on by itself")
 
 
 class Footing:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
@@ -20,7 +21,7 @@ from syncd.daemon.daemon import Daemon, Pages, no_pages
 from syncd.daemon.lock import sole
 from syncd.engine.plan import mark_applied
 from syncd.engine.world import App, World
-from syncd.errors import Unauthorised
+from syncd.errors import ConnectorError, Unauthorised
 from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Plugin, Request, Settings
 from syncd.settings import AppConfig, Config, Log, Safety
@@ -72,6 +73,9 @@ class Company:
     listen: str = "127.0.0.1:0"
     pages: Pages = no_pages
     apps: dict[str, Caller] = field(default_factory=dict)
+    unreachable: Mapping[str, ConnectorError] = field(default_factory=dict)
+    said: list[Mapping[str, Any]] = field(default_factory=list)
+    """What the daemon has logged."""
 
     def __post_init__(self) -> None:
         clock = WallClock()
@@ -103,14 +107,18 @@ class Company:
 
     def world(self) -> World:
         apps = {name: App(name, fake, {o.name: o for o in fake.objects()}) for name, fake in self.apps.items()}
-        log = structlog.wrap_logger(None, processors=[_silent])
+        log = structlog.wrap_logger(None, processors=[self._listen])
         return World(self.store, apps, {self.sync.name: self.sync}, WallClock(), random.Random(1), log)
+
+    def _listen(self, _logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+        self.said.append(dict(event))
+        raise structlog.DropEvent
 
     @contextmanager
     def running(self, *, grace: float = 5.0) -> Iterator[Service]:
         """A daemon at work; asked to stop at the end, unless it has been."""
         with sole(self.config) as held:
-            assembly = Assembly(self.config, self.world(), {}, ExitStack())
+            assembly = Assembly(self.config, self.world(), self.unreachable, ExitStack())
             daemon = Daemon(assembly, held, grace=timedelta(seconds=grace), pages=self.pages)
             service = Service(daemon)
             service.thread.start()
@@ -168,7 +176,3 @@ class Service:
 
 def _never_opened(_settings: object, _tools: object) -> Connector:
     raise AssertionError("the apps of a company are open already")
-
-
-def _silent(_logger: object, _method: str, _event: structlog.typing.EventDict) -> str:
-    raise structlog.DropEvent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -17,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from syncd.daemon.daemon import on_signals
 from syncd.engine.plan import mark_applied
 from syncd.engine.remedies import resume
 from syncd.engine.world import World
-from syncd.errors import ConfigError, StoreError
+from syncd.errors import ConfigError, StoreError, Unavailable
 from syncd.store.store import Store
 from tests.daemon.company import SELDOM, Company
 from tests.daemon.house import eventually
@@ -224,6 +226,45 @@ def test_figures_are_counted_by_app(company: Company) -> None:
         assert 'syncd_app_paused{app="crm"} 0.0' in figures(service.url)
         assert "syncd_store_up 1.0" in figures(service.url)
         assert ADA not in figures(service.url)
+
+
+def test_webhooks_older_than_any_retry_are_forgotten(company: Company) -> None:
+    with company.store.begin() as tx:
+        tx.apps.heard("old")
+        tx.db.exec_driver_sql("UPDATE heard SET at = 0")
+        tx.apps.heard("new")
+
+    def remembered() -> list[str]:
+        with company.store.read() as tx:
+            return [str(row[0]) for row in tx.db.exec_driver_sql("SELECT digest FROM heard")]
+
+    with company.running():
+        eventually(lambda: remembered() == ["new"], "the old one is forgotten")
+
+
+def test_signals_ask_for_a_stop_unless_the_parent_has_us_ignore_them() -> None:
+    asked: list[str] = []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with on_signals(lambda: asked.append("stop")):
+            signal.raise_signal(signal.SIGHUP)
+            assert asked == []
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            assert asked == ["stop", "stop"]
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_app_that_did_not_answer_at_the_start_is_taken_as_it_was_known(company: Company) -> None:
+    company.person(ADA, "Ada")
+    company.apps["news"].fault = "outage"
+    company.unreachable = {"news": Unavailable("news is down")}
+    with company.running() as service:
+        eventually(lambda: service.state("news") == "silent", "the outage shows")
+        assert service.state("crm") == "running"
+        assert any(line.get("app") == "news" and "not reached" in line["event"] for line in company.said)
 
 
 @contextmanager
