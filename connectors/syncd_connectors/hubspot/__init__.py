@@ -28,6 +28,9 @@ plugin = Plugin(
             "refused by HubSpot where the person unsubscribed by their own hand."
         ),
         "Search": "HubSpot's search index lags behind writes; syncd takes its hits as hints and reads by id.",
-        "Lifecycle stage": "HubSpot moves lifecyclestage forwards only; to go back, clear it first.",
+        "Lifecycle stage": (
+            "HubSpot moves lifecyclestage forwards only, and shows what it kept. With `lifecycle = 'free'` syncd "
+            "clears it before moving it back."
+        ),
     },
 )

@@ -18,6 +18,7 @@ from syncd_connectors.hubspot.api import BATCH, OBJECTS, TOKEN_PATH, Api, rates
 from syncd_connectors.hubspot.consent import fulfil, part
 from syncd_connectors.hubspot.schema import described, modified_property
 from syncd_connectors.hubspot.settings import HubSpotSettings
+from syncd_connectors.hubspot.stages import move_back
 from syncd_connectors.hubspot.wire import rows
 from syncd_connectors.hubspot.writes import write_all
 
@@ -94,6 +95,8 @@ class HubSpot:
         stale = {write.key: Stale(write.key) for write in writes if isinstance(write, Delete) and write.ref in spared}
         plain, wishes = part([write for write in writes if write.key not in stale])
         done = write_all(self._api, plain) | stale
+        if self._settings.lifecycle == "free":
+            done |= move_back(self._api, plain, done)
         if wishes:
             done |= fulfil(self._api, wishes, done, self._settings.legal_basis)
         return [done[write.key] for write in writes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -28,6 +28,10 @@ class HubSpotSettings(Settings):
         default=180.0,
         ge=30.0,
         description="seconds that each poll looks back: for the lag of HubSpot's search and for differing clocks",
+    )
+    lifecycle: Literal["forward", "free"] = Field(
+        default="forward",
+        description='"free": clear lifecyclestage before moving it back; left to itself HubSpot only moves it forward',
     )
     legal_basis: str = Field(
         default="", description="legal basis given when a person is subscribed again, for portals with GDPR switched on"

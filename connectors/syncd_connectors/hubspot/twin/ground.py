@@ -12,7 +12,7 @@ import httpx
 from syncd.testing.twin import Author, Call, Setup, Twin, answer
 from syncd_connectors.hubspot.twin.hooks import signed_hook
 from syncd_connectors.hubspot.twin.merging import Ties, merged_ids, merged_values, move_ties
-from syncd_connectors.hubspot.twin.properties import Invalid, born_with, instant, stored
+from syncd_connectors.hubspot.twin.properties import Invalid, Property, born_with, instant, stored
 from syncd_connectors.hubspot.twin.records import Row, Standing, Table, normal
 from syncd_connectors.hubspot.twin.refusals import PORTAL, Refusal, invalid
 
@@ -169,6 +169,8 @@ class HubSpotGround(Twin):
         values = self.vetted(kind, given, row)
         if isinstance(values, Refusal):
             return values
+        if author == "api" and _moves_back(self.properties[kind], row.values, values):
+            del values["lifecyclestage"]  # a person may, an app may not, and is not told
         changes = {name: value for name, value in values.items() if value != row.values.get(name, "")}
         return self._stand(kind, row, changes, author, "propertyChange") if changes else row
 
@@ -362,6 +364,15 @@ class HubSpotGround(Twin):
         self.tables[kind].put(row)
         self.journal.note(at / 1000, "person", kind, row.id, row.values)
         return row.id
+
+
+def _moves_back(known: Mapping[str, Property], standing: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    """Whether the lifecycle stage would move against its order (HubSpot docs, contacts, "update contacts")."""
+    before, after = standing.get("lifecyclestage", ""), values.get("lifecyclestage", "")
+    if not before or not after:
+        return False
+    order = [value for value, _ in known["lifecyclestage"].options]
+    return order.index(after) < order.index(before)
 
 
 def flag(call: Call, name: str) -> bool:
