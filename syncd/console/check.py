@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
+
+from pydantic import SecretStr
 
 from syncd.console.discover import Reached, connected, reach, sample
 from syncd.core.fieldmap import Sync
 from syncd.errors import ConfigError, ConnectorError, Problem
 from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syncs
 from syncd.sdk.contract import Connector
-from syncd.settings import Config
+from syncd.settings import AppConfig, Config
 
-__all__ = ["AppCheck", "Checked", "SyncCheck", "check"]
+__all__ = ["AppCheck", "Checked", "SettingCheck", "SyncCheck", "check"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingCheck:
+    """One key that an app's table may have, without its value."""
+
+    name: str
+    description: str
+    secret: bool
+    required: bool
+    given: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +38,7 @@ class AppCheck:
     reached: bool
     objects: Mapping[str, int]
     """Object to how many fields it has."""
+    settings: tuple[SettingCheck, ...]
     sampled: int = 0
     """How many real records the lenses were tried on."""
     problem: str = ""
@@ -82,11 +97,25 @@ def _apps(config: Config, reached: Mapping[str, Reached], sampled: Mapping[str, 
             connector=app.connector,
             reached=reached[name].error is None,
             objects={object.name: len(object.fields) for object in reached[name].objects},
+            settings=_settings(app),
             sampled=sampled.get(name, 0),
             problem=_words(reached[name].error),
             hint=_hint(reached[name].error),
         )
         for name, app in config.apps.items()
+    )
+
+
+def _settings(app: AppConfig) -> tuple[SettingCheck, ...]:
+    return tuple(
+        SettingCheck(
+            name=name,
+            description=info.description or "another address for the app",
+            secret=SecretStr in (info.annotation, *get_args(info.annotation)),
+            required=info.is_required(),
+            given=name in app.settings.model_fields_set,
+        )
+        for name, info in type(app.settings).model_fields.items()
     )
 
 

@@ -43,6 +43,10 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
 }
 """Heading to commands."""
 
+_DEMO: Final = (
+    "Show it: a CRM and a newsletter tool, simulated on this machine, edited on both sides and kept the same."
+)
+
 
 def app() -> App:
     """The command line with every command."""
@@ -56,6 +60,8 @@ def app() -> App:
         group = Group.create_ordered(heading)
         for command in commands:
             syncd.command(command, group=group)
+        if heading == "Set up":
+            syncd.command("syncd.console.demo:demo", name="demo", group=group, help=_DEMO)
     return syncd
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "reasons",
     "sandbox",
     "schema",
+    "settings",
     "status",
     "templates",
     "when",
@@ -211,6 +212,17 @@ def answers(done: Sequence[Answered]) -> Iterable[RenderableType]:
         yield words("nothing waits here", "green")
     for one in done:
         yield words(f"{one.id}: {one.note}" if one.done else f"{one.id}: {one.error}", "" if one.done else "red")
+
+
+def settings(found: Checked) -> Iterable[RenderableType]:
+    """`syncd check --settings`: the keys of each app's table."""
+    for app in found.apps:
+        rows = (
+            (one.name, "given" if one.given else "required" if one.required else "", one.description)
+            for one in app.settings
+        )
+        yield grid(("key", "", "what it is"), rows, title=f"[apps.{app.name}]")
+        yield words("")
 
 
 def checked(found: Checked) -> Iterable[RenderableType]:

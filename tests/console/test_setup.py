@@ -74,6 +74,13 @@ def test_init_tells_a_missing_secret_by_the_name_of_the_file_that_it_would_have_
     assert not desk.config.exists()
 
 
+def test_init_asks_nobody_where_nobody_can_answer(desk: Desk) -> None:
+    desk.config.unlink()
+    said = desk.say("init", "--app", "crm=hubspot")
+    assert said.code == 3
+    assert "--yes" in said.err
+
+
 def test_init_asks_for_what_it_was_not_told() -> None:
     answers = {
         "Which kind of app": iter(["hubspot", "ghost"]),
@@ -117,6 +124,15 @@ def test_the_check_reports_every_app_and_tries_each_field_on_real_records(desk: 
     assert [row["field"] for row in sync["fields"]] == ["email", "first_name", "opted_out"]
     assert desk.written("crm") == desk.written("news") == 0
     assert "everything fits" in desk.say("check").out
+
+
+def test_the_check_shows_which_settings_an_app_may_have_and_never_their_values(desk: Desk) -> None:
+    shown = desk.say("check", "--samples", "0", "--settings").out
+    assert "access token of a private app" in shown
+    assert "pat-twin" not in shown
+    crm = desk.ask("check", "--samples", "0")["apps"][0]
+    assert {one["name"]: one["given"] for one in crm["settings"]}["token"]
+    assert not {one["name"]: one["given"] for one in crm["settings"]}["client_id"]
 
 
 def test_the_check_goes_on_to_the_next_app_where_one_lets_nobody_in(desk: Desk) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,14 +12,17 @@ from syncd.console.commands import COMMON, Common
 from syncd.console.voice import progress, say_json, tables
 from syncd.errors import ConfigError, ConnectorError
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 __all__ = ["check", "init", "mappings", "sandbox", "schema"]
 
 
 def init(
     *,
-    app: Sequence[str] = (),
-    set: Sequence[str] = (),
-    secret: Sequence[str] = (),
+    app: Annotated[Sequence[str], Parameter(negative="")] = (),
+    set: Annotated[Sequence[str], Parameter(negative="")] = (),
+    secret: Annotated[Sequence[str], Parameter(negative="")] = (),
     yes: Annotated[bool, Parameter(("--yes", "-y"), negative="")] = False,
     common: Common = COMMON,
 ) -> int:
@@ -41,27 +45,39 @@ def init(
     from syncd.console.init import Wanted, interview, write_config
 
     wanted = Wanted.of(app, set, secret)
-    if not yes and not common.json:
+    if not yes:
+        if common.json or not sys.stdin.isatty():
+            raise ConfigError("nobody is here to answer questions", hint="name the apps with --app, and say --yes")
         wanted = interview(wanted, ask=lambda question: input(f"{question} "))
     with progress("asking the apps", quiet=common.json):
         made = write_config(common.path, wanted)
     return common.answer(made, lambda: show.made_config(made))
 
 
-def check(*, samples: int = 50, common: Common = COMMON) -> int:
+def check(
+    *, samples: int = 50, settings: Annotated[bool, Parameter(negative="")] = False, common: Common = COMMON
+) -> int:
     """Try everything that can be tried without writing: secrets, access, schemas, and each field on real records.
 
     Parameters
     ----------
     samples
         Try each mapping on so many records of each app.
+    settings
+        Also show which keys each app's table may have; never their values.
     """
     from syncd.console import show
     from syncd.console.check import check as ask
 
     with progress("checking", quiet=common.json):
         found = ask(common.whole(), samples=samples)
-    return common.answer(found, lambda: show.checked(found), found.exit_code)
+
+    def told() -> Iterable[RenderableType]:
+        if settings:
+            yield from show.settings(found)
+        yield from show.checked(found)
+
+    return common.answer(found, told, found.exit_code)
 
 
 def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
