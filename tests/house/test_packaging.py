@@ -87,10 +87,11 @@ def test_connectors_come_in_by_the_sdk_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
     (path,) = builder.build(directory=str(tmp_path_factory.mktemp("wheel")), versions=["standard"])
-    return zipfile.ZipFile(path)
+    with zipfile.ZipFile(path) as archive:
+        yield archive
 
 
 def test_the_wheel_holds_two_packages_and_the_templates(wheel: zipfile.ZipFile) -> None:
