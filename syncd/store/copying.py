@@ -62,9 +62,9 @@ def _rows(db: Connection, target: Path) -> None:
         with made.connect() as out:
             begin(out)
             for table in metadata.sorted_tables:
-                rows = db.execution_options(yield_per=_ROWS).execute(select(table)).mappings()
-                for part in rows.partitions():
-                    out.execute(table.insert(), [dict(row) for row in part])
+                with db.execution_options(yield_per=_ROWS).execute(select(table)) as rows:
+                    for part in rows.mappings().partitions():
+                        out.execute(table.insert(), [dict(row) for row in part])
             commit(out)
     finally:
         made.dispose()

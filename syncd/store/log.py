@@ -120,11 +120,12 @@ class Log:
 def verify(db: Connection) -> int | None:
     """The number of the first entry that is not as it was written, or None if the whole chain holds."""
     last = ChainEnd()
-    entries = db.execution_options(yield_per=1000).execute(select(CHANGE).order_by(CHANGE.c.seq))
-    for row in entries.mappings():
-        if row["seq"] != last.seq + 1 or _digest(last.hash, row) != row["hash"]:
-            return last.seq + 1
-        last = ChainEnd(row["seq"], row["hash"])
+    rows = select(CHANGE).order_by(CHANGE.c.seq)
+    with db.execution_options(yield_per=1000).execute(rows) as entries:
+        for row in entries.mappings():
+            if row["seq"] != last.seq + 1 or _digest(last.hash, row) != row["hash"]:
+                return last.seq + 1
+            last = ChainEnd(row["seq"], row["hash"])
     noted = _noted_end(db)
     return None if noted == last else min(noted.seq, last.seq) + 1
 

@@ -167,9 +167,10 @@ class Apps:
 
     def pause(self, name: str, reason: str) -> bool:
         """Stop everything for this app; False if it was paused already."""
-        if self.get(name).paused:
+        state = self.get(name)
+        if state.paused:
             return False
-        upsert(self._db, APP, [{"name": name, "paused": reason, "paused_at": self._now, "failing": ""}])
+        upsert(self._db, APP, [{"name": name, "paused": reason, "paused_at": self._now, "failing": state.failing}])
         return True
 
     def resume(self, name: str) -> bool:

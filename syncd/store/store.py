@@ -115,7 +115,7 @@ class Store:
         """Check the file and the change log's chain: "" if all is well, else what is not."""
         with self.read() as tx:
             if tx.db.dialect.name == "sqlite":
-                said = tx.db.execute(text("PRAGMA integrity_check")).scalar_one()
+                said = tx.db.execute(text("PRAGMA integrity_check(1)")).scalar_one()
                 if said != "ok":
                     return f"integrity check: {said}"
             broken = verify(tx.db)

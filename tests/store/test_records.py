@@ -126,7 +126,7 @@ def test_more_entities_than_fit_into_one_statement(store: Store) -> None:
             tx.links.put("people", link(one.id, ref(one.id)))
     with store.read() as tx:
         found = tx.entities.holders("people", [key(f"{n}@example.com") for n in range(1200)])
-        assert [ids for ids in found.values()] == [(one.id,) for one in many]
+        assert list(found.values()) == [(one.id,) for one in many]
         tx.links.load("people", [ref(one.id) for one in many])
         assert all(tx.links.get("people", ref(one.id)) for one in many)
         assert tx.links.linked("people", "crm") == tx.entities.count("people") == 1200

@@ -11,24 +11,23 @@ from sqlalchemy import Connection
 
 from syncd.errors import StoreError
 
-__all__ = ["head", "upgrade"]
+__all__ = ["revisions", "upgrade"]
 
 
-def upgrade(db: Connection, current: str | None) -> None:
-    """Run, within the open transaction, what leads from the schema `current` to ours. Raises StoreError."""
+def upgrade(db: Connection, current: str | None, *, to: str = "head") -> None:
+    """Run, within the open transaction, what leads from the schema `current` to another. Raises StoreError."""
     config = _config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in revisions():
         raise StoreError(
             f"the store is at schema {current}, which this syncd does not know", hint="install the newer syncd again"
         )
     config.attributes["connection"] = db
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
-def head() -> str:
-    """The newest schema for which there is a migration."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+def revisions() -> tuple[str, ...]:
+    """Every schema there ever was, newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _config() -> Config:

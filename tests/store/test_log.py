@@ -1,0 +1,128 @@
+"""The change log: append-only, found by what it is about, and proof against a hand in the tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from syncd.store.store import Store, Transaction
+from syncd.store.values import Entry, Event
+from tests.store.ground import ANN, BEN, START, ref
+
+MERGED = Entry(
+    event=Event.MERGED,
+    sync="people",
+    entity=ANN,
+    ref=ref(),
+    app="crm",
+    fields={"phone": {"old": None, "new": "1", "rule": "edited"}, "tags": {"new": ["a"]}},
+    cause=None,
+    note="as listed",
+    by="op",
+    mapping="digest",
+)
+
+
+def notes(tx: Transaction, **asked: Any) -> list[str]:
+    return [entry.note for entry in tx.log.find(**asked)]
+
+
+def test_an_entry_comes_back_as_it_was_appended(store: Store) -> None:
+    with store.begin() as tx:
+        assert [tx.log.append(MERGED), tx.log.append(replace(MERGED, cause=1))] == [1, 2]
+        found = tx.log.get(2)
+        assert found is not None
+        assert replace(found, hash="") == replace(MERGED, cause=1, seq=2, at=START)
+        assert tx.log.get(3) is None
+    with store.begin() as tx:
+        assert tx.log.append(MERGED) == 3
+    with store.read() as tx:
+        assert [entry.seq for entry in tx.log.find()] == [3, 2, 1]
+
+
+def test_an_entry_about_a_record_is_about_its_app(store: Store) -> None:
+    with store.begin() as tx:
+        tx.log.append(replace(MERGED, app=""))
+        tx.log.append(Entry(event=Event.PAUSED, app="news"))
+        assert [(entry.app, entry.ref) for entry in tx.log.find()] == [("news", None), ("crm", ref())]
+
+
+def test_entries_are_found_by_what_they_are_about(store: Store) -> None:
+    with store.begin() as tx:
+        tx.log.append(replace(MERGED, note="ann"))
+        tx.log.append(replace(MERGED, note="ben", entity=BEN, sync="firms", fields={"e_mail": {"new": '"phone":{'}}))
+        tx.log.append(Entry(event=Event.PAUSED, app="news", note="news"))
+        assert notes(tx) == ["news", "ben", "ann"]
+        assert notes(tx, entity=ANN) == ["ann"]
+        assert notes(tx, app="crm") == ["ben", "ann"]
+        assert notes(tx, sync="firms") == ["ben"]
+        assert notes(tx, events=[Event.PAUSED, Event.RESUMED]) == ["news"]
+        assert notes(tx, field="phone") == ["ann"]
+        assert notes(tx, field="eXmail") == []
+        assert notes(tx, since=START + 1) == []
+        assert notes(tx, after=1, limit=1) == ["news"]
+        assert tx.log.counts() == {"merged": 2, "paused": 1}
+        assert tx.log.count(app="crm", sync="people", event=Event.MERGED, since=START) == 1
+        assert tx.log.count(app="crm", sync="people", event=Event.MERGED, since=START + 1) == 0
+
+
+def filled(store: Store) -> None:
+    for _ in range(2):
+        with store.begin() as tx:
+            tx.log.append(MERGED)
+            tx.log.append(Entry(event=Event.PAUSED, app="news"))
+
+
+def test_an_untouched_log_fits_empty_or_full(store: Store) -> None:
+    assert store.verify() == ""
+    filled(store)
+    assert store.verify() == ""
+
+
+@pytest.mark.parametrize("now", [1_800_000_000, 0.1 + 0.2, 1_799_999_999.999_999_8])
+def test_the_log_fits_whatever_the_clock_says(place: str, now: float) -> None:
+    store = Store.open(place, lambda: now)
+    filled(store)
+    assert store.verify() == ""
+    store.close()
+
+
+TAMPERINGS = {
+    "a changed value": ("""UPDATE change SET fields = '{}' WHERE seq = 3""", 3),
+    "a changed person": ("""UPDATE change SET "by" = 'nobody' WHERE seq = 1""", 1),
+    "a changed time": ("""UPDATE change SET at = at + 0.001 WHERE seq = 4""", 4),
+    "a changed cause": ("""UPDATE change SET cause = 1 WHERE seq = 3""", 3),
+    "a changed hash": ("""UPDATE change SET hash = 'f00' WHERE seq = 3""", 3),
+    "the first removed": ("DELETE FROM change WHERE seq = 1", 1),
+    "one in the middle removed": ("DELETE FROM change WHERE seq = 3", 3),
+    "the last removed": ("DELETE FROM change WHERE seq = 4", 4),
+    "all removed": ("DELETE FROM change", 1),
+    "two exchanged": ("UPDATE change SET seq = CASE seq WHEN 1 THEN -2 WHEN 2 THEN -1 ELSE seq END", 1),
+    "one more at the end": (
+        """INSERT INTO change SELECT 5, at, event, sync, entity, app, object, record, fields, cause, note, "by",
+           mapping, hash FROM change WHERE seq = 4""",
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_the_chain_notices(store: Store, what: str) -> None:
+    statement, place = TAMPERINGS[what]
+    filled(store)
+    with store.begin() as tx:
+        tx.db.execute(text(statement))
+        tx.db.execute(text("UPDATE change SET seq = -seq WHERE seq < 0"))
+    assert store.verify() == f"the change log does not fit from entry {place} on"
+
+
+def test_entries_that_follow_a_loss_do_not_cover_it(store: Store) -> None:
+    filled(store)
+    with store.begin() as tx:
+        tx.db.execute(text("DELETE FROM change WHERE seq > 2"))
+    with store.begin() as tx:
+        assert tx.log.append(MERGED) == 5
+    assert store.verify() == "the change log does not fit from entry 3 on"
