@@ -120,7 +120,7 @@ def _app(said: Sequence[Any] | None, owed: Sequence[Any] | None, hints: int, dou
 @contextmanager
 def _asking(url: str) -> Iterator[_Ask | None]:
     if url.startswith(_SQLITE):
-        with _file(Path(url.removeprefix(_SQLITE))) as ask:
+        with _file(Path(url.removeprefix(_SQLITE)).expanduser()) as ask:
             yield ask
     else:
         with _server(url) as ask:
@@ -148,7 +148,9 @@ def _server(url: str) -> Iterator[_Ask | None]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    engine = create_engine(url)
+    from syncd.store.connect import address
+
+    engine = create_engine(address(url))
     try:
         with engine.connect() as db:
             yield lambda sql: [tuple(row) for row in db.execute(text(sql))]
