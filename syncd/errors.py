@@ -1,17 +1,17 @@
 """Every error of syncd. The class is the remedy: what the engine does next follows from it alone.
 
-    SyncdError                 message and hint; never a traceback for a person
-    ├── ConfigError      STOP    a file, key or command is wrong: edit it. Carries every problem, each with its place
-    ├── StoreError       STOP    the store cannot be used: full disk, locked, newer schema
-    ├── Halted           STOP    a guard tripped, or the world moved: a person must say go
-    └── ConnectorError           raised by connectors; about a whole call, never about one record of a batch
-        ├── Transient    RETRY   nothing was applied; the same again later
-        │   └── Throttled    ... not before `retry_after` seconds
-        ├── InDoubt      LOOK    a write may have been applied: wait, read, then decide
-        ├── Unavailable  RETRY   the app is down or answers rubbish; nothing it says counts as evidence
-        ├── Rejected     PARK    the app refuses this one record (only inside one-record calls; see sdk.each)
-        ├── Unauthorised PAUSE   credentials or scopes: pause this app alone, tell a person
-        └── BrokenProtocol PAUSE an answer the connector does not know: a bug or a changed API
+SyncdError                 message and hint; never a traceback for a person
+├── ConfigError      STOP    a file, key or command is wrong: edit it. Carries every problem, each with its place
+├── StoreError       STOP    the store cannot be used: full disk, locked, newer schema
+├── Halted           STOP    a guard tripped, or the world moved: a person must say go
+└── ConnectorError           raised by connectors; about a whole call, never about one record of a batch
+    ├── Transient    RETRY   nothing was applied; the same again later
+    │   └── Throttled    ... not before `retry_after` seconds
+    ├── InDoubt      LOOK    a write may have been applied: wait, read, then decide
+    ├── Unavailable  RETRY   the app is down or answers rubbish; nothing it says counts as evidence
+    ├── Rejected     PARK    the app refuses this one record (only inside one-record calls; see sdk.each)
+    ├── Unauthorised PAUSE   credentials or scopes: pause this app alone, tell a person
+    └── BrokenProtocol PAUSE an answer the connector does not know: a bug or a changed API
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def _rule(
     if now == value:
         return _Ruling(Verdict.AGREED, now, "agreed") if ours is not None else None
     if rule.consent:
-        return _consent(rule, app, now, value)
+        return _consent(rule, app, now, value, told=settled is True)
     if first:
         if now is None:
             return None
@@ -160,14 +160,19 @@ def _rule(
     return _conflict(rule, app, now, ours or Held(None, 0), ancestor, at, skew)
 
 
-def _consent(rule: FieldRule, app: str, now: Value, value: Value) -> _Ruling | None:
-    """An opt-out always wins. The way back is a person's word, or evidence from an app that is believed."""
+def _consent(rule: FieldRule, app: str, now: Value, value: Value, *, told: bool) -> _Ruling | None:
+    """An opt-out always wins. The way back is a person's word, or evidence from an app that is believed.
+
+    `told`: the app knew of the opt-out. One that did not, and shows that somebody may be mailed, says nothing new.
+    """
     if now is True:
         return _Ruling(Verdict.TAKEN, True, "an opt-out always wins")
     if value is True:
-        if now is False and app in rule.consent_sources:
+        if told and now is False and app in rule.consent_sources:
             return _Ruling(Verdict.TAKEN, False, f"{app} is a consent source")
-        return _Ruling(Verdict.HELD, value, "an opt-in against an opt-out")
+        if told and now is False:
+            return _Ruling(Verdict.HELD, value, "an opt-in against an opt-out")
+        return _Ruling(Verdict.LOST, value, "an opt-out always wins")
     if now is None:
         return None
     return _Ruling(Verdict.TAKEN, now, "first filled" if value is None else "edited")

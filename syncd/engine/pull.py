@@ -13,7 +13,7 @@ from syncd.engine.gone import probe
 from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import Halted
-from syncd.sdk.contract import Page
+from syncd.sdk.contract import Deletes, Page
 from syncd.store.store import Transaction
 from syncd.store.values import Event
 from syncd.store.work import Progress
@@ -44,7 +44,8 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
                 break
             tally += _page(world, sync, app, page, sweep if since is None else None)
             complete = complete or page.complete
-    if since is None and complete:
+    shows_deletes = world.object(sync, app).capabilities.deletes is not Deletes.HIDDEN
+    if since is None and complete and shows_deletes:
         with port.turn:
             tally += _absent(world, sync, app, sweep, tally.read)
     return tally

@@ -29,6 +29,9 @@ from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
 __all__ = ["backoff", "find_records", "push"]
 
 _BATCH = 500
+_ONE_BY_ONE = 4
+"""Where every write is a call of its own: few at a time, for what a person types between our read and our write is
+overwritten unseen, and that gap grows with the batch."""
 
 
 def push(world: World, app: str, *, sync: str = "") -> Tally:
@@ -37,8 +40,10 @@ def push(world: World, app: str, *, sync: str = "") -> Tally:
     if port.read_only:
         return tally
     with port.turn:
+        batches = {o.capabilities.write_batch for o in port.objects.values()}
+        size = _ONE_BY_ONE if batches == {1} else _BATCH
         with world.store.read() as tx:
-            due = tx.deliveries.due(app, tx.now, _BATCH, sync=sync)
+            due = tx.deliveries.due(app, tx.now, size, sync=sync)
         by_sync: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in due:
             by_sync[delivery.sync].append(delivery)

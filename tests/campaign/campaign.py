@@ -60,9 +60,9 @@ class Campaign:
 
     def start(self) -> None:
         """Start the daemon."""
-        log = (self.folder / "daemon.log").open("ab")
         words = [sys.executable, "-m", "syncd", "run", "--config", str(self.path)]
-        self.daemon = subprocess.Popen(words, env={**os.environ, **self.secrets}, stdout=log, stderr=log)
+        with (self.folder / "daemon.log").open("ab") as log:
+            self.daemon = subprocess.Popen(words, env={**os.environ, **self.secrets}, stdout=log, stderr=log)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit code."""
@@ -77,6 +77,17 @@ class Campaign:
         """Tell the person who watches."""
         self.said.append(line)
         print(f"[{time.strftime('%H:%M:%S')}] {line}", flush=True)
+
+    def run_once(self) -> int:
+        """One run without a daemon; how many writes it made."""
+        done = self.syncd("run", "--once")
+        return int(done["created"] + done["updated"] + done["deleted"])
+
+    def close(self) -> None:
+        """End the daemon, if it runs, and hang up."""
+        self.stop()
+        for side in self.sides.values():
+            side.close()
 
     # --- what happens --------------------------------------------------------------------------------------------
 
@@ -105,12 +116,14 @@ class Campaign:
         for place, app in enumerate(self.sides):
             own = rest[place * (per_side - contested) : (place + 1) * (per_side - contested)]
             todo += [(app, email, self.chance.choice(["first", "last"])) for email in own]
+        last = list(self.sides)[-1]
         for number, (app, email, part) in enumerate(todo):
             person, name = people[app][email], f"{app.capitalize()}{number}"
             first, last = (name, person.last) if part == "first" else (person.first, name)
             self.sides[app].rename(person, first, last)
             self.edits[name] = app
-            self.opportunity()
+            if email not in at_once or app == last:  # a contested person is edited in every app at one moment
+                self.opportunity()
         self.say(f"{len(todo)} edits on {len(self.sides)} sides, {contested} persons contested in every app")
 
     def opt_outs(self, app: str, count: int) -> list[str]:
@@ -127,8 +140,8 @@ class Campaign:
         """A person deletes so many records of people known everywhere; their addresses."""
         side = self.sides[app]
         there = {p.email.lower(): p for p in side.all()}
-        edited = {p.email.lower() for p in there.values() if p.first in self.edits or p.last in self.edits}
-        chosen = self.chance.sample([email for email in self._shared() if email not in edited], count)
+        busy = {p.email.lower() for p in there.values() if p.out or p.first in self.edits or p.last in self.edits}
+        chosen = self.chance.sample([email for email in self._shared() if email not in busy], count)
         for email in chosen:
             side.delete(there[email])
         self.say(f"{count} deleted in {app}")
@@ -137,13 +150,17 @@ class Campaign:
     def opportunity(self) -> None:
         """Where the campaign may strike; see `killing`."""
 
-    def killing(self, times: int, over: int) -> None:
-        """From now on kill the daemon and start it again, so many times, at random within `over` opportunities."""
+    def killing(self, times: int, over: int, *, pause: float = 0.0) -> None:
+        """From now on kill the daemon and start it again, so many times, at random within `over` opportunities.
+
+        `pause`: seconds between two opportunities, where the apps are so quick that nothing would be under way.
+        """
         strikes = set(self.chance.sample(range(over), times))
         count, killed = 0, 0
 
         def strike() -> None:
             nonlocal count, killed
+            time.sleep(pause)
             if count in strikes:
                 time.sleep(self.chance.random())
                 code = self.stop(signal.SIGKILL)
@@ -188,7 +205,7 @@ class Campaign:
         names = {part for side in self.sides.values() for p in side.all() for part in (p.first, p.last)}
         logged = {
             str(what.get("new"))
-            for entry in self.syncd("log", "--limit", "100000")["entries"]
+            for entry in self.syncd("log", "--limit", "100000")
             for what in entry["fields"].values()
         }
         return [name for name in self.edits if name not in names and name not in logged]

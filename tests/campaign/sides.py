@@ -53,6 +53,10 @@ class Side(Protocol):
         """The record goes."""
         ...
 
+    def close(self) -> None:
+        """Hang up."""
+        ...
+
 
 @dataclass
 class GhostSide:
@@ -99,6 +103,10 @@ class GhostSide:
     def delete(self, person: Person) -> None:
         """For good."""
         self._call("DELETE", f"/members/{person.id}/")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
 
 
 @dataclass
@@ -148,6 +156,10 @@ class BottleCrmSide:
         """For good."""
         self._call("DELETE", f"/contacts/{person.id}/")
 
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
+
 
 @dataclass
 class TwinSide:
@@ -172,6 +184,19 @@ class TwinSide:
         answer = self._http.get(f"/records/{self.object}").raise_for_status()
         return [self.shows(id, fields) for id, fields in answer.json()["records"].items()]
 
+    def overwritten_at_once(self, name: str, within: float = 1.0) -> bool:
+        """Was this name written over by the API less than so many seconds after a person typed it?
+
+        That is the gap between a read and a write, which an app that takes no condition leaves open.
+        """
+        entries = self._http.get("/journal").raise_for_status().json()["entries"]
+        for place, entry in enumerate(entries):
+            if entry["author"] == "person" and name in str(entry["value"]):
+                later = (e for e in entries[place + 1 :] if (e["id"], e["field"]) == (entry["id"], entry["field"]))
+                after = next(later, None)
+                return after is not None and after["author"] == "api" and after["at"] - entry["at"] <= within
+        return False
+
     def create(self, first: str, last: str, email: str) -> None:
         """Somebody new."""
         self._act("create", fields={**self.names(first, last), self.email: email})
@@ -189,3 +214,7 @@ class TwinSide:
     def delete(self, person: Person) -> None:
         """It goes."""
         self._act("delete", id=person.id)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
