@@ -1,11 +1,11 @@
-"""Looking after one app: one thread lists what has changed, another settles, reads and delivers."""
+"""Looking after one app: list what has changed when asked, settle, read and deliver whenever something is due."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from syncd.daemon.footing import Footing
@@ -37,29 +37,22 @@ class Desk:
 
 
 class Attendant:
-    """Looks after one app. A poll never waits behind a backlog of writes, nor an opt-out behind a long listing.
+    """Looks after one app, in one thread: a sweep must not see records come that it has listed past already.
 
-    Both threads take the app's turn page by page and batch by batch, so that one never merges what it had fetched
-    before the other wrote.
+    A poll waits for one batch of writes at most, however many are owed.
     """
 
     def __init__(
         self, app: str, desk: Desk, ended: Callable[[str], None], *, subscribe: Callable[[], None] | None = None
     ) -> None:
         self.app = app
+        self.lane = Lane(app, self._step, ended)
         self._desk = desk
         self._subscribe = subscribe
+        self._tried = False
         self._lock = threading.Lock()
         self._asked: set[str] = {"poll"}
         self._alone_until = 0.0
-        self._tried = False
-        self._lister = Lane(f"{app}: list", self._list, ended)
-        self._tender = Lane(f"{app}: tend", self._tend, ended)
-
-    @property
-    def lanes(self) -> tuple[Lane, Lane]:
-        """Its two threads."""
-        return self._lister, self._tender
 
     def poll(self) -> None:
         """Ask for what has changed, soon."""
@@ -71,40 +64,39 @@ class Attendant:
 
     def poke(self) -> None:
         """Something may be due."""
-        self._tender.poke()
+        self.lane.poke()
 
-    # --- the two threads ---------------------------------------------------------------------------------------
+    # --- its thread --------------------------------------------------------------------------------------------
 
     def _ask(self, wish: str) -> None:
         with self._lock:
             self._asked.add(wish)
-        self._lister.poke()
+        self.lane.poke()
 
-    def _list(self) -> float:
+    def _step(self) -> float:
         rest = self._alone_until - time.monotonic()
         if rest > 0:
             return rest
         with self._lock:
             asked, self._asked = self._asked, set()
-        if not asked:
-            return _NEVER
-        whole = "sweep" in asked
+        if asked:
+            rest = self._list(whole="sweep" in asked)
+            if rest:
+                with self._lock:
+                    self._asked |= asked
+                return rest
+        return self._tend()
+
+    def _list(self, *, whole: bool) -> float:
         world = self._desk.world
         tally, rest = self._stage("sweep" if whole else "poll", lambda: pull_app(world, self.app, whole=whole))
-        if rest:
-            with self._lock:
-                self._asked |= asked
-            return rest
-        self._desk.listed(self.app, tally)
-        self._tender.poke()
-        if self._subscribe is not None and (whole or not self._tried):
-            self._stage("subscribe", self._register)
-        return 0.0
+        if not rest:
+            self._desk.listed(self.app, tally)
+            if self._subscribe is not None and (whole or not self._tried):
+                self._stage("subscribe", self._register)
+        return rest
 
     def _tend(self) -> float:
-        rest = self._alone_until - time.monotonic()
-        if rest > 0:
-            return rest
         world = self._desk.world
         try:
             before, _ = self._due()
@@ -139,6 +131,8 @@ class Attendant:
         else:
             desk.meter.stage(self.app, stage, time.monotonic() - begun, tally)
         if tally.but(read=0) != Tally():
+            counts = {name: count for name, count in asdict(tally).items() if count}
+            desk.world.log.info("stage done", app=self.app, stage=stage, **counts)
             desk.moved(self.app)
         return tally, rest
 

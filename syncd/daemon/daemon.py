@@ -200,9 +200,11 @@ class Daemon:
             app = self._config.apps[name]
             self._schedule.every(self._paces[name].now, attendant.poll, name=_poll(name))
             sweep = app.sweep.total_seconds()
-            self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=self._next_sweep(name, sweep))
-            for lane in attendant.lanes:
-                lane.start()
+            due = self._next_sweep(name, sweep)
+            if not due:
+                attendant.sweep()  # it takes the place of the first poll
+            self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=due or sweep)
+            attendant.lane.start()
         self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=0.0)
         self._schedule.start()
         self._door.open()
@@ -310,7 +312,7 @@ class Daemon:
     # --- what it looks after -----------------------------------------------------------------------------------
 
     def _lanes(self) -> list[Lane]:
-        return [lane for attendant in self._attendants.values() for lane in attendant.lanes]
+        return [attendant.lane for attendant in self._attendants.values()]
 
     def _dead(self) -> Sequence[str]:
         return [lane.name for lane in self._lanes() if not lane.alive]

@@ -16,14 +16,14 @@ import structlog
 
 from syncd.app import Assembly
 from syncd.core.fieldmap import Sync
-from syncd.core.record import Ref
+from syncd.core.record import Cursor, Ref
 from syncd.daemon.daemon import Daemon, Pages, no_pages
-from syncd.daemon.lock import sole
+from syncd.daemon.lock import Held, sole
 from syncd.engine.plan import mark_applied
 from syncd.engine.world import App, World
 from syncd.errors import ConnectorError, Unauthorised
 from syncd.sdk.clock import WallClock
-from syncd.sdk.contract import Connector, Plugin, Request, Settings
+from syncd.sdk.contract import Connector, Page, Plugin, Request, Settings
 from syncd.settings import AppConfig, Config, Log, Safety
 from syncd.settings import Daemon as DaemonSettings
 from syncd.settings import Store as StoreSettings
@@ -53,8 +53,17 @@ class Caller(Fake):
             raise Unauthorised("not signed")
         return [Ref(self.name, self.object, id) for id in request.body.decode("latin-1").split()]
 
+    takes_hooks: bool = True
+    listing: Callable[[Cursor | None], None] = lambda _: None
+    """Called when a listing begins."""
+
+    def changes(self, object: str, since: Cursor | None) -> Iterator[Page]:
+        self.listing(since)
+        return super().changes(object, since)
+
     def subscribe(self, url: str) -> None:
-        self._reachable()
+        if not self.takes_hooks:
+            raise Unauthorised("this token may not register webhooks")
         self.subscribed.append(url)
 
     def unsubscribe(self, url: str) -> None:
@@ -114,12 +123,16 @@ class Company:
         self.said.append(dict(event))
         raise structlog.DropEvent
 
+    def daemon(self, held: Held, *, grace: float = 5.0) -> Daemon:
+        assembly = Assembly(self.config, self.world(), self.unreachable, ExitStack())
+        return Daemon(assembly, held, grace=timedelta(seconds=grace), pages=self.pages)
+
     @contextmanager
-    def running(self, *, grace: float = 5.0) -> Iterator[Service]:
-        """A daemon at work; asked to stop at the end, unless it has been."""
+    def running(self, *, grace: float = 5.0, lost: Callable[[], None] | None = None) -> Iterator[Service]:
+        """A daemon at work; asked to stop at the end, unless it has been. `lost` is called to see about the lock."""
         with sole(self.config) as held:
-            assembly = Assembly(self.config, self.world(), self.unreachable, ExitStack())
-            daemon = Daemon(assembly, held, grace=timedelta(seconds=grace), pages=self.pages)
+            self.store.on_commit = _nobody_has_left
+            daemon = self.daemon(Held(held.holder, lost or held.check), grace=grace)
             service = Service(daemon)
             service.thread.start()
             try:
@@ -176,3 +189,7 @@ class Service:
 
 def _never_opened(_settings: object, _tools: object) -> Connector:
     raise AssertionError("the apps of a company are open already")
+
+
+def _nobody_has_left() -> None:
+    """A new process opens the store anew."""

@@ -19,10 +19,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from syncd.daemon.daemon import on_signals
+from syncd.daemon.lock import AlreadyRunning, Heart, Holder, sole
 from syncd.engine.plan import mark_applied
 from syncd.engine.remedies import resume
 from syncd.engine.world import World
 from syncd.errors import ConfigError, StoreError, Unavailable
+from syncd.sdk.clock import WallClock
 from syncd.store.store import Store
 from tests.daemon.company import SELDOM, Company
 from tests.daemon.house import eventually
@@ -42,6 +44,18 @@ def test_an_edit_in_either_app_is_seen_in_the_other(company: Company) -> None:
         eventually(lambda: both(company, "Adele"), "the CRM hears of Adele")
         eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
     assert service.code == 0
+
+
+def test_a_first_start_lists_everything_once_and_the_next_only_what_has_changed(company: Company) -> None:
+    company.poll = SELDOM
+    listed: list[bool] = []
+    company.apps["crm"].listing = lambda since: listed.append(since is None)
+    company.person(ADA, "Ada")
+    for _ in range(2):
+        with company.running():
+            eventually(lambda: both(company, "Ada"), "both know Ada")
+            time.sleep(0.3)
+    assert listed == [True, False]
 
 
 def test_a_revoked_token_pauses_that_app_alone_until_a_person_resumes_it(company: Company) -> None:
@@ -186,10 +200,9 @@ def test_a_second_stop_cuts_the_grace_short_and_leaves_the_write_in_doubt_for_th
         assert time.monotonic() - asked < 5
         go_on.set()
         for thread in threading.enumerate():
-            if thread.name == "news: tend":
+            if thread.name == "news":
                 thread.join(5)
     assert company.called(ADA)["news"] == "Adele"
-    company.store.on_commit = nothing
     company.apps["news"].during_write = lambda _: None
     with company.running() as again:
         assert again.daemon.health().apps["news"].unknown == 1
@@ -226,6 +239,57 @@ def test_figures_are_counted_by_app(company: Company) -> None:
         assert 'syncd_app_paused{app="crm"} 0.0' in figures(service.url)
         assert "syncd_store_up 1.0" in figures(service.url)
         assert ADA not in figures(service.url)
+
+
+def test_an_app_that_takes_no_webhooks_is_polled_all_the_same(company: Company) -> None:
+    company.public_url = "https://sync.example.com"
+    company.apps["crm"].takes_hooks = False
+    with company.running() as service:
+        eventually(lambda: any(line["event"] == "webhooks not registered" for line in company.said), "it is told")
+        company.person(ADA, "Ada")
+        eventually(lambda: both(company, "Ada"), "the poll finds Ada")
+        assert service.state("crm") == "running"
+    assert len([line for line in company.said if line["event"] == "webhooks not registered"]) == 1
+
+
+def test_a_caller_that_sends_its_body_too_slowly_is_let_go(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.daemon.intake._READING", 0.1)
+    with company.running() as service, socket.create_connection(("127.0.0.1", service.daemon.port)) as caller:
+        caller.settimeout(5)
+        caller.sendall(b"POST /hooks/crm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n1")
+        assert caller.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_a_daemon_that_loses_its_lock_goes(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> None:
+        raise StoreError("the connection that held the lock is lost")
+
+    monkeypatch.setattr("syncd.daemon.daemon.BEAT", 0.1)
+    with company.running(lost=lost) as service:
+        service.thread.join(10)
+        assert service.code == 1
+
+
+def test_a_store_that_fails_while_all_is_quiet_is_noticed_by_the_heart(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.daemon.daemon.BEAT", 0.1)
+    company.poll = SELDOM
+    with company.running() as service:
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+        company.store.on_commit = disk_full
+        eventually(lambda: service.daemon.health().store == "down", "the heart notices")
+    assert service.code == 0
+
+
+def test_a_daemon_elsewhere_that_lives_keeps_this_one_from_starting(company: Company) -> None:
+    elsewhere = Heart(company.store, Holder(2, "elsewhere", "run", "2026-01-01T00:00:00+00:00"), WallClock())
+    elsewhere.beat()
+    later = threading.Timer(0.3, elsewhere.beat)
+    later.start()
+    with sole(company.config) as held, pytest.raises(AlreadyRunning, match="on elsewhere"):
+        company.daemon(held).run()
+    assert [app.calls for app in company.apps.values()] == [0, 0]
 
 
 def test_webhooks_older_than_any_retry_are_forgotten(company: Company) -> None:
