@@ -139,6 +139,7 @@ class Fake:
     def changes(self, object: str, since: Cursor | None) -> Iterator[Page]:
         """Pages of `capabilities.page_size` rows, oldest change first."""
         self._reachable()
+        self._mine(object)
         start = float(since) if since is not None and self.capabilities.incremental else None
         rows = sorted(((row.at, row.serial, id) for id, row in self.rows.items()))
         if start is not None:
@@ -190,6 +191,7 @@ class Fake:
     def find(self, object: str, field: str, values: Sequence[str]) -> Mapping[str, Sequence[Ref]]:
         """Equal, folding case."""
         self._reachable()
+        self._mine(object)
         self.calls += 1
         found: dict[str, list[Ref]] = {value: [] for value in values}
         for value in values:
@@ -200,12 +202,17 @@ class Fake:
 
     def findable(self, object: str) -> Sequence[str]:
         """Every field that is unique."""
+        self._mine(object)
         return [name for name, shape in self.fields.items() if shape.unique]
 
     def close(self) -> None:
         """Nothing to let go of."""
 
     # --- within ------------------------------------------------------------------------------------------------
+
+    def _mine(self, object: str) -> None:
+        if object != self.object:
+            raise KeyError(object)
 
     def _reachable(self) -> None:
         if self.fault == "outage":
