@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from syncd.errors import ConfigError, SyncdError
@@ -35,8 +36,16 @@ def json_text(value: Any) -> str:
     """JSON with sorted keys, times as RFC 3339 in UTC, and no character that a terminal would obey."""
     import orjson
 
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+    form = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+    text = orjson.dumps(value, default=_named, option=form).decode()
     return re.sub(_UNSAFE, lambda hit: hit[0] if hit[0] == "\n" else f"\\u{ord(hit[0]):04x}", text)
+
+
+def _named(value: Any) -> dict[str, Any]:
+    """A dataclass by its fields: orjson would leave them in their own order."""
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} is no part of an answer")
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def say_json(value: Any) -> None:

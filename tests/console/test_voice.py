@@ -30,6 +30,13 @@ def test_json_keeps_every_character_but_escapes_those_a_terminal_would_obey() ->
     assert text.index('"a"') < text.index('"b"')
 
 
+def test_json_has_the_fields_of_an_answer_in_the_order_of_their_names() -> None:
+    text = json_text(line(Entry(event=Event.PAUSED, app="crm", fields={"b": {}, "a": {}})))
+    names = list(json.loads(text))
+    assert names == sorted(names)
+    assert text.index('"a"') < text.index('"b"')
+
+
 def test_values_are_said_as_a_person_writes_them() -> None:
     assert [said(v) for v in (None, "", [], True, False, 3, "x", ["a", "b"])] == [
         "blank",
