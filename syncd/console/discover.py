@@ -14,6 +14,7 @@ from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Object
 from syncd.settings import AppConfig, Config
 from syncd.store.store import Store
+from syncd.sdk.ties import objects_of
 
 __all__ = ["Reached", "SchemaField", "SchemaObject", "connected", "reach", "sample", "schema"]
 
@@ -70,7 +71,7 @@ def reach(app: str, connector: Connector) -> Reached:
     """Check the way in and discover the schema; a failure is an answer too."""
     try:
         connector.check()
-        return Reached(objects=connector.objects())
+        return Reached(objects=objects_of(connector))
     except ConnectorError as error:
         return Reached(error=explained(app, error))
 

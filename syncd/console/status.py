@@ -95,8 +95,9 @@ def _holder(heart: str, now: float) -> Holder | None:
         said = json.loads(heart)
         if now - said["at"] > _STALE:
             return None
-        since = datetime.fromisoformat(said["since"])
-        return Holder(pid=said["pid"], host=said["host"], doing=said["doing"], since=since)
+        who = said["holder"]
+        since = datetime.fromisoformat(who["since"])
+        return Holder(pid=who["pid"], host=who["host"], doing=who["doing"], since=since)
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -13,7 +13,7 @@ from syncd.testing.serve import serve
 from syncd.testing.twin import Setup
 from syncd_connectors.hubspot.twin import HubSpotTwin
 from syncd_connectors.mailchimp.twin import MailchimpTwin
-from tests.console.ground import Desk
+from tests.console.ground import Desk, Door
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,20 @@ def _logs_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(scope="session")
+def doors() -> Iterator[dict[str, tuple[Door, str]]]:
+    crm, news = Door(), Door()
+    with serve(crm) as first, serve(news) as second:
+        yield {"crm": (crm, first.url), "news": (news, second.url)}
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+def desk(
+    doors: dict[str, tuple[Door, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Desk:
     """Six people, four of them in both apps."""
     monkeypatch.setenv("CRM_TOKEN", "pat-twin")
     monkeypatch.setenv("NEWS_KEY", "twin-us1")
@@ -37,7 +49,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     clock = WallClock()
     crm = HubSpotTwin(Setup(clock=clock, records=5, limits=False))
     news = MailchimpTwin(Setup(clock=clock, records=5, start=1, limits=False))
-    with serve(crm) as first, serve(news) as second:
-        made = Desk(tmp_path, {"crm": crm, "news": news}, {"crm": first.url, "news": second.url}, capsys)
-        made.write()
-        yield made
+    doors["crm"][0].behind, doors["news"][0].behind = crm, news
+    made = Desk(tmp_path, {"crm": crm, "news": news}, {app: url for app, (_, url) in doors.items()}, capsys)
+    made.write()
+    return made

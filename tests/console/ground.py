@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from syncd.console.cli import main
-from syncd.testing.twin import Faults, Twin
+from syncd.sdk.clock import WallClock
+from syncd.testing.twin import Faults, Setup, Twin
 
 CONFIG = """\
 [apps.crm]
@@ -49,6 +51,19 @@ field  = "status"
 values = {{ true = "unsubscribed", false = "subscribed" }}
 also   = {{ true = "cleaned", false = ["pending", "transactional"] }}
 """
+
+
+class Door(Twin):
+    """An address on loopback that stays while the twins behind it change: opening one takes longer than most tests."""
+
+    name = "door"
+
+    def __init__(self) -> None:
+        super().__init__(Setup(clock=WallClock()))
+        self.behind: Twin = self
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        return self.behind.handle(request)
 
 
 @dataclass(frozen=True)

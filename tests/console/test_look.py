@@ -10,7 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from syncd.console.history import since
+from syncd.daemon.lock import Heart, Holder
 from syncd.errors import ConfigError
+from syncd.sdk.clock import WallClock
+from syncd.store.store import Store
+from syncd.testing.clock import TurnedClock
 from tests.console.ground import Desk
 
 _HEAVY = ("sqlalchemy", "sqlmodel", "alembic", "httpx", "pydantic", "structlog", "rapidfuzz", "starlette", "uvicorn")
@@ -57,6 +61,22 @@ def test_the_status_counts_records_debts_and_work_and_tells_a_pause_with_its_rea
     assert "we audit" in desk.say("status").out
     desk.say("resume", "crm")
     assert desk.ask("status")["apps"][0]["state"] == "running"
+
+
+def test_the_status_names_the_process_at_work_while_its_heart_beats(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    clock = TurnedClock(WallClock().now())
+    holder = Holder(4711, "box", "run", "2030-01-31T12:00:00+00:00")
+    store = Store.open(f"sqlite:///{desk.folder / 'syncd.db'}", clock.now)
+    heart = Heart(store, holder, clock)
+    heart.beat()
+    said = desk.ask("status")["holder"]
+    assert said == {"pid": 4711, "host": "box", "doing": "run", "since": "2030-01-31T12:00:00Z"}
+    assert "process 4711 on box" in desk.say("status").out
+    clock.turn(-60.0)
+    heart.beat()
+    assert desk.ask("status")["holder"] is None
+    store.close()
 
 
 def test_why_tells_who_showed_what_who_lost_by_which_rule_and_what_each_app_holds(desk: Desk) -> None:
