@@ -1,0 +1,50 @@
+"""Brakes: each trips beyond both its bounds, and not a record sooner."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.core.guard import Limits, deleting, emptying, listing, rewriting
+
+LIMITS = Limits()
+DELETES = [(10_000, 25, False), (10_000, 26, True), (100, 5, False), (100, 6, True), (3, 1, False), (3, 2, True)]
+
+
+@pytest.mark.parametrize(
+    ("linked", "missing", "trips"), [(40, 20, False), (40, 21, True), (42, 21, False), (9, 9, False)]
+)
+def test_a_listing_that_lacks_many_and_most_trips(linked: int, missing: int, trips: bool) -> None:
+    trip = listing(linked, missing, linked - missing or 1, LIMITS)
+    assert (trip is not None) is trips
+    if trip is not None:
+        assert (trip.guard, trip.reason) == ("shrunk", f"the listing lacks {missing} of the {linked} linked records")
+
+
+@pytest.mark.parametrize(("linked", "trips"), [(0, False), (1, True), (1000, True)])
+def test_an_empty_listing_trips_if_anything_is_linked(linked: int, trips: bool) -> None:
+    trip = listing(linked, linked, 0, LIMITS)
+    assert (trip is not None) is trips
+    assert trip is None or trip.guard == "empty"
+
+
+@pytest.mark.parametrize(("linked", "changed", "trips"), [(1000, 500, False), (1001, 501, True), (1002, 501, False)])
+def test_many_and_most_changed_records_trip(linked: int, changed: int, trips: bool) -> None:
+    trip = rewriting(linked, changed, LIMITS)
+    assert (trip is not None) is trips
+    assert trip is None or (trip.guard, str(changed) in trip.reason) == ("mass change", True)
+
+
+@pytest.mark.parametrize(("linked", "blanked", "trips"), [(250, 50, False), (254, 51, True), (255, 51, False)])
+def test_many_emptied_records_that_are_a_large_share_trip(linked: int, blanked: int, trips: bool) -> None:
+    trip = emptying(linked, blanked, LIMITS)
+    assert (trip is not None) is trips
+    assert trip is None or (trip.guard, str(blanked) in trip.reason) == ("mass blanking", True)
+
+
+@pytest.mark.parametrize(("linked", "deleted", "trips"), [*DELETES, (0, 1, False)])
+def test_deletes_trip_beyond_the_smaller_bound_and_one_is_always_let_through(
+    linked: int, deleted: int, trips: bool
+) -> None:
+    trip = deleting(linked, deleted, LIMITS)
+    assert (trip is not None) is trips
+    assert trip is None or (trip.guard, str(deleted) in trip.reason) == ("mass delete", True)
