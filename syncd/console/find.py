@@ -26,10 +26,11 @@ class Found:
 def find(store: Store, text: str, syncs: Sequence[str]) -> Found:
     """The one entity that `text` names: app/object/id, an entity's id, or a match value such as an e-mail address.
 
-    Raises ConfigError if there is none, or more than one.
+    Only entities of `syncs` count: the store remembers those of syncs that are no longer configured. Raises
+    ConfigError if there is none, or more than one.
     """
     with store.read() as tx:
-        found = candidates(tx, text, syncs)
+        found = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
     if not found:
         hint = "name a record as app/object/id, an entity by its id, or somebody by the value records are matched by"
         raise ConfigError(f'nothing is known of "{text}"', hint=hint)

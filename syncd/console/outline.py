@@ -16,7 +16,7 @@ from syncd import toml
 from syncd.errors import ConfigError, Problem
 from syncd.toml import Document
 
-__all__ = ["Outline", "config_path", "known", "read_outline"]
+__all__ = ["Outline", "config_path", "known_app", "known_sync", "read_outline"]
 
 _SQLITE: Final = "sqlite:///"
 
@@ -59,13 +59,22 @@ def read_outline(path: Path) -> Outline:
     return Outline(path, _store(document), apps, syncs)
 
 
-def known(outline: Outline, app: str) -> str:
+def known_app(outline: Outline, app: str) -> str:
     """The app's name, if there is such an app. Raises ConfigError with the nearest spelling."""
     if app not in outline.apps:
         from syncd.spelling import suggest
 
         raise ConfigError([Problem(str(outline.path), f'there is no app "{app}"', suggest(app, outline.apps))])
     return app
+
+
+def known_sync(outline: Outline, sync: str) -> str:
+    """The sync's name, if there is such a sync. Raises ConfigError with the nearest spelling."""
+    if sync not in outline.syncs:
+        from syncd.spelling import suggest
+
+        raise ConfigError([Problem(str(outline.path), f'there is no sync "{sync}"', suggest(sync, outline.syncs))])
+    return sync
 
 
 def _tables(document: Document, section: str) -> dict[str, Mapping[str, Any]]:

@@ -77,8 +77,11 @@ def errors() -> Console:
 def tables(*parts: RenderableType) -> None:
     """Print tables and lines, one after another."""
     console = output()
-    for part in parts:
-        console.print(part)
+    with console.capture() as drawn:  # rich would end the process where a reader such as `head` has left
+        for part in parts:
+            console.print(part)
+    sys.stdout.write(drawn.get())
+    sys.stdout.flush()
 
 
 def fail(error: SyncdError, *, json: bool) -> int:

@@ -135,6 +135,7 @@ def test_the_log_is_told_by_app_record_field_time_and_number(desk: Desk) -> None
     assert desk.ask("log", "--since", "2000-01-01") == whole
     assert desk.ask("log", "--since", "2999-01-01T00:00") == []
     assert desk.say("log", "--app", "crmm").code == 3
+    assert 'did you mean "people"?' in desk.say("log", "--sync", "peple").err
     assert desk.say("log", "--since", "yesterday").code == 3
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +13,7 @@ from syncd.console.tell import Line, line, said, tell, tell_field
 from syncd.console.voice import clean, json_text, tables
 from syncd.core.record import EntityId, Ref
 from syncd.store.values import Entry, Event
+from tests.console.ground import Desk
 
 _HOSTILE = "\x1b[2J\x9b31mAda\u202e\n[red]x[/red]"
 
@@ -84,3 +87,14 @@ def test_a_verdict_on_a_field_is_told_with_the_old_value_and_whence_it_came(verd
     what = {"old": "1", "new": "2", "verdict": verdict, "rule": "edited", "from": 4}
     entry = Entry(event=Event.MERGED, app="crm", fields={"phone": what})
     assert tell_field(entry, "phone", lambda _: "news") == expected
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(desk: Desk) -> None:
+    program = "import sys; from syncd.console.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "mappings", "-c", str(desk.config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        told = run.stderr.read()
+    assert (run.returncode, told) == (0, b"")

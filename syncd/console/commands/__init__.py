@@ -6,6 +6,7 @@ What they share is here. A command returns its exit code; errors of syncd pass t
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,5 +72,10 @@ COMMON: Final = Common()
 
 
 def person(by: str) -> str:
-    """Who decides."""
-    return by or getpass.getuser()
+    """Who decides; in a container the user may have a number and no name."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

@@ -150,11 +150,11 @@ def pause(app: str, /, *, reason: str = "paused by a person", by: By = "", commo
     """
     from syncd.console import show
     from syncd.console.console import bare
-    from syncd.console.outline import known
+    from syncd.console.outline import known_app
     from syncd.engine.remedies import pause as order
 
     outline = common.outline()
-    name, who = known(outline, app), person(by)
+    name, who = known_app(outline, app), person(by)
     with bare(outline) as world:
         news = order(world, name, reason, who)
     told = {"app": name, "paused": True, "changed": news}
@@ -171,11 +171,11 @@ def resume(app: str, /, *, by: By = "", common: Common = COMMON) -> int:
     """
     from syncd.console import show
     from syncd.console.console import bare
-    from syncd.console.outline import known
+    from syncd.console.outline import known_app
     from syncd.engine.remedies import resume as order
 
     outline = common.outline()
-    name, who = known(outline, app), person(by)
+    name, who = known_app(outline, app), person(by)
     with bare(outline) as world:
         news = order(world, name, who)
     told = {"app": name, "paused": False, "changed": news}
@@ -185,10 +185,12 @@ def resume(app: str, /, *, by: By = "", common: Common = COMMON) -> int:
 def _listed(kinds: Sequence[ParkedKind], sync: str, common: Common) -> int:
     from syncd.console import show
     from syncd.console.console import opened
+    from syncd.console.outline import known_sync
     from syncd.console.work import open_work
 
-    with opened(common.outline()) as store:
-        found = open_work(store, kinds, sync=sync)
+    outline = common.outline()
+    with opened(outline) as store:
+        found = open_work(store, kinds, sync=known_sync(outline, sync) if sync else "")
     return common.answer(found, lambda: show.work(found))
 
 

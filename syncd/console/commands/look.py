@@ -57,14 +57,14 @@ def log(
     from syncd.console.find import find
     from syncd.console.history import Asked, lines, newest
     from syncd.console.history import since as moment
-    from syncd.console.outline import known
+    from syncd.console.outline import known_app, known_sync
 
     outline = common.outline()
     with opened(outline) as store:
         entity = find(store, record, list(outline.syncs)).entity if record else None
         asked = Asked(
-            app=known(outline, app) if app else "",
-            sync=sync,
+            app=known_app(outline, app) if app else "",
+            sync=known_sync(outline, sync) if sync else "",
             entity=entity,
             field=field,
             since=moment(since, time.time()) if since else None,
