@@ -22,6 +22,7 @@ from syncd.sdk.contract import Clock, Connector, Object, Tools
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
 from syncd.sdk.redact import conceal
+from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig, Config
 from syncd.store.store import Store
 
@@ -181,7 +182,7 @@ def _discover(
     unreachable: dict[str, ConnectorError] = {}
     for name, connector in connectors.items():
         try:
-            schemas[name] = connector.objects()
+            schemas[name] = objects_of(connector)
         except ConnectorError as error:
             known = _remembered(store, name) if lenient and _passing(error) else None
             if known is None:

@@ -35,7 +35,7 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PREFIX: Final = "SYNCD_"
 _SECTIONS: Final = ("daemon", "store", "safety", "log")
 RESERVED: Final = frozenset(
-    "type conflict blank default empty region zone options partial personal address opt_in_from expr apps".split()
+    "type conflict blank default empty region zone options partial personal address opt_in_from to expr apps".split()
 )
 """Words with a meaning of their own inside a field's table: no app may be called so."""
 

@@ -12,9 +12,9 @@ from syncd.core.record import Raws, Record
 from syncd.errors import ConnectorError
 from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Object
+from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig, Config
 from syncd.store.store import Store
-from syncd.sdk.ties import objects_of
 
 __all__ = ["Reached", "SchemaField", "SchemaObject", "connected", "reach", "sample", "schema"]
 

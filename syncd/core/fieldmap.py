@@ -95,6 +95,8 @@ class FieldRule:
     """Given to a record that is being created where the entity has no value."""
     computed: Computed | None = None
     personal: bool = False
+    refers: str = ""
+    """For references: the sync whose entities this field points to."""
     more: Callable[[Value, Value], bool] | None = None
     """For MAX and MIN: whether the first value is greater than the second."""
 

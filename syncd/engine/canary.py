@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
+from syncd.engine import calls
 from syncd.engine.world import World
 from syncd.errors import Unavailable
 
@@ -19,12 +20,11 @@ def sworn_read(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Mappi
 
     Raises Unavailable if the app denies those too: then what it says of `refs` is no evidence.
     """
-    connector = world.apps[app].connector
     with world.store.read() as tx:
         canaries = [ref for ref in tx.links.canaries(sync.name, app, _CANARIES + len(refs)) if ref not in refs]
     canaries = canaries[:_CANARIES]
     _sing(world, app, canaries)
-    found = connector.read(refs)
+    found = calls.read(world, app, refs)
     _sing(world, app, canaries)
     return found
 

@@ -9,6 +9,7 @@ from syncd.core.entity import Entity, Held
 from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.match import Key, keys
 from syncd.core.record import Fields
+from syncd.engine.calls import reference_keys
 from syncd.engine.debts import note_debts
 from syncd.engine.world import World
 from syncd.store.store import Transaction
@@ -35,7 +36,7 @@ def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
 
 def all_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """Everything by which an entity with these values is found."""
-    return (*keys(sync, fields), *consent_keys(sync, fields))
+    return (*keys(sync, fields), *consent_keys(sync, fields), *reference_keys(sync, fields))
 
 
 def enrol(world: World, tx: Transaction, sync: Sync, fields: Fields, app: str, cause: int | None) -> None:

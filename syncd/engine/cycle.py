@@ -50,11 +50,7 @@ def tend(world: World, app: str) -> tuple[Tally, float]:
     """Everything but listing: settle doubts, read hints, deliver one batch."""
 
     def stage() -> Tally:
-        tally = resolve(world, app)
-        for sync in world.syncs.values():
-            if app in sync.apps:
-                tally += read_hints(world, sync, app)
-        return tally + push(world, app)
+        return resolve(world, app) + read_hints(world, app) + push(world, app)
 
     return attempt(world, app, stage)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
+from syncd.core.record import EntityId
+from syncd.engine.calls import reachable
 from syncd.store.store import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["frozen", "lacks", "note_debts", "waits"]
+__all__ = ["frozen", "lacks", "note_debts", "note_referrers", "waits"]
 
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
@@ -42,6 +45,13 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
 
 
+def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, entity: EntityId) -> None:
+    """An entity has a record in one more app: whoever points to it may be owed there now."""
+    for name, id in tx.entities.by_key((f"reference:{target}", str(entity))):
+        if name in syncs:
+            note_debts(tx, syncs[name], tx.entities.get(id), None)
+
+
 def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> None:
     """An entity outside an app's filter is left alone there once its last update has gone through; nothing is deleted.
 
@@ -62,7 +72,8 @@ def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Park
     if link is not None:
         if entity.deleted:
             return True
-        return link.state is LinkState.LIVE and bool(owed(entity, link, sync, frozen(work, entity, app)))
+        wanted = owed(entity, link, sync, frozen(work, entity, app))
+        return link.state is LinkState.LIVE and bool(reachable(tx, sync, app, wanted))
     if entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
         return False
     if any(gone.ref.app == app for gone in tx.links.of(entity.id)):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from syncd.core.entity import PEOPLE, Held, LinkState
 from syncd.core.record import EntityId, Record, Value
+from syncd.engine import calls
 from syncd.engine.consent import address_key, all_keys
 from syncd.engine.debts import note_debts
 from syncd.engine.revive import revive
@@ -74,7 +75,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
     facts: list[Record] = []
     for ref in remaining:
         with world.apps[ref.app].turn:
-            fact = world.apps[ref.app].connector.read([ref])[ref]
+            fact = calls.read(world, ref.app, [ref])[ref]
         facts += [fact] if isinstance(fact, Record) else []
     with world.store.begin() as tx:
         _open(tx, id, (ParkedKind.HOLD,))

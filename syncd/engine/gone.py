@@ -33,7 +33,6 @@ def probe(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
                 missed(world, tx, sync, fact)
             elif isinstance(fact, Merged):
                 follow_merge(tx, sync, fact)
-        tx.hints.drop(list(found))
     return tally
 
 

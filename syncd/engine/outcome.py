@@ -10,8 +10,9 @@ from syncd.core.compose import settled
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent
+from syncd.engine import calls
 from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debts
+from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.fuse import fuse
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
@@ -96,7 +97,7 @@ def _read_back(
     if not mute:
         return {}
     try:
-        found = world.apps[app].connector.read(mute)
+        found = calls.read(world, app, mute)
     except ConnectorError as failed:
         world.log.warning("not read back", app=app, records=len(mute), reason=failed.message)
         return {}
@@ -130,6 +131,8 @@ def _store(
             else:
                 tx.hints.add([ref], tx.now)
             note_debts(tx, sync, tx.entities.get(intent.entity), delivery.cause)
+            if created and any(r.refers == sync.name for other in world.syncs.values() for r in other.rules.values()):
+                note_referrers(tx, world.syncs, sync.name, intent.entity)
             return Tally(created=1) if created else Tally(updated=1)
         case Refused(_, reason, field, code):
             _refused(tx, sync, intent, delivery, reason, field, code)

@@ -8,6 +8,7 @@ from syncd.core import guard
 from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
+from syncd.engine import calls
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.take import LISTED, READ, take
@@ -36,7 +37,7 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
         if since is None:
             tx.meta.put("sweep", str(sweep))
     port, tally, complete = world.apps[app], Tally(), False
-    pages: Iterator[Page] = port.connector.changes(sync.apps[app], since)
+    pages: Iterator[Page] = calls.changes(world, app, sync.apps[app], since)
     while True:
         with port.turn:
             page = next(pages, None)
@@ -51,14 +52,21 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     return tally
 
 
-def read_hints(world: World, sync: Sync, app: str) -> Tally:
-    """Read the records that a webhook, or syncd itself, said to read again."""
-    with world.store.read() as tx:
-        refs = tx.hints.due(app, sync.apps[app], tx.now, _HINTS)
-    if not refs:
-        return Tally()
-    with world.apps[app].turn:
-        return _facts_of(world, sync, app, refs)
+def read_hints(world: World, app: str) -> Tally:
+    """Read the records that a webhook, or syncd itself, said to read again; every sync that has them is told."""
+    tally = Tally()
+    for object in dict.fromkeys(sync.apps[app] for sync in world.syncs.values() if app in sync.apps):
+        with world.apps[app].turn:
+            with world.store.read() as tx:
+                refs, asked = tx.hints.due(app, object, tx.now, _HINTS), tx.now
+            if not refs:
+                continue
+            for sync in world.syncs.values():
+                if sync.apps.get(app) == object:
+                    tally += _facts_of(world, sync, app, refs)
+            with world.store.begin() as tx:
+                tx.hints.drop(refs, asked)
+    return tally
 
 
 def _page(world: World, sync: Sync, app: str, page: Page, sweep: int | None) -> Tally:
@@ -97,7 +105,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
     tally = Tally()
     if not refs:
         return tally
-    found = world.apps[app].connector.read(list(dict.fromkeys(refs)))
+    found = calls.read(world, app, list(dict.fromkeys(refs)))
     gone = [fact for fact in found.values() if isinstance(fact, Gone)]
     with world.store.begin() as tx:
         facts = [fact for fact in found.values() if isinstance(fact, Record)]
@@ -106,10 +114,8 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
         for fact in found.values():
             if isinstance(fact, Merged):
                 follow_merge(tx, sync, fact)
-        tx.hints.drop([ref for ref, fact in found.items() if not isinstance(fact, Gone)])
-        unknown = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is None]
-        tx.hints.drop(unknown)
-    return tally + probe(world, sync, app, [fact.ref for fact in gone if fact.ref not in unknown])
+        known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
+    return tally + probe(world, sync, app, known)
 
 
 def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tally:

@@ -14,6 +14,7 @@ from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
+from syncd.engine import calls
 from syncd.engine.consent import heed
 from syncd.engine.debts import frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge
@@ -74,7 +75,7 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     if not drafts:
         return Tally()
     try:
-        outcomes = world.apps[app].connector.write([draft.write for draft in drafts])
+        outcomes = calls.write(world, app, [draft.write for draft in drafts])
     except (InDoubt, BrokenProtocol) as doubt:
         doubt_all(world, sync, [draft.intent for draft in drafts], doubt.message)
         raise
@@ -119,19 +120,18 @@ def backoff(world: World, delivery: Delivery, failed: ConnectorError | None = No
 
 def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> dict[Ref, Record]:
     """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
-    connector = world.apps[app].connector
     with world.store.read() as tx:
         _load(tx, deliveries)
         links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
         doubtful = tx.intents.of_entities(list(links), app)
         missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
     refs = [link.ref for id, link in links.items() if link and id not in doubtful]
-    facts = dict(connector.read(refs)) if refs else {}
+    facts = dict(calls.read(world, app, refs)) if refs else {}
     unsure = [e for e in missing if not e.deleted and not _app_would_say(world, sync, app, e)]
     found = find_records(world, sync, app, unsure)
     strangers = [ref for ref in found if ref not in facts]
     if strangers:
-        facts |= connector.read(strangers)
+        facts |= calls.read(world, app, strangers)
     with world.store.begin() as tx:
         take(world, tx, sync, [fact for fact in facts.values() if isinstance(fact, Record)], READ)
         for fact in facts.values():
@@ -205,7 +205,7 @@ def _change(
     world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
 ) -> _Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    wanted = owed(entity, link, sync, frozen(work, entity, app))
+    wanted = calls.reachable(tx, sync, app, owed(entity, link, sync, frozen(work, entity, app)))
     done = composed(entity, sync, app, fact.fields, wanted)
     for name, misfit in done.misfits.items():
         _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
@@ -233,7 +233,7 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
     if any(entity.id in (w.detail.get("entity"), *w.detail.get("entities", ())) for w in tx.parked.rivals(app)):
         tx.deliveries.settle(delivery)  # one of several records there may be this one: a person says which
         return None
-    done = composed(entity, sync, app, {}, first_fields(entity, sync, app))
+    done = composed(entity, sync, app, {}, calls.reachable(tx, sync, app, first_fields(entity, sync, app)))
     for name, misfit in done.misfits.items():
         _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
     lacking = [

@@ -14,7 +14,7 @@ from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
 from syncd.engine.consent import all_keys, consent_keys, enrol, heed
-from syncd.engine.debts import note_debts
+from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.loops import loops
 from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
@@ -171,7 +171,10 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)
-    return fold(_Page(world, tx, sync, READ), entity, link, fact, how)
+    done = fold(_Page(world, tx, sync, READ), entity, link, fact, how)
+    if any(rule.refers == sync.name for other in world.syncs.values() for rule in other.rules.values()):
+        note_referrers(tx, world.syncs, sync.name, entity.id)
+    return done
 
 
 def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Record, sent: Intent) -> Link:

@@ -100,6 +100,7 @@ class _Fitting:
             personal=field.shape.personal
             or any(self.objects[app].fields[name].personal for app, lens in lenses.items() for name in lens.window),
             more=field.kind.more,
+            refers=field.shape.to,
         )
         self._check_partners(rule, field)
         return rule if len(self.note.problems) == before else None

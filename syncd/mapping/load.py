@@ -16,6 +16,7 @@ from syncd.mapping.shape import shaped
 from syncd.mapping.templates import included
 from syncd.sdk.contract import Object
 from syncd.settings import Config
+from syncd.spelling import suggest
 
 __all__ = ["Row", "check_laws", "check_shapes", "describe", "load_syncs"]
 
@@ -42,9 +43,36 @@ def load_syncs(config: Config, schemas: Mapping[str, Sequence[Object]]) -> Mappi
         for meaning, notes in _meant(config, problems)
         if (sync := fit(meaning, schemas, config.apps, notes)) is not None
     }
+    for sync in syncs.values():
+        problems += _dangling(sync, syncs, schemas, config)
     if problems:
         raise ConfigError(problems)
     return syncs
+
+
+def _dangling(
+    sync: Sync, syncs: Mapping[str, Sync], schemas: Mapping[str, Sequence[Object]], config: Config
+) -> Iterable[Problem]:
+    """References that lead nowhere: to no sync, or in some app to another object than the field points to."""
+    places = config.syncs[sync.name].places
+    for rule in sync.rules.values():
+        if not rule.refers:
+            continue
+        key = ("syncs", sync.name, "fields", rule.name)
+        target = syncs.get(rule.refers)
+        if target is None:
+            if rule.refers not in config.syncs:
+                hint = suggest(rule.refers, config.syncs)
+                yield places.problem((*key, "to"), f'there is no sync "{rule.refers}"', hint)
+            continue
+        for app, lens in rule.lenses.items():
+            objects = {object.name: object for object in schemas[app]}
+            points = {objects[sync.apps[app]].fields[name].refers for name in lens.window} - {""}
+            if app not in target.apps:
+                yield places.problem((*key, app), f'{app} is no app of the sync "{target.name}"')
+            elif points and points != {target.apps[app]}:
+                there, meant = ", ".join(sorted(points)), target.apps[app]
+                yield places.problem((*key, app), f'points to {there}, and the sync "{target.name}" keeps {meant}')
 
 
 def check_laws(rule: FieldRule, app: str, samples: Iterable[Raws] = ()) -> tuple[Breach, ...]:

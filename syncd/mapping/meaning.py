@@ -113,6 +113,9 @@ def _meaning(name: str, shaped: Shaped, names: Names, note: Notes, *, matches: b
         blank = blank_policy(shape.blank, matches=matches)
     with note.at(*at, "address"):
         address = _address(shape, kind, shaped.fields)
+    if bool(shape.to) is not (kind.name == "reference"):
+        what = "only a reference has it" if shape.to else "is needed: the sync whose records this points to"
+        note((*at, "to"), what, "")
     with note.at(*at, "default"):
         default = _default(shape, kind, options)
     with note.at(*at, "expr"):

@@ -72,6 +72,8 @@ class FieldShape(BaseModel):
     """For consent: the canonical field that holds the address which the opt-out is about."""
     opt_in_from: list[str] = []
     """For consent: apps whose own evidence of a new opt-in is believed."""
+    to: str = ""
+    """For a reference: the sync whose records it points to."""
     expr: str = ""
     """A value computed from other canonical fields, written and never read."""
 

@@ -13,11 +13,11 @@ from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref, Version
 from syncd.store.codec import dump, held_from, held_text, instant, load, seconds, value_from
 from syncd.store.statements import chunks, upsert
-from syncd.store.tables import EntityRow, KeyRow, LinkRow, table
+from syncd.store.tables import EntityRow, KeyRow, LinkRow, MetaRow, table
 
 __all__ = ["Entities", "Links"]
 
-ENTITY, KEY, LINK = table(EntityRow), table(KeyRow), table(LinkRow)
+ENTITY, KEY, LINK, META = table(EntityRow), table(KeyRow), table(LinkRow), table(MetaRow)
 
 
 class Entities:
@@ -219,7 +219,7 @@ class Links:
     def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
         """Links that are not gone and were not seen by the full listing number `sweep`."""
         self.flush()
-        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept != sweep, LINK.c.state != LinkState.GONE)
+        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept < sweep, LINK.c.state != LinkState.GONE)
         return [_link(row) for row in self._db.execute(select(LINK).where(where))]
 
     def missing(self, sync: str, app: str) -> Sequence[Link]:
@@ -245,7 +245,8 @@ class Links:
         if self._dirty:
             # Those that are gone first: they make room for the one live link of an entity in an app.
             dirty = sorted(self._dirty.items(), key=lambda item: item[1].state is not LinkState.GONE)
-            upsert(self._db, LINK, [_row(sync, link) for (sync, _), link in dirty], keep=("swept",))
+            sweep = int(self._db.execute(select(META.c.value).where(META.c.name == "sweep")).scalar() or 0)
+            upsert(self._db, LINK, [_row(sync, link, sweep) for (sync, _), link in dirty], keep=("swept",))
             self._dirty.clear()
 
 
@@ -266,7 +267,7 @@ def _link(row: Row[Any]) -> Link:
     )
 
 
-def _row(sync: str, link: Link) -> dict[str, Any]:
+def _row(sync: str, link: Link, sweep: int) -> dict[str, Any]:
     return {
         "sync": sync,
         "app": link.ref.app,
@@ -280,5 +281,5 @@ def _row(sync: str, link: Link) -> dict[str, Any]:
         "created": seconds(link.created),
         "state": link.state.value,
         "missed_at": link.missed_at,
-        "swept": 0,
+        "swept": sweep,  # a link made while a listing runs is not lacking from it
     }

@@ -20,7 +20,12 @@ DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(Hin
 
 
 _DROP = delete(HINT).where(
-    and_(HINT.c.app == bindparam("a"), HINT.c.object == bindparam("o"), HINT.c.record == bindparam("r"))
+    and_(
+        HINT.c.app == bindparam("a"),
+        HINT.c.object == bindparam("o"),
+        HINT.c.record == bindparam("r"),
+        HINT.c.due <= bindparam("t"),
+    )
 )
 _SETTLE = delete(DELIVERY).where(
     and_(DELIVERY.c.sync == bindparam("s"), DELIVERY.c.app == bindparam("a"), DELIVERY.c.entity == bindparam("e"))
@@ -44,9 +49,9 @@ class Hints:
         rows = self._db.execute(select(HINT).where(where).order_by(HINT.c.due, HINT.c.record).limit(limit))
         return [Ref(row.app, row.object, row.record) for row in rows]
 
-    def drop(self, refs: Sequence[Ref]) -> None:
-        """These have been read and what they showed is stored in this same transaction."""
-        gone = [{"a": ref.app, "o": ref.object, "r": ref.id} for ref in refs]
+    def drop(self, refs: Sequence[Ref], read_at: float) -> None:
+        """These were read at or after `read_at`, and what they showed is stored; a hint that came later stays."""
+        gone = [{"a": ref.app, "o": ref.object, "r": ref.id, "t": read_at} for ref in refs]
         if gone:
             self._db.execute(_DROP, gone)
 

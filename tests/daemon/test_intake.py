@@ -88,7 +88,7 @@ def test_a_call_that_is_not_signed_by_the_app_is_turned_away(door: Door) -> None
 def test_a_signed_call_that_comes_again_is_answered_alike_and_adds_nothing(door: Door) -> None:
     door.post("1", **SIGNED)
     with door.company.store.begin() as tx:
-        tx.hints.drop(door.hints())
+        tx.hints.drop(door.hints(), tx.now)
     assert door.post("1", **SIGNED).status_code == 200
     assert not door.hints()
     assert door.post("1", **SIGNED, x_timestamp="2").status_code == 200
@@ -99,7 +99,7 @@ def test_calls_without_any_signature_may_be_alike_and_yet_tell_of_two_edits(door
     door.crm.understands = lambda request: [Ref("crm", "people", request.body.decode())]
     door.post("1")
     with door.company.store.begin() as tx:
-        tx.hints.drop(door.hints())
+        tx.hints.drop(door.hints(), tx.now)
     door.post("1")
     assert door.hints()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from syncd import plugins
 from syncd.app import Assembly, assemble
 from syncd.engine.cycle import Report, once
 from syncd.settings import load
@@ -21,6 +22,7 @@ from syncd.testing.twin import Faults, Setup, Twin
 SECRETS = {
     "CRM_TOKEN": "pat-twin",
     "NEWS_KEY": "twin-us1",
+    "DESK_TOKEN": "bcrm_pat_twin",
 }
 
 
@@ -76,8 +78,8 @@ def staged(
     made: dict[str, Twin] = {}
     for app, how in twins.items():
         connector = how["connector"]
-        factory = {"hubspot": "HubSpotTwin", "mailchimp": "MailchimpTwin", "ghost": "GhostTwin"}[connector]
-        twin = getattr(import_module(f"syncd_connectors.{connector}.twin"), factory)
+        module, _, factory = plugins.load(connector).twin.partition(":")
+        twin = getattr(import_module(module), factory)
         made[app] = twin(Setup(clock=clock, **{k: v for k, v in how.items() if k != "connector"}))
     path = folder / "config.toml"
     path.write_text(config)

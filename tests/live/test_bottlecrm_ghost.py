@@ -69,7 +69,7 @@ def test_a_campaign_between_two_real_applications(servers: tuple[BottleCrm, Ghos
 
     campaign.start()
     try:
-        campaign.killing(KILLS, over=2 * EDITS)
+        campaign.killing(KILLS, over=2 * EDITS - CONTESTED)
         campaign.edit(EDITS, CONTESTED)
         left = campaign.opt_outs("news", LEAVE)
         campaign.await_("the apps agree again", lambda: not campaign.differences(), 600)

@@ -19,8 +19,8 @@ def test_a_hint_is_due_at_its_time_until_it_is_dropped(store: Store) -> None:
     with store.begin() as tx:
         assert tx.hints.due("crm", "contacts", START, 10) == [ref("1"), ref("2")]
         assert tx.hints.due("crm", "contacts", START, 1) == [ref("1")]
-        tx.hints.drop([ref("1"), ref("2"), ref("unknown")])
-        tx.hints.drop([])
+        tx.hints.drop([ref("1"), ref("2"), ref("unknown")], tx.now)
+        tx.hints.drop([], tx.now)
         assert tx.hints.due("crm", "contacts", START, 10) == []
         assert tx.hints.count("crm") == 1
     with store.read() as tx:

@@ -1,0 +1,214 @@
+"""Calls to a connector, with references in the engine's own terms.
+
+A field that points to another record holds, outside, that record's id in the app; inside, the id of its entity: the
+same in every app. The border is here. A reference to a record that syncd does not know (yet) is not shown at all; one
+that has no record in the app (yet) is not owed, see `reachable`. Ties between records are fields named `@object`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from syncd.core.entity import Link, LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.match import Key
+from syncd.core.record import (
+    Create,
+    Cursor,
+    EntityId,
+    Fields,
+    Gone,
+    Merged,
+    Outcome,
+    Raw,
+    Record,
+    Ref,
+    Stored,
+    Unknown,
+    Update,
+    Write,
+)
+from syncd.engine.world import World
+from syncd.errors import ConnectorError
+from syncd.sdk.contract import Associates, Page
+from syncd.sdk.ties import tied_to
+from syncd.store.store import Transaction
+
+__all__ = ["changes", "reachable", "read", "reference_keys", "write"]
+
+
+def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterator[Page]:
+    """The connector's pages."""
+    for page in world.apps[app].connector.changes(object, since):
+        if not page.facts or not _references(world, app):
+            yield page
+            continue
+        shown = {row.ref: row for row in _inward(world, app, [row for row in page.rows if isinstance(row, Record)])}
+        yield replace(page, rows=tuple(shown.get(row.ref, row) for row in page.rows))
+
+
+def read(world: World, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
+    """Facts by id."""
+    found = world.apps[app].connector.read(refs)
+    if not _references(world, app):
+        return found
+    shown = {r.ref: r for r in _inward(world, app, [r for r in found.values() if isinstance(r, Record)])}
+    return {ref: shown.get(fact.ref, fact) if isinstance(fact, Record) else fact for ref, fact in found.items()}
+
+
+def write(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+    """Writes, then the ties that were among their fields."""
+    pointing = _references(world, app)
+    if not pointing:
+        return world.apps[app].connector.write(writes)
+    plain, ties = _outward(world, app, writes, pointing)
+    silent = {w.key for w in plain if isinstance(w, Update) and not w.patch}
+    outcomes = {o.key: o for o in world.apps[app].connector.write([w for w in plain if w.key not in silent])}
+    outcomes |= {w.key: Stored(w.key, w.ref) for w in plain if isinstance(w, Update) and w.key in silent}
+    for key, pairs in ties.items():
+        outcomes[key] = _tied(world, app, outcomes[key], pairs)
+    records = [o.record for o in outcomes.values() if isinstance(o, Stored) and o.record is not None]
+    shown = {record.ref: record for record in _translated(world, app, records, pointing)}
+    return [
+        replace(o, record=shown[o.record.ref]) if isinstance(o, Stored) and o.record is not None else o
+        for o in outcomes.values()
+    ]
+
+
+def reachable(tx: Transaction, sync: Sync, app: str, wanted: Fields) -> Fields:
+    """`wanted` without references to entities that have no record in this app yet."""
+    kept = {}
+    for name, value in wanted.items():
+        target = sync.rules[name].refers
+        link = tx.links.at(EntityId(str(value)), app) if target and value else None
+        if not target or not value or (link is not None and link.state is not LinkState.GONE):
+            kept[name] = value
+    return kept
+
+
+def reference_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
+    """How those who point to an entity are found, once it has a record in one more app."""
+    return tuple(
+        (f"reference:{rule.refers}", str(fields[name]))
+        for name, rule in sync.rules.items()
+        if rule.refers and fields.get(name)
+    )
+
+
+def _references(world: World, app: str) -> dict[tuple[str, str], str]:
+    """Object and field of the app to the sync whose entities the field points to."""
+    return {
+        (sync.apps[app], field): rule.refers
+        for sync in world.syncs.values()
+        if app in sync.apps
+        for rule in sync.mapped(app)
+        if rule.refers
+        for field in rule.lenses[app].window
+    }
+
+
+def _inward(world: World, app: str, records: Sequence[Record]) -> list[Record]:
+    pointing = _references(world, app)
+    return _translated(world, app, _with_ties(world, app, records, pointing), pointing)
+
+
+def _with_ties(
+    world: World, app: str, records: Sequence[Record], pointing: Mapping[tuple[str, str], str]
+) -> list[Record]:
+    """The records with the ties that a mapping asks for, each the first that the app names."""
+    connector = world.apps[app].connector
+    shown = {record.ref: record for record in records}
+    for object, field in pointing:
+        to, refs = tied_to(field), [ref for ref in shown if ref.object == object]
+        if not to or not refs or not isinstance(connector, Associates):
+            continue
+        for ref, ends in connector.associated(refs, to).items():
+            tie = ends[0].id if ends else None
+            shown[ref] = replace(shown[ref], fields={**shown[ref].fields, field: tie})
+    return list(shown.values())
+
+
+def _translated(
+    world: World, app: str, records: Iterable[Record], pointing: Mapping[tuple[str, str], str]
+) -> list[Record]:
+    """The records with entities in place of ids; a reference to an unknown record is taken out."""
+    known = list(records)
+    by_target: dict[str, list[Ref]] = defaultdict(list)
+    for record in known:
+        for (object, field), target in pointing.items():
+            ref = _target(world, app, target, record.fields.get(field))
+            if object == record.ref.object and ref is not None:
+                by_target[target].append(ref)
+    with world.store.read() as tx:
+        links: dict[tuple[str, Ref], Link | None] = {}
+        for target, refs in by_target.items():
+            tx.links.load(target, refs)
+            links |= {(target, ref): tx.links.get(target, ref) for ref in refs}
+    return [_one_inward(world, app, record, pointing, links) for record in known]
+
+
+def _one_inward(
+    world: World,
+    app: str,
+    record: Record,
+    pointing: Mapping[tuple[str, str], str],
+    links: Mapping[tuple[str, Ref], Link | None],
+) -> Record:
+    fields = dict(record.fields)
+    for (object, field), target in pointing.items():
+        if object != record.ref.object or field not in fields:
+            continue
+        ref = _target(world, app, target, fields[field])
+        if ref is None:
+            continue
+        link = links.get((target, ref))
+        if link is None or link.state is LinkState.GONE:
+            del fields[field]
+        else:
+            fields[field] = str(link.entity)
+    return replace(record, fields=fields)
+
+
+def _target(world: World, app: str, target: str, raw: Raw) -> Ref | None:
+    sync = world.syncs.get(target)
+    if raw in (None, "") or sync is None or app not in sync.apps:
+        return None
+    return Ref(app, sync.apps[app], str(raw))
+
+
+def _outward(
+    world: World, app: str, writes: Sequence[Write], pointing: Mapping[tuple[str, str], str]
+) -> tuple[list[Write], dict[str, list[Ref]]]:
+    """The writes with ids in place of entities, and apart from them the ties, by the key of their write."""
+    plain: list[Write] = []
+    ties: dict[str, list[Ref]] = defaultdict(list)
+    with world.store.read() as tx:
+        for write in writes:
+            if not isinstance(write, Create | Update):
+                plain.append(write)
+                continue
+            object = write.object if isinstance(write, Create) else write.ref.object
+            fields = dict(write.fields if isinstance(write, Create) else write.patch)
+            for field in [name for name in fields if (object, name) in pointing and fields[name]]:
+                link = tx.links.at(EntityId(str(fields[field])), app)
+                if tied_to(field):
+                    del fields[field]
+                    ties[write.key] += [link.ref] if link else []
+                elif link is not None:
+                    fields[field] = link.ref.id
+            plain.append(replace(write, fields=fields) if isinstance(write, Create) else replace(write, patch=fields))
+    return plain, ties
+
+
+def _tied(world: World, app: str, outcome: Outcome, ends: Sequence[Ref]) -> Outcome:
+    """Tie a record that was just stored. What fails here is looked at again: the fields stand already."""
+    connector = world.apps[app].connector
+    if not isinstance(outcome, Stored) or not isinstance(connector, Associates):
+        return outcome
+    try:
+        connector.associate([(outcome.ref, end) for end in ends])
+    except ConnectorError as failed:
+        return Unknown(outcome.key, f"stored, but not tied: {failed.message}")
+    return replace(outcome, record=None)  # the answer does not show the tie: it is read back

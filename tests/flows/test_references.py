@@ -1,0 +1,115 @@
+"""A person's company is the same company in both apps, whatever ids they give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd.core.record import Ref
+from syncd.errors import ConfigError
+from syncd.sdk.contract import Associates
+from tests.flows.stage import Stage, staged
+
+CONFIG = """
+[store]
+url = "sqlite:///:memory:"
+
+[apps.crm]
+connector = "hubspot"
+token = { env = "CRM_TOKEN" }
+
+[apps.desk]
+connector = "bottlecrm"
+base_url = "http://127.0.0.1:1"
+token = { env = "DESK_TOKEN" }
+
+[syncs.companies]
+include = "companies-hubspot-bottlecrm"
+apps = { crm = "companies", desk = "accounts" }
+fields.phone.region = "US"
+
+[syncs.people]
+entity = "person"
+apps = { crm = "contacts", desk = "contacts" }
+match = ["email"]
+first = "prefer crm"
+filters.desk = 'first_name != "" && last_name != ""'
+
+[syncs.people.fields]
+email = { type = "email", crm = "email", desk = "email" }
+first_name = { type = "text", crm = "firstname", desk = "first_name" }
+last_name = { type = "text", crm = "lastname", desk = "last_name" }
+company = { type = "reference", to = "companies", crm = "@companies", desk = "account" }
+"""
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    twins: dict[str, Any] = {
+        "crm": {"connector": "hubspot", "records": 12},
+        "desk": {"connector": "bottlecrm", "records": 3, "start": 9},
+    }
+    with staged(tmp_path, monkeypatch, CONFIG, twins) as made:
+        made.settle(12)
+        yield made
+
+
+def _name(stage: Stage, app: str, object: str, id: str) -> str:
+    return str(stage.twins[app].records(object)[id]["name"])
+
+
+def _company_in_desk(stage: Stage, email: str) -> str:
+    _, contact = stage.by_email("desk", "email")[email]
+    return _name(stage, "desk", "accounts", contact["account"]) if contact["account"] else ""
+
+
+def _company_in_crm(stage: Stage, email: str) -> str:
+    twin: Any = stage.twins["crm"]
+    id, _ = stage.by_email("crm", "email")[email]
+    connector = stage.assembly.world.apps["crm"].connector
+    assert isinstance(connector, Associates)
+    (ends,) = connector.associated([Ref("crm", "contacts", id)], "companies").values()
+    return str(twin.records("companies")[ends[0].id]["name"]) if ends else ""
+
+
+def test_contacts_made_in_the_other_app_belong_to_the_same_company(stage: Stage) -> None:
+    crm: Mapping[str, Any] = stage.by_email("crm", "email")
+    companies = {email: _company_in_crm(stage, email) for email in crm}
+    assert any(companies.values())
+    assert companies == {email: _company_in_desk(stage, email) for email in crm}
+
+
+def test_moving_to_another_company_moves_in_the_other_app(stage: Stage) -> None:
+    email, (id, contact) = next((e, c) for e, c in stage.by_email("desk", "email").items() if c[1]["account"])
+    others = [a for a in stage.twins["desk"].records("accounts") if a != contact["account"]]
+    stage.twins["desk"].person_edit("contacts", id, {"account": others[0]})
+    stage.settle(12)
+    assert _company_in_crm(stage, email) == _name(stage, "desk", "accounts", others[0])
+
+
+def test_a_company_made_with_its_person_arrives_before_or_after_but_in_the_end(stage: Stage) -> None:
+    account = stage.twins["desk"].person_create("accounts", {"name": "Quite New Ltd"})
+    fields = {"first_name": "Eve", "last_name": "New", "email": "eve.new@example.com", "account": account}
+    stage.twins["desk"].person_create("contacts", fields)
+    stage.settle(12)
+    assert _company_in_crm(stage, "eve.new@example.com") == "Quite New Ltd"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('to = "companies", ', "", 'fields.company.to: is needed: the sync whose records this points to'),
+        ('to = "companies"', 'to = "companys"', 'there is no sync "companys"'),
+        ('to = "companies"', 'to = "people"', 'points to companies, and the sync "people" keeps contacts'),
+    ],
+)  # fmt: skip
+def test_a_reference_that_leads_nowhere_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
+) -> None:
+    twins = {"crm": {"connector": "hubspot"}, "desk": {"connector": "bottlecrm"}}
+    with pytest.raises(ConfigError) as told, staged(tmp_path, monkeypatch, CONFIG.replace(old, new), twins):
+        pass
+    assert message in str(told.value)
