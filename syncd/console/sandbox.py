@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 from syncd import plugins
 from syncd.errors import ConfigError
@@ -23,15 +22,13 @@ class Sandbox:
 
     connector: str
     twin: Twin
-    credentials: Mapping[str, str]
-    """The connector's secret settings to the values that the twin lets in, where it says so."""
 
     def settings(self, url: str) -> str:
         """The table of an app that lives at `url`."""
         lines = [f"[apps.{self.connector}]", f'connector = "{self.connector}"', f'base_url  = "{url}"']
         lines += [
             f'{name} = {{ env = "{self.variable(name)}" }}    # export {self.variable(name)}={value}'
-            for name, value in self.credentials.items()
+            for name, value in self.twin.credentials.items()
         ]
         return "\n".join(lines)
 
@@ -51,10 +48,10 @@ def build(connector: str, *, seed: int, records: int, start: int, faults: str) -
     if faults not in Faults.PROFILES:
         raise ConfigError(f'there are no faults "{faults}"', hint=suggest(faults, Faults.PROFILES))
     module, _, name = plugin.twin.partition(":")
-    make: Callable[[Setup], Any] = getattr(import_module(module), name)
+    make: Callable[[Setup], Twin] = getattr(import_module(module), name)
     profile = Faults.profile(faults)
     setup = Setup(clock=WallClock(), seed=seed, records=records, start=start, faults=profile)
-    return Sandbox(connector=connector, twin=make(setup), credentials=getattr(make, "credentials", {}))
+    return Sandbox(connector=connector, twin=make(setup))
 
 
 def keep_open(sandbox: Sandbox, port: int, ready: Callable[[str], None]) -> None:

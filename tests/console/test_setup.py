@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from syncd import plugins
 from syncd.console.init import Wanted, interview
 from syncd.console.sandbox import build
 from syncd.errors import ConfigError
@@ -185,6 +186,20 @@ def test_a_sandbox_is_a_twin_that_answers_as_the_vendor_does() -> None:
     assert refused.status_code == 401
     assert len(people) == 2
     assert f'base_url  = "{served.url}"' in made.settings(served.url)
+
+
+@pytest.mark.parametrize("connector", list(plugins.announced()))
+def test_what_a_sandbox_says_to_write_in_the_configuration_lets_syncd_in(
+    connector: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build(connector, seed=1, records=1, start=0, faults="none")
+    for name, value in made.twin.credentials.items():
+        monkeypatch.setenv(made.variable(name), value)
+    with serve(made.twin) as served:
+        desk.config.write_text(made.settings(served.url))
+        (app,) = desk.ask("check")["apps"]
+    assert app["reached"]
+    assert app["objects"]
 
 
 def test_a_sandbox_of_an_unknown_connector_or_with_unknown_faults_says_what_there_is(desk: Desk) -> None:

@@ -154,7 +154,7 @@ def sandbox(
 
     def ready(url: str) -> None:
         if common.json:
-            say_json({"connector": connector, "url": url, "credentials": made.credentials})
+            say_json({"connector": connector, "url": url, "credentials": made.twin.credentials})
         else:
             tables(*show.sandbox(connector, url, made.settings(url)))
 
