@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -137,6 +138,18 @@ def test_the_log_is_told_by_app_record_field_time_and_number(desk: Desk) -> None
     assert desk.say("log", "--app", "crmm").code == 3
     assert 'did you mean "people"?' in desk.say("log", "--sync", "peple").err
     assert desk.say("log", "--since", "yesterday").code == 3
+
+
+def test_a_log_that_is_followed_shows_new_entries_one_a_line_until_it_is_interrupted(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    command = [sys.executable, "-m", "syncd", "log", "--follow", "--json", "--limit", "1", "-c", str(desk.config)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert json.loads(run.stdout.readline())["event"] == "applied"
+        desk.say("pause", "crm", "--reason", "we audit")
+        assert json.loads(run.stdout.readline())["event"] == "paused"
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=30) == 130
 
 
 def test_a_time_is_so_long_ago_or_a_date_in_utc() -> None:
