@@ -34,18 +34,17 @@ class Word:
         return (self.name,)
 
     def get(self, raws: Raws, entity: Mapping[str, Value]) -> View:
-        raw = raws.get(self.name, ABSENT)
-        if raw is ABSENT:
+        if self.name not in raws:
             return ABSENT
-        first, _, rest = str(raw or "").partition(" ")
-        return str(first if self.first else rest) or None
+        first, _, rest = str(raws[self.name] or "").partition(" ")
+        return (first if self.first else rest) or None
 
     def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
         if isinstance(value, str) and self.first and " " in value:
             return Misfit("one word", value)
-        first, _, rest = (raws.get(self.name) or "").partition(" ")
+        first, _, rest = str(raws.get(self.name) or "").partition(" ")
         pair = (value or "", rest) if self.first else (first, value or "")
-        return {self.name: f"{pair[0]} {pair[1]}".strip()}
+        return {self.name: f"{pair[0]} {pair[1]}".rstrip()}
 
     def settles(self, raws: Raws) -> Mapping[str, Raw]:
         return raws
