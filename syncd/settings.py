@@ -29,7 +29,7 @@ from syncd.sdk.contract import Plugin, Settings
 from syncd.spelling import suggest
 from syncd.toml import Document, Places
 
-__all__ = ["AppConfig", "Config", "Daemon", "Duration", "Log", "Safety", "Store", "SyncConfig", "load"]
+__all__ = ["AppConfig", "AppTable", "Config", "Daemon", "Duration", "Log", "Safety", "Store", "SyncConfig", "load"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PREFIX: Final = "SYNCD_"
@@ -125,7 +125,9 @@ class Log(_Section):
     """What is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Less than this is not said."""
     format: Literal["console", "json"] = "console"
+    """Plain lines for people, or one JSON object a line."""
 
 
 class _Sections(BaseSettings):
@@ -154,13 +156,17 @@ class _Sections(BaseSettings):
         return env_settings, init_settings
 
 
-class _App(_Section):
+class AppTable(_Section):
     """The keys of `[apps.NAME]` that belong to syncd; the others are the connector's."""
 
     connector: str
+    """Which connector reaches the account."""
     poll: Duration | None = None
+    """How often it is asked for changes; unset: as `[daemon]` says."""
     sweep: Duration | None = None
+    """How often everything in it is compared; unset: as `[daemon]` says."""
     read_only: bool = False
+    """Nothing is ever written to it."""
     allow_host: bool = False
     """The connector's credentials may go to a `base_url` that is not the vendor's."""
 
@@ -317,16 +323,16 @@ def _app(
     key: toml.Key = ("apps", name)
     before = len(problems)
     try:
-        own = _App.model_validate({k: v for k, v in table.items() if k in _App.model_fields})
+        own = AppTable.model_validate({k: v for k, v in table.items() if k in AppTable.model_fields})
     except ValidationError as error:
-        problems += explain(error, _App, document.places, key)
+        problems += explain(error, AppTable, document.places, key)
         return None
     try:
         found = plugin(own.connector)
     except ConfigError as error:
         problems.append(document.places.problem((*key, "connector"), error.message, error.hint))
         return None
-    rest = {k: v for k, v in table.items() if k not in _App.model_fields}
+    rest = {k: v for k, v in table.items() if k not in AppTable.model_fields}
     resolved, unresolved, faults = secrets.resolve_all(rest, found.settings, document.path.parent)
     problems += [
         document.places.problem((*key, *at), message, hint.replace("VARIABLE", _variable(name, at)))
@@ -335,7 +341,7 @@ def _app(
     try:
         settings = found.settings.model_validate(resolved)
     except ValidationError as error:
-        told = explain(error, found.settings, document.places, key, also=tuple(_App.model_fields))
+        told = explain(error, found.settings, document.places, key, also=tuple(AppTable.model_fields))
         skip = {document.places.problem((*key, *at), "").where for at in unresolved}
         problems += [problem for problem in told if problem.where not in skip]
         return None

@@ -45,6 +45,7 @@ class Cell(_Table):
     others: Scalar | None = None
     """The canonical value of every app value that is not mentioned."""
     way: Literal["both", "read", "write"] = "both"
+    """Seen from the app: "read" takes from it only, "write" gives to it only."""
     write_once: bool = False
     """Written when a record is made and never again."""
     lossy: bool = False
@@ -57,17 +58,25 @@ class FieldShape(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     type: Name
+    """What its values are: a canonical type."""
     conflict: str = ""
+    """Who wins where two apps changed it; unset: the first app of the sync, and for consent the opt-out."""
     blank: Annotated[Blank | None, Field(strict=False)] = None
+    """What its being emptied means; unset: hold for match fields, propagate for the others."""
     default: Scalar | list[str] | None = None
+    """Given to a record that is being made, where there is no value."""
     empty: Literal["blank", "distinct"] = "blank"
+    """For text: whether an empty one is blank, or a value of its own."""
     region: Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")] = ""
+    """For phone: the country of numbers that name none, such as "GB"."""
     zone: str = "UTC"
+    """For date and instant: where a day begins, and whose time it is where an app does not say."""
     options: list[str] | None = None
     """For choice and choices: the canonical values there are. Unset: all that the apps have."""
     partial: bool = False
     """Options of one app without a partner in another are no error: such a value stays where it is."""
     personal: bool = False
+    """Personal data; what a connector declares so is so anyway."""
     address: str = ""
     """For consent: the canonical field that holds the address which the opt-out is about."""
     opt_in_from: list[str] = []
@@ -87,14 +96,21 @@ class SyncShape(_Table):
     """One sync."""
 
     entity: Name
+    """What one record stands for, in your words."""
     apps: dict[str, Name] = Field(min_length=2)
+    """App = its object, the app that wins by default first."""
     match: list[str | list[str]] = Field(min_length=1)
+    """The fields by which a record without a link finds its entity, tried in order; a pair needs both."""
     first: str = "ask"
+    """Who seeds a field that several apps have filled, where there is no history."""
     deletes: Annotated[Deletion, Field(strict=False)] = Deletion.HOLD
+    """What becomes of the other records when a person deletes one."""
     creates: list[str] | None = None
     """Apps in which new records may be made; unset: wherever the app allows it."""
     fields: dict[str, dict[str, Any]] = Field(min_length=1)
+    """One table for each canonical field."""
     filters: dict[str, str] = {}
+    """App = which records belong into it."""
 
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}")
