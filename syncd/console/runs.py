@@ -10,12 +10,12 @@ from typing import Any
 import orjson
 
 from syncd.engine.cycle import Report, once
-from syncd.engine.plan import Plan, Planned, apply, load_plan, make_plan, unapplied
+from syncd.engine.plan import Plan, Planned, apply, carry_out, load_plan, make_plan, unapplied
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World
 from syncd.errors import ConfigError, Halted, Problem
 
-__all__ = ["Outcome", "Proposal", "apply_plan", "keep_plan", "propose", "read_plan", "run_once", "shown"]
+__all__ = ["Outcome", "Proposal", "apply_now", "apply_plan", "keep_plan", "propose", "read_plan", "run_once", "shown"]
 
 Progress = Callable[[Tally], None]
 
@@ -116,6 +116,12 @@ def apply_plan(world: World, plan: Plan, *, by: str, progress: Progress) -> Outc
     """Write what the plan holds and put the mappings in force. Raises Halted if the world has moved since."""
     recover(world)
     return _outcome(apply(world, plan, by=by, progress=progress))
+
+
+def apply_now(world: World, plan: Plan, *, by: str, progress: Progress) -> Outcome:
+    """Write what a plan holds that was made a moment ago, and put the mappings in force."""
+    recover(world)
+    return _outcome(carry_out(world, plan, by=by, progress=progress))
 
 
 def run_once(world: World, progress: Progress) -> Outcome:

@@ -18,7 +18,7 @@ from syncd.errors import ConfigError, Halted
 from syncd.store.store import Store
 from syncd.store.values import Entry, Event
 
-__all__ = ["Plan", "Planned", "apply", "load_plan", "make_plan", "mark_applied", "unapplied"]
+__all__ = ["Plan", "Planned", "apply", "carry_out", "load_plan", "make_plan", "mark_applied", "unapplied"]
 
 _COLLECTION = "plan-1"
 
@@ -133,12 +133,16 @@ def load_plan(data: Any) -> Plan:
 
 
 def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
-    """Write exactly what the plan holds. Raises Halted, with nothing written, if the world has moved since.
+    """Write exactly what an earlier plan holds. Raises Halted, with nothing written, if the world has moved since.
 
     The plan is made anew first and compared; then the run is gated, so that not even a change in between slips in.
     """
-    now = make_plan(world)
-    _compare(plan, now)
+    _compare(plan, make_plan(world))
+    return carry_out(world, plan, by=by, progress=progress)
+
+
+def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
+    """Write what the plan holds and nothing else; what has come since stays owed, and goes with the next run."""
     allowed = Counter(write.name for write in plan.writes)
     gates = {name: Gated(app.connector, allowed) for name, app in world.apps.items()}
     gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})

@@ -323,7 +323,8 @@ class Quota:
 class Settings(BaseModel):
     """What every app's settings have; a connector derives its own from it. Unknown keys are errors.
 
-    Secrets are `pydantic.SecretStr`. A connector adds its own keys with descriptions; `syncd check` prints them.
+    Secrets are `pydantic.SecretStr`. A connector adds its own keys with descriptions; they are
+    printed by `syncd check --settings`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

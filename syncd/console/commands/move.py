@@ -61,7 +61,7 @@ def apply(
     """
     from syncd.console import show
     from syncd.console.console import alone
-    from syncd.console.runs import apply_plan, read_plan
+    from syncd.console.runs import apply_now, apply_plan, read_plan
 
     given = None if plan_file is None else read_plan(plan_file)
     with alone(common.whole(), "apply") as world:
@@ -69,7 +69,8 @@ def apply(
         if chosen is None:
             return PENDING
         with progress("writing", total=len(chosen.writes), quiet=common.json) as step:
-            done = apply_plan(world, chosen, by=person(by), progress=step)
+            write = apply_plan if given else apply_now
+            done = write(world, chosen, by=person(by), progress=step)
     return common.answer(done, lambda: show.outcome(done), UNREACHED if done.failing else DONE)
 
 
