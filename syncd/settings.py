@@ -343,6 +343,8 @@ def _app(
     except ValidationError as error:
         told = explain(error, found.settings, document.places, key, also=tuple(AppTable.model_fields))
         skip = {document.places.problem((*key, *at), "").where for at in unresolved}
+        if unresolved:  # what a connector asks of its settings together cannot be judged while one is missing
+            skip.add(document.places.problem(key, "").where)
         problems += [problem for problem in told if problem.where not in skip]
         return None
     if (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
