@@ -15,7 +15,7 @@ from syncd.core.merge import Merge, Verdict, merge
 from syncd.core.record import ABSENT, EntityId, Raw, Raws, Record, Ref, Value, Version
 from syncd.testing.simulator.lens import Plain
 
-__all__ = ["APPS", "NOON", "SKEW", "Hub", "Word", "a_rule", "a_sync", "fact", "greater", "hub", "linked", "only"]
+__all__ = ["APPS", "NOON", "SKEW", "Day", "Hub", "Word", "a_rule", "a_sync", "fact", "greater", "hub", "linked", "only"]
 
 APPS = ("crm", "news", "shop")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -45,6 +45,25 @@ class Word:
         first, _, rest = str(raws.get(self.name) or "").partition(" ")
         pair = (value or "", rest) if self.first else (first, value or "")
         return {self.name: f"{pair[0]} {pair[1]}".rstrip()}
+
+    def settles(self, raws: Raws) -> Mapping[str, Raw]:
+        return raws
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A point in time of which the app keeps the day, here in a field of its own or in an older one."""
+
+    @property
+    def window(self) -> tuple[str, ...]:
+        return ("day", "date")
+
+    def get(self, raws: Raws, entity: Mapping[str, Value]) -> View:
+        day, known = raws.get("day") or raws.get("date"), entity.get("met")
+        return known if isinstance(known, str) and day and known.startswith(day) else day
+
+    def put(self, value: Value, raws: Raws) -> Mapping[str, Raw]:
+        return {"day": str(value)[:10]}
 
     def settles(self, raws: Raws) -> Mapping[str, Raw]:
         return raws

@@ -12,7 +12,7 @@ from syncd.core.fieldmap import Computed, FieldRule, Way
 from syncd.core.lens import Misfit
 from syncd.core.record import Raw
 from syncd.testing.simulator.lens import Plain
-from tests.core.ground import Hub, Word, a_rule, a_sync, hub, linked
+from tests.core.ground import Day, Hub, Word, a_rule, a_sync, hub, linked
 
 APPS = ("crm",)
 FIRST = a_rule("first", apps=APPS, lenses={"crm": Word("name", first=True)})
@@ -133,6 +133,11 @@ class TestWhatIsSettled:
         made = holding(hub(sync), phone="1", email="a")
         sent, coerced = settled(made.entity, linked(seen={"phone": "9"}), sync, {"phone": "1", "email": "a"})
         assert (sent, coerced) == ({"phone": "1", "email": "a"}, {"phone": None, "email": None})
+
+    def test_needs_no_note_where_the_app_keeps_as_much_of_it_as_it_can(self) -> None:
+        sync = a_sync(a_rule("met", apps=APPS, lenses={"crm": Day()}), apps=APPS)
+        link, goal = linked(seen={"day": "2026-03-01"}), {"met": "2026-03-01T12:00"}
+        assert settled(hub(sync).entity, link, sync, goal) == ({}, {})
 
     def test_leaves_the_notes_of_other_fields(self) -> None:
         made = holding(hub(a_sync()), phone="1")

@@ -9,10 +9,10 @@ import pytest
 
 from syncd.core.entity import PEOPLE, Held
 from syncd.core.fieldmap import Blank, Policy, Seed, Way
-from syncd.core.merge import Merge, Verdict
+from syncd.core.merge import Merge, Verdict, merge
 from syncd.core.record import Value
 from syncd.testing.simulator.lens import Plain
-from tests.core.ground import NOON, SKEW, Hub, a_rule, a_sync, greater, hub, only
+from tests.core.ground import APPS, NOON, SKEW, Day, Hub, a_rule, a_sync, fact, greater, hub, only
 
 OPT_OUT = a_rule("out", type="consent", consent=True, address="email")
 
@@ -65,9 +65,24 @@ class TestWhatIsNoNews:
 
     def test_the_link_takes_the_version_and_keeps_when_the_record_was_made(self) -> None:
         made = settled_hub("1")
-        made.pull("crm", NOON)
-        assert made.links["crm"].version.at == NOON
-        assert made.links["crm"].created is None
+        for at, created in ((NOON, NOON), (NOON + SKEW, None)):
+            shown = fact(at=at, created=created, phone="1")
+            made.links["crm"] = merge(made.entity, made.links["crm"], shown, made.sync, skew=SKEW).link
+            assert made.links["crm"].version.at == at
+            assert made.links["crm"].created == NOON
+
+    def test_a_lens_may_do_with_a_part_of_its_window(self) -> None:
+        made = hub(a_sync(a_rule("met", lenses=dict.fromkeys(APPS, Day()))))
+        assert only(pulled(made, date="2026-03-01"))[0] is Verdict.TAKEN
+        assert made.links["crm"].seen == {"date": "2026-03-01"}
+
+    def test_what_an_app_cannot_carry_stays_in_the_entity(self) -> None:
+        made = hub(a_sync(a_rule("met", lenses={"crm": Plain("met"), "news": Day()}), apps=("crm", "news")))
+        pulled(made, met="2026-03-01T12:00")
+        assert made.push("news") == {"day": "2026-03-01"}
+        assert made.links["news"].sent == {}
+        assert made.pull("news").verdicts == ()
+        assert only(pulled(made, "news", day="2026-03-02"))[:3] == (Verdict.TAKEN, "2026-03-01T12:00", "2026-03-02")
 
 
 class TestWhatMakesNoSense:

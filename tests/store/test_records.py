@@ -57,6 +57,8 @@ def test_an_entity_is_found_by_its_keys_before_and_after_the_transaction(store: 
         assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): ()}
         tx.entities.put(entity(), [key("ann@example.com")])
         assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): (ANN,)}
+        assert tx.entities.count("people") == 1
+        assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): (ANN,)}
     with store.read() as tx:
         assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): (ANN,)}
 
