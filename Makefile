@@ -3,6 +3,7 @@
 #   make demo    see syncd work, against two simulated apps
 #   make test    run the tests
 #   make lint    formatting, lint, types, and who may import whom
+#   make docs    write docs/reference anew, from the code
 #   make live    tests against real third-party servers (see tests/live)
 #   make lock    choose new versions for requirements.lock and requirements-dev.lock
 #   make clean   remove what the above made
@@ -15,7 +16,7 @@ TESTS  ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint live lock clean
+.PHONY: help demo test lint docs live lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +32,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.runtime
+	$(BIN)/python -m syncd.console.reference docs/reference
 
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/live --override-ini timeout=900 \
