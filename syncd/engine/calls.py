@@ -36,13 +36,13 @@ from syncd.sdk.contract import Associates, Page
 from syncd.sdk.ties import tied_to
 from syncd.store.store import Transaction
 
-__all__ = ["changes", "reachable", "read", "reference_keys", "write"]
+__all__ = ["changes", "reachable", "read", "reference_keys", "references", "write"]
 
 
 def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterator[Page]:
     """The connector's pages."""
     for page in world.apps[app].connector.changes(object, since):
-        if not page.facts or not _references(world, app):
+        if not page.facts or not references(world, app):
             yield page
             continue
         shown = {row.ref: row for row in _inward(world, app, [row for row in page.rows if isinstance(row, Record)])}
@@ -52,7 +52,7 @@ def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterat
 def read(world: World, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
     """Facts by id."""
     found = world.apps[app].connector.read(refs)
-    if not _references(world, app):
+    if not references(world, app):
         return found
     shown = {r.ref: r for r in _inward(world, app, [r for r in found.values() if isinstance(r, Record)])}
     return {ref: shown.get(fact.ref, fact) if isinstance(fact, Record) else fact for ref, fact in found.items()}
@@ -60,7 +60,7 @@ def read(world: World, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | G
 
 def write(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
     """Writes, then the ties that were among their fields."""
-    pointing = _references(world, app)
+    pointing = references(world, app)
     if not pointing:
         return world.apps[app].connector.write(writes)
     plain, ties = _outward(world, app, writes, pointing)
@@ -97,7 +97,7 @@ def reference_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     )
 
 
-def _references(world: World, app: str) -> dict[tuple[str, str], str]:
+def references(world: World, app: str) -> dict[tuple[str, str], str]:
     """Object and field of the app to the sync whose entities the field points to."""
     return {
         (sync.apps[app], field): rule.refers
@@ -110,7 +110,7 @@ def _references(world: World, app: str) -> dict[tuple[str, str], str]:
 
 
 def _inward(world: World, app: str, records: Sequence[Record]) -> list[Record]:
-    pointing = _references(world, app)
+    pointing = references(world, app)
     return _translated(world, app, _with_ties(world, app, records, pointing), pointing)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd.core.record import Create, Delete, Write
+from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
 from syncd.engine.world import Tally, World
 from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
@@ -144,7 +145,9 @@ def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None
 def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
     """Write what the plan holds and nothing else; what has come since stays owed, and goes with the next run."""
     allowed = Counter(write.name for write in plan.writes)
-    gates = {name: Gated(app.connector, allowed) for name, app in world.apps.items()}
+    gates = {
+        name: Gated(app.connector, allowed, {f for _, f in references(world, name)}) for name, app in world.apps.items()
+    }
     gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})
     report = once(gated, whole=True, progress=progress)
     mark_applied(world, by=by)

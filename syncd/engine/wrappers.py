@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from syncd.core.record import (
     Create,
@@ -12,6 +13,7 @@ from syncd.core.record import (
     Gone,
     Merged,
     Outcome,
+    Raws,
     Record,
     Ref,
     Stored,
@@ -19,9 +21,14 @@ from syncd.core.record import (
     Update,
     Write,
 )
-from syncd.sdk.contract import Connector, Finds, Object, Page
+from syncd.errors import Transient
+from syncd.sdk.contract import Associates, Connector, Finds, Object, Page
+from syncd.sdk.ties import TIE
 
-__all__ = ["Gated", "Rehearsed"]
+__all__ = ["Gated", "Rehearsed", "fingerprint"]
+
+_NEW: Final = "new-"
+"""How the id of a record begins that would be made."""
 
 
 class Rehearsed:
@@ -34,6 +41,7 @@ class Rehearsed:
         self._app = app
         self._inner = connector
         self._overlay: dict[Ref, Record | Gone] = {}
+        self._ties: dict[tuple[Ref, str], Ref] = {}
         self.written: list[Write] = []
         self.before: dict[str, Record] = {}
         """What stood in the record before, by the key of the write."""
@@ -66,7 +74,7 @@ class Rehearsed:
         outcomes: list[Outcome] = []
         for write in writes:
             if isinstance(write, Create):
-                ref = Ref(self._app, write.object, f"new-{len(self._overlay) + 1}")
+                ref = Ref(self._app, write.object, f"{_NEW}{len(self._overlay) + 1}")
                 record = Record(ref, dict(write.fields))
             else:
                 ref = write.ref
@@ -99,16 +107,35 @@ class Rehearsed:
         """As it is."""
         return self._inner.findable(object) if isinstance(self._inner, Finds) else ()
 
+    def associated(self, refs: Sequence[Ref], to: str) -> Mapping[Ref, Sequence[Ref]]:
+        """The app's own ties, and those that would be made."""
+        ask = [ref for ref in refs if ref not in self._overlay or ref.id[: len(_NEW)] != _NEW]
+        found = dict(self._inner.associated(ask, to)) if ask and isinstance(self._inner, Associates) else {}
+        return {ref: [self._ties[ref, to]] if (ref, to) in self._ties else found.get(ref, ()) for ref in refs}
+
+    def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """Note them; a tie of a record that would be made goes with the making."""
+        for one, other in pairs:
+            self._ties[one, other.object] = other
+            if not one.id.startswith(_NEW):
+                self.written.append(_tie(one, other))
+
     def close(self) -> None:
         """The connector belongs to whom it was borrowed from."""
 
 
 class Gated:
-    """Lets only those writes through that a plan holds; the others are certainly not sent."""
+    """Lets only those writes through that a plan holds; the others are certainly not sent.
 
-    def __init__(self, connector: Connector, allowed: Mapping[str, int]) -> None:
+    `pointing`: fields that hold another record's id. Where the plan was to make that record first, it could not know
+    the id that the app would give it.
+    """
+
+    def __init__(self, connector: Connector, allowed: Mapping[str, int], pointing: Collection[str] = ()) -> None:
         self._inner = connector
         self._left = dict(allowed)
+        self._pointing = pointing
+        self._made: set[Ref] = set()
         self.refused: list[Write] = []
 
     def objects(self) -> Sequence[Object]:
@@ -131,14 +158,15 @@ class Gated:
         """Those in the plan, each as often as it stands there."""
         go, outcomes = [], []
         for write in writes:
-            name = fingerprint(write)
-            if self._left.get(name, 0) > 0:
-                self._left[name] -= 1
+            if self._allows(write, self._pointing):
                 go.append(write)
             else:
                 self.refused.append(write)
                 outcomes.append(Unsent(write.key, "not in the plan", 60.0))
-        return [*(self._inner.write(go) if go else ()), *outcomes]
+        done = self._inner.write(go) if go else ()
+        created = {write.key for write in go if isinstance(write, Create)}
+        self._made |= {o.ref for o in done if isinstance(o, Stored) and o.key in created}
+        return [*done, *outcomes]
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Mapping[str, Sequence[Ref]]:
         """As it is."""
@@ -148,16 +176,55 @@ class Gated:
         """As it is."""
         return self._inner.findable(object) if isinstance(self._inner, Finds) else ()
 
+    def associated(self, refs: Sequence[Ref], to: str) -> Mapping[Ref, Sequence[Ref]]:
+        """As they are."""
+        return self._inner.associated(refs, to) if isinstance(self._inner, Associates) else {}
+
+    def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """Those in the plan. Raises Transient for others."""
+        for one, other in pairs:
+            if one not in self._made and not self._allows(_tie(one, other), (f"{TIE}{other.object}",)):
+                raise Transient(f"{one} is not tied: this is not in the plan")
+        if isinstance(self._inner, Associates):
+            self._inner.associate(pairs)
+
+    def _allows(self, write: Write, pointing: Collection[str]) -> bool:
+        """Is it in the plan? Each write there is good for once."""
+        names = (fingerprint(write), fingerprint(_to_new(write, pointing)))
+        name = next((known for known in names if self._left.get(known, 0) > 0), "")
+        if name:
+            self._left[name] -= 1
+        return bool(name)
+
     def close(self) -> None:
         """The connector belongs to whom it was borrowed from."""
 
 
 def fingerprint(write: Write) -> str:
-    """What makes two writes the same write: all but the key and the version they expect."""
+    """What makes two writes the same write: all but the key, the version they expect, and ids yet to be given."""
     match write:
         case Create(app, object, fields, _):
-            return f"create {app}/{object} {sorted(fields.items())!r}"
+            return f"create {app}/{object} {_known(fields)}"
         case Update(ref, patch, _, _):
-            return f"update {ref} {sorted(patch.items())!r}"
+            return f"update {ref} {_known(patch)}"
         case Delete(ref, _, _):
             return f"delete {ref}"
+
+
+def _known(fields: Raws) -> str:
+    return repr(sorted((name, _NEW if str(raw).startswith(_NEW) else raw) for name, raw in fields.items()))
+
+
+def _to_new(write: Write, pointing: Collection[str]) -> Write:
+    """The write as a plan would have it that knows none of the ids it points to."""
+    match write:
+        case Create(_, _, fields, _):
+            return replace(write, fields={n: _NEW if n in pointing and raw else raw for n, raw in fields.items()})
+        case Update(_, patch, _, _):
+            return replace(write, patch={n: _NEW if n in pointing and raw else raw for n, raw in patch.items()})
+        case Delete():
+            return write
+
+
+def _tie(one: Ref, other: Ref) -> Update:
+    return Update(one, {f"{TIE}{other.object}": other.id}, f"tie {one} {other}")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.core.record import Ref
+from syncd.engine.plan import apply, make_plan
 from syncd.errors import ConfigError
 from syncd.sdk.contract import Associates
 from tests.flows.stage import Stage, staged
@@ -46,13 +47,15 @@ company = { type = "reference", to = "companies", crm = "@companies", desk = "ac
 """
 
 
+TWINS: dict[str, Any] = {
+    "crm": {"connector": "hubspot", "records": 12},
+    "desk": {"connector": "bottlecrm", "records": 3, "start": 9},
+}
+
+
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    twins: dict[str, Any] = {
-        "crm": {"connector": "hubspot", "records": 12},
-        "desk": {"connector": "bottlecrm", "records": 3, "start": 9},
-    }
-    with staged(tmp_path, monkeypatch, CONFIG, twins) as made:
+    with staged(tmp_path, monkeypatch, CONFIG, TWINS) as made:
         made.settle(12)
         yield made
 
@@ -80,6 +83,17 @@ def test_contacts_made_in_the_other_app_belong_to_the_same_company(stage: Stage)
     companies = {email: _company_in_crm(stage, email) for email in crm}
     assert any(companies.values())
     assert companies == {email: _company_in_desk(stage, email) for email in crm}
+
+
+def test_a_plan_holds_good_for_those_whose_company_is_yet_to_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with staged(tmp_path, monkeypatch, CONFIG, TWINS) as stage:
+        world = stage.assembly.world
+        plan = make_plan(world)
+        assert any(str(pair[1]).startswith("new-") for write in plan.writes for pair in write.fields.values())
+        assert apply(world, plan, by="op").tally.written == len(plan.writes)
+        assert make_plan(world).writes == ()
 
 
 def test_moving_to_another_company_moves_in_the_other_app(stage: Stage) -> None:
