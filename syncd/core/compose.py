@@ -40,11 +40,16 @@ def first_fields(entity: Entity, sync: Sync, app: str) -> Fields:
     return wanted
 
 
-def composed(entity: Entity, sync: Sync, app: str, current: Raws, wanted: Fields) -> Composed:
-    """Make the patch that carries `wanted`, given the raw values that stand in the app now ({} for a new record)."""
+def composed(
+    entity: Entity, sync: Sync, app: str, current: Raws, wanted: Fields, parked: frozenset[str] = frozenset()
+) -> Composed:
+    """Make the patch that carries `wanted`, given the raw values that stand in the app now ({} for a new record).
+
+    Fields in `parked` wait for a person: they stay as they are, also where they share a raw field with a wanted one.
+    """
     raws: dict[str, Raw] = dict(current)
     misfits: dict[str, Misfit] = {}
-    for rule, value in _together(entity, sync, app, wanted):
+    for rule, value in _together(entity, sync, app, wanted, parked):
         put = rule.lenses[app].put(value, raws)
         if isinstance(put, Misfit):
             if rule.name in wanted:
@@ -72,7 +77,9 @@ def settled(entity: Entity, link: Link, sync: Sync, goal: Fields) -> tuple[Field
     return sent, coerced
 
 
-def _together(entity: Entity, sync: Sync, app: str, wanted: Fields) -> list[tuple[FieldRule, Value]]:
+def _together(
+    entity: Entity, sync: Sync, app: str, wanted: Fields, parked: frozenset[str]
+) -> list[tuple[FieldRule, Value]]:
     """The wanted fields, and those that live in the same raw field as one of them (first and last in a full name)."""
     names = {name for field in wanted for name in sync.rules[field].lenses[app].window}
     pairs: list[tuple[FieldRule, Value]] = []
@@ -81,6 +88,7 @@ def _together(entity: Entity, sync: Sync, app: str, wanted: Fields) -> list[tupl
             pairs.append((rule, wanted[rule.name]))
         elif (
             rule.ways[app] is not Way.READ
+            and rule.name not in parked
             and not rule.consent
             and rule.computed is None
             and rule.name in entity.held

@@ -101,9 +101,10 @@ def owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str] = frozen
         wanted = rule.computed.compute(fields) if rule.computed else entity.value(rule.name)
         if isinstance(wanted, Misfit) or (rule.computed is None and rule.name not in entity.held):
             continue
-        known = link.sent[rule.name] if rule.name in link.sent else base(rule, link, fields)
-        if isinstance(known, Misfit):
+        shown = base(rule, link, fields)
+        if isinstance(shown, Misfit):
             continue  # what cannot be read is never overwritten unasked
+        known = link.sent.get(rule.name, shown)
         if known is ABSENT:
             known = None
         if rule.consent and wanted is not True and known is not True:

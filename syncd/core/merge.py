@@ -123,6 +123,8 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
         if ruling.verdict in (Verdict.TAKEN, Verdict.SEEDED):
             ver = 1 if old is None else old.ver + 1
             entity = entity.holding(rule.name, Held(ruling.value, ver, app, fact.version.at))
+        elif old is not None and _lends_rank(rule, ruling, app, old, first=isinstance(settled, Absent | Misfit)):
+            entity = entity.holding(rule.name, replace(old, author=app))
     tied = replace(link, seen=seen, sent=sent, version=fact.version, created=fact.created or link.created)
     return Merge(entity, tied, tuple(verdicts))
 
@@ -151,13 +153,19 @@ def _rule(
         if value is None:
             return _Ruling(Verdict.TAKEN, now, "first filled")
         return _seed(rule, app, now, ours, at, skew, sync)
+    if now is None and rule.blank is not Blank.PROPAGATE:
+        verdict = Verdict.HELD if rule.blank is Blank.HOLD else Verdict.LOST
+        return _Ruling(verdict, value, f"blank = {rule.blank}")
     if settled == value:
-        if now is None and rule.blank is not Blank.PROPAGATE:
-            verdict = Verdict.HELD if rule.blank is Blank.HOLD else Verdict.LOST
-            return _Ruling(verdict, value, f"blank = {rule.blank}")
         return _Ruling(Verdict.TAKEN, now, "edited")
     ancestor = last if isinstance(last, tuple) else ()
     return _conflict(rule, app, now, ours or Held(None, 0), ancestor, at, skew)
+
+
+def _lends_rank(rule: FieldRule, ruling: _Ruling, app: str, old: Held, *, first: bool) -> bool:
+    """Who says the same lends the value their rank: the outcome must not depend on who was asked first."""
+    outranks = _rank(rule.order, app) < _rank(rule.order, old.author)
+    return ruling.verdict is Verdict.AGREED and not first and outranks
 
 
 def _consent(rule: FieldRule, app: str, now: Value, value: Value, *, told: bool) -> _Ruling | None:
@@ -216,7 +224,7 @@ def _conflict(
             joined = (mine | (theirs - set(ancestor))) - (set(ancestor) - theirs)
             return _joined(tuple(sorted(joined)) or None, ours, "conflict = union")
         case Policy.OR:
-            return _joined(True if now is True or ours.value is True else now, ours, "conflict = or")
+            return _joined(next((v for v in (True, False) if v in (now, ours.value)), None), ours, "conflict = or")
         case Policy.MAX | Policy.MIN:
             greater = rule.more(now, ours.value) if rule.more and now is not None and ours.value is not None else None
             if greater is None:
