@@ -37,7 +37,7 @@ docs: $(VENV)/.runtime
 	$(BIN)/python -m syncd.console.reference docs/reference
 
 live: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/live --override-ini timeout=900 \
+	$(BIN)/python -m pytest tests/live tests/store -m live -s --override-ini timeout=900 \
 	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
 
 # --- one virtual environment, three stamps: made, able to run, able to develop
