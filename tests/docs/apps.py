@@ -7,6 +7,7 @@ from functools import cache
 
 from syncd.console.reference import opened
 from syncd.sdk.contract import Object
+from syncd.sdk.ties import objects_of
 
 __all__ = ["schemas"]
 
@@ -19,5 +20,5 @@ def schemas() -> Mapping[str, Sequence[Object]]:
     found = {}
     for app, connector in _APPS.items():
         with opened(connector) as open_one:
-            found[app] = open_one.objects()
+            found[app] = objects_of(open_one)
     return found

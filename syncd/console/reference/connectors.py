@@ -26,6 +26,7 @@ from syncd.sdk.contract import (
     Remembers,
     Subscribes,
 )
+from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig
 from syncd.store.store import Store
 from syncd.testing.clock import TurnedClock
@@ -95,7 +96,7 @@ def connector_page(name: str) -> str:
     """Everything about one connector."""
     plugin = plugins.load(name)
     with opened(name) as connector:
-        objects = connector.objects()
+        objects = objects_of(connector)
         abilities = [what for what, protocol in _ABILITIES.items() if isinstance(connector, protocol)]
         findable = {o.name: connector.findable(o.name) for o in objects if isinstance(connector, Finds)}
     parts = [
