@@ -16,6 +16,7 @@ from syncd.core.fieldmap import Deletion, Policy, Sync, Way
 from syncd.core.lens import Misfit
 from syncd.errors import ConfigError
 from syncd.mapping import check_laws, load_syncs
+from syncd.mapping.expressions import Names, condition
 from syncd.mapping.types import TYPES, Options
 from syncd.settings import load
 from tests.docs.apps import schemas
@@ -158,3 +159,16 @@ def test_every_policy_is_in_the_table_with_the_types_it_is_for(policy: Policy) -
 def test_every_type_says_what_its_blank_is_in_an_expression() -> None:
     table = GUIDE.partition("**Blank is not null**")[2].partition("\n\nDates")[0]
     assert set(re.findall(r"`([a-z]+)`", re.sub(r"\|[^|]*\|$", "|", table, flags=re.MULTILINE))) == set(TYPES)
+
+
+def test_none_of_the_shipped_connectors_claims_to_bring_removed_records_back() -> None:
+    able = [one.name for objects in schemas().values() for one in objects if one.capabilities.archives]
+    assert bool(able) is ("None of the shipped connectors claims" not in GUIDE)
+
+
+def test_the_expression_about_a_blank_number_passes_numbers_and_fails_on_nothing() -> None:
+    (source,) = re.findall(r"Ask `(score .*?)`", GUIDE)
+    passes = condition(source, Names({"score": "decimal"}))
+    assert passes({"score": "10.5"})
+    assert not passes({"score": None})
+    assert passes.fault({"score": None}) is None
