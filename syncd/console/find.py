@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from syncd.core.record import EntityId, Ref
 from syncd.errors import ConfigError
-from syncd.store.store import Store, Transaction
+from syncd.store.ports import Storage, Transaction
 
 __all__ = ["Found", "candidates", "find"]
 
@@ -23,7 +23,7 @@ class Found:
     entity: EntityId
 
 
-def find(store: Store, text: str, syncs: Sequence[str]) -> Found:
+def find(store: Storage, text: str, syncs: Sequence[str]) -> Found:
     """The one entity that `text` names: app/object/id, an entity's id, or a match value such as an e-mail address.
 
     Only entities of `syncs` count: the store remembers those of syncs that are no longer configured. Raises

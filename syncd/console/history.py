@@ -11,7 +11,7 @@ from syncd.console.find import Found
 from syncd.console.tell import Line, line
 from syncd.core.record import EntityId
 from syncd.errors import ConfigError
-from syncd.store.store import Store
+from syncd.store.ports import Storage
 
 __all__ = ["Asked", "history", "lines", "newest", "since"]
 
@@ -36,7 +36,7 @@ class Asked:
         return replace(self, after=max(self.after, seq), limit=_ALL)
 
 
-def lines(store: Store, asked: Asked) -> tuple[Line, ...]:
+def lines(store: Storage, asked: Asked) -> tuple[Line, ...]:
     """The latest entries that fit, the oldest of them first."""
     with store.read() as tx:
         found = tx.log.find(
@@ -51,7 +51,7 @@ def lines(store: Store, asked: Asked) -> tuple[Line, ...]:
     return tuple(line(entry) for entry in reversed(found))
 
 
-def history(store: Store, found: Found) -> tuple[Line, ...]:
+def history(store: Storage, found: Found) -> tuple[Line, ...]:
     """Everything that ever happened to one entity, in order."""
     return lines(store, Asked(entity=found.entity, limit=_ALL))
 

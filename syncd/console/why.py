@@ -20,7 +20,7 @@ from syncd.engine.debts import frozen, waits
 from syncd.engine.world import World
 from syncd.errors import ConfigError
 from syncd.spelling import suggest
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry
 
 __all__ = ["Holding", "Step", "Why", "why"]

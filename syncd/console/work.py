@@ -18,7 +18,7 @@ from syncd.errors import ConfigError, SyncdError
 from syncd.mapping.lenses import Single
 from syncd.mapping.types import TYPES, Options
 from syncd.spelling import suggest
-from syncd.store.store import Store, Transaction
+from syncd.store.ports import Storage, Transaction
 from syncd.store.values import Parked, ParkedKind
 
 __all__ = [
@@ -75,7 +75,7 @@ class Answered:
     error: str = ""
 
 
-def open_work(store: Store, kinds: Sequence[ParkedKind], *, sync: str = "") -> tuple[Work, ...]:
+def open_work(store: Storage, kinds: Sequence[ParkedKind], *, sync: str = "") -> tuple[Work, ...]:
     """Open work of these kinds, oldest first."""
     with store.read() as tx:
         return work_of(tx, tx.parked.open(kinds, sync=sync, limit=_MOST))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from syncd.engine.world import World
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 
 __all__ = ["AppHealth", "Health", "Signs", "examine", "lame"]
 

@@ -34,7 +34,7 @@ from syncd.engine.world import World
 from syncd.errors import ConnectorError
 from syncd.sdk.contract import Associates, Page
 from syncd.sdk.ties import tied_to
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 
 __all__ = ["changes", "reachable", "read", "reference_keys", "references", "write"]
 

@@ -12,7 +12,7 @@ from syncd.core.record import Fields
 from syncd.engine.calls import reference_keys
 from syncd.engine.debts import note_debts
 from syncd.engine.world import World
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, OptOut
 
 __all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "record_opt_out"]

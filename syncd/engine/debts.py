@@ -10,7 +10,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId
 from syncd.engine.calls import reachable
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
 __all__ = ["frozen", "lacks", "note_debts", "note_referrers", "waits"]

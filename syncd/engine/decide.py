@@ -14,7 +14,7 @@ from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
 __all__ = ["approve", "drop_hold", "resolve_conflict", "retry"]

@@ -9,7 +9,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Merged
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debts
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
 __all__ = ["follow_merge", "fuse"]

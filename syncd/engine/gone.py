@@ -15,7 +15,7 @@ from syncd.engine.debts import note_debts
 from syncd.engine.fuse import follow_merge
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
 __all__ = ["believe", "look_again", "missed", "probe"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from syncd.core.entity import Entity
 from syncd.core.fieldmap import Sync
 from syncd.engine.world import World
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Event
 
 __all__ = ["loops"]

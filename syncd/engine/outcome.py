@@ -17,7 +17,7 @@ from syncd.engine.fuse import fuse
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, IntentState, Parked, ParkedKind
 
 __all__ = ["applied", "doubt_all", "store_outcomes"]

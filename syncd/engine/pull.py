@@ -15,9 +15,8 @@ from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import Halted
 from syncd.sdk.contract import Deletes, Page
-from syncd.store.store import Transaction
-from syncd.store.values import Event
-from syncd.store.work import Progress
+from syncd.store.ports import Transaction
+from syncd.store.values import Event, Progress
 
 __all__ = ["pull", "read_hints"]
 

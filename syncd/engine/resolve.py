@@ -21,7 +21,7 @@ from syncd.engine.outcome import applied
 from syncd.engine.push import find_records
 from syncd.engine.take import READ, bind, kept_ours, take
 from syncd.engine.world import Tally, World
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
 
 __all__ = ["recover", "resolve", "ripened"]

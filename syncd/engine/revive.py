@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.core.entity import Entity, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.engine.consent import all_keys
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import ParkedKind
 
 __all__ = ["revive"]

@@ -18,7 +18,7 @@ from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.loops import loops
 from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
 __all__ = ["Source", "bind", "take", "told"]

@@ -13,7 +13,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
 from syncd.core.record import EntityId
 from syncd.sdk.contract import Clock, Connector, Object
-from syncd.store.store import Store
+from syncd.store.ports import Storage
 
 __all__ = ["App", "Safety", "Tally", "World"]
 
@@ -51,7 +51,7 @@ class App:
 class World:
     """Everything the engine may touch."""
 
-    store: Store
+    store: Storage
     apps: Mapping[str, App]
     syncs: Mapping[str, Sync]
     clock: Clock

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.engine import URL
 
 from syncd.errors import StoreError
@@ -16,7 +16,10 @@ from syncd.store.connect import begin, commit, engine, explained, private
 from syncd.store.migrations import migrate
 from syncd.store.tables import metadata
 
-__all__ = ["copy"]
+__all__ = ["Part", "copy", "copy_rows"]
+
+Part: TypeAlias = tuple[Table, Sequence[dict[str, Any]]]
+"""Some rows of a table."""
 
 _ROWS = 1000
 """As many are held in memory at once."""
@@ -29,18 +32,28 @@ def copy(db: Connection, place: URL, target: Path) -> None:
     """
     if place.database and Path(place.database).exists() and target.exists() and target.samefile(place.database):
         raise StoreError(f"{target} is the store itself", hint="name another file for the copy")
-    private(target)
-    with _whole_or_none(target), explained(URL.create("sqlite", database=str(target))):
+    with _whole_or_none(target):
         if db.dialect.name == "sqlite":
             _file(db, target)
         else:
-            _rows(db, target)
+            _rows(_parts(db), target)
+
+
+def copy_rows(parts: Iterable[Part], target: Path) -> None:
+    """Make the file `target` a store of these rows, in place of what is there.
+
+    Raises StoreError, and then leaves no half copy.
+    """
+    with _whole_or_none(target):
+        _rows(parts, target)
 
 
 @contextmanager
 def _whole_or_none(target: Path) -> Iterator[None]:
+    private(target)
     try:
-        yield
+        with explained(URL.create("sqlite", database=str(target))):
+            yield
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -53,18 +66,23 @@ def _file(db: Connection, target: Path) -> None:
         raw.backup(out)
 
 
-def _rows(db: Connection, target: Path) -> None:
-    """Row by row, from another kind of database."""
+def _parts(db: Connection) -> Iterator[Part]:
+    """Everything in a database of another kind."""
+    for table in metadata.sorted_tables:
+        with db.execution_options(yield_per=_ROWS).execute(select(table)) as rows:
+            for part in rows.mappings().partitions():
+                yield table, [dict(row) for row in part]
+
+
+def _rows(parts: Iterable[Part], target: Path) -> None:
     target.write_bytes(b"")
     made = engine(f"sqlite:///{target}")
     try:
         migrate(made)
         with made.connect() as out:
             begin(out)
-            for table in metadata.sorted_tables:
-                with db.execution_options(yield_per=_ROWS).execute(select(table)) as rows:
-                    for part in rows.mappings().partitions():
-                        out.execute(table.insert(), [dict(row) for row in part])
+            for table, rows in parts:
+                out.execute(table.insert(), rows)
             commit(out)
     finally:
         made.dispose()

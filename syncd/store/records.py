@@ -1,12 +1,15 @@
 """Entities and links: read through a cache for the length of a transaction, written in batches at its end."""
 
+# ruff: noqa: D102 (what each method promises is written in syncd.store.ports)
+
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.match import Key
@@ -15,7 +18,7 @@ from syncd.store.codec import dump, held_from, held_text, instant, load, seconds
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import EntityRow, KeyRow, LinkRow, MetaRow, table
 
-__all__ = ["Entities", "Links"]
+__all__ = ["Entities", "Links", "entity_row", "link_row"]
 
 ENTITY, KEY, LINK, META = table(EntityRow), table(KeyRow), table(LinkRow), table(MetaRow)
 
@@ -32,18 +35,15 @@ class Entities:
         """Who is found by a key, as the tables say; good until the next flush."""
 
     def load(self, ids: Iterable[EntityId]) -> None:
-        """Read many at once; `get` then costs nothing."""
         for part in chunks([i for i in dict.fromkeys(ids) if i not in self._known]):
             for row in self._db.execute(select(ENTITY).where(ENTITY.c.id.in_(part))):
                 self._known[row.id] = _entity(row)
 
     def get(self, id: EntityId) -> Entity:
-        """The entity; raises KeyError if there is none."""
         self.load([id])
         return self._known[id]
 
     def put(self, entity: Entity, keys: Sequence[Key]) -> None:
-        """Store the entity, found by `keys` from now on and by no others."""
         self._known[entity.id] = entity
         self._dirty[entity.id] = tuple(keys)
         for key in keys:
@@ -52,7 +52,6 @@ class Entities:
                 holders.append(entity.id)
 
     def holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
-        """The live entities of a sync that are found by each key."""
         asked = list(dict.fromkeys(keys))
         self._find(sync, [key for key in asked if (sync, key) not in self._stored])
         found = {
@@ -60,10 +59,10 @@ class Entities:
             for key in asked
         }
         self.load(i for ids in found.values() for i in ids)
-        return {
-            key: tuple(i for i in ids if not self._known[i].deleted and (i not in self._dirty or key in self._dirty[i]))
-            for key, ids in found.items()
-        }
+        return {key: tuple(sorted(i for i in ids if self._holds(i, key))) for key, ids in found.items()}
+
+    def _holds(self, id: EntityId, key: Key) -> bool:
+        return not self._known[id].deleted and (id not in self._dirty or key in self._dirty[id])
 
     def _find(self, sync: str, keys: Sequence[Key]) -> None:
         by_name: dict[str, list[str]] = defaultdict(list)
@@ -73,23 +72,21 @@ class Entities:
         for name, values in by_name.items():
             for part in chunks(values):
                 same = and_(KEY.c.sync == sync, KEY.c.name == name, KEY.c.value.in_(part))
-                for row in self._db.execute(select(KEY).where(same).order_by(KEY.c.entity)):
+                for row in self._db.execute(select(KEY).where(same)):
                     self._stored[sync, (row.name, row.value)].append(row.entity)
 
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
-        """Sync and id of every entity, in any sync, that is found by this key."""
         self.flush()
         where = and_(KEY.c.name == key[0], KEY.c.value == key[1])
-        return [(row.sync, row.entity) for row in self._db.execute(select(KEY).where(where))]
+        rows = self._db.execute(select(KEY).where(where).order_by(KEY.c.sync, KEY.c.entity))
+        return [(row.sync, row.entity) for row in rows]
 
     def by_value(self, value: str) -> Sequence[tuple[str, EntityId]]:
-        """Sync and id of every entity that is found by this value under any match key."""
         self.flush()
         rows = self._db.execute(select(KEY.c.sync, KEY.c.entity).where(KEY.c.value == value).distinct())
         return sorted((row.sync, EntityId(row.entity)) for row in rows)
 
     def labels(self, ids: Iterable[EntityId]) -> dict[EntityId, str]:
-        """What people know each entity by: a value that it is matched by. Those that have none are left out."""
         self.flush()
         found: dict[EntityId, str] = {}
         for part in chunks(list(dict.fromkeys(ids))):
@@ -99,24 +96,20 @@ class Entities:
         return found
 
     def all(self, sync: str) -> Sequence[Entity]:
-        """Every entity of a sync."""
         self.flush()
         rows = self._db.execute(select(ENTITY).where(ENTITY.c.sync == sync).order_by(ENTITY.c.id))
         return [_entity(row) for row in rows]
 
     def count(self, sync: str) -> int:
-        """How many live entities a sync has."""
         self.flush()
         where = and_(ENTITY.c.sync == sync, ENTITY.c.deleted.is_(False))
         return int(self._db.execute(select(func.count()).select_from(ENTITY).where(where)).scalar_one())
 
     def flush(self) -> None:
-        """Write what was put."""
         if not self._dirty:
             return
         entities = [self._known[i] for i in self._dirty]
-        rows = [{"id": e.id, "sync": e.sync, "held": held_text(e.held), "deleted": e.deleted} for e in entities]
-        upsert(self._db, ENTITY, rows)
+        upsert(self._db, ENTITY, [entity_row(entity) for entity in entities])
         for part in chunks(list(self._dirty)):
             self._db.execute(delete(KEY).where(KEY.c.entity.in_(part)))
         keys = [
@@ -141,7 +134,6 @@ class Links:
         self._of: dict[EntityId, dict[Ref, Link]] = {}
 
     def load(self, sync: str, refs: Iterable[Ref]) -> None:
-        """Read many at once; `get` then costs nothing."""
         wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
         for ref in dict.fromkeys(refs):
             if (sync, ref) not in self._known:
@@ -155,15 +147,13 @@ class Links:
                     self._known[sync, link.ref] = link
 
     def get(self, sync: str, ref: Ref) -> Link | None:
-        """The link of a record, or None. A link that is gone is still a link."""
         self.load(sync, [ref])
         return self._known[sync, ref]
 
     def load_of(self, entities: Iterable[EntityId]) -> None:
-        """Read the links of many entities at once."""
         for part in chunks([e for e in dict.fromkeys(entities) if e not in self._of]):
             self._of.update({entity: {} for entity in part})
-            for row in self._db.execute(select(LINK).where(LINK.c.entity.in_(part)).order_by(LINK.c.app)):
+            for row in self._db.execute(select(LINK).where(LINK.c.entity.in_(part))):
                 link = _link(row)
                 link = self._dirty.get((row.sync, link.ref), link)
                 if link.entity in self._of:
@@ -174,16 +164,13 @@ class Links:
                     self._of[link.entity][link.ref] = link
 
     def of(self, entity: EntityId) -> Sequence[Link]:
-        """Every link of an entity, gone ones too."""
         self.load_of([entity])
-        return list(self._of[entity].values())
+        return sorted(self._of[entity].values(), key=attrgetter("ref"))
 
     def at(self, entity: EntityId, app: str) -> Link | None:
-        """The entity's one link in an app that is not gone."""
         return next((x for x in self.of(entity) if x.ref.app == app and x.state is not LinkState.GONE), None)
 
     def put(self, sync: str, link: Link) -> None:
-        """Store a link, in place of what was known of its record."""
         before = self._known.get((sync, link.ref))
         if before is not None and before.entity != link.entity and before.entity in self._of:
             self._of[before.entity].pop(link.ref, None)
@@ -193,7 +180,6 @@ class Links:
             self._of[link.entity][link.ref] = link
 
     def drop(self, sync: str, ref: Ref) -> None:
-        """Forget a link altogether."""
         self.flush()
         same = and_(LINK.c.sync == sync, LINK.c.app == ref.app, LINK.c.object == ref.object, LINK.c.record == ref.id)
         self._db.execute(delete(LINK).where(same))
@@ -203,13 +189,11 @@ class Links:
             self._of[before.entity].pop(ref, None)
 
     def linked(self, sync: str, app: str) -> int:
-        """How many records of an app are linked and not gone."""
         self.flush()
         same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state != LinkState.GONE)
         return int(self._db.execute(select(func.count()).select_from(LINK).where(same)).scalar_one())
 
     def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
-        """Note that these records were seen by the full listing number `sweep`."""
         self.flush()
         for part in chunks(list(refs)):
             ids = [ref.id for ref in part]
@@ -217,37 +201,35 @@ class Links:
             self._db.execute(LINK.update().where(same).values(swept=sweep))
 
     def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
-        """Links that are not gone and were not seen by the full listing number `sweep`."""
         self.flush()
         where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept < sweep, LINK.c.state != LinkState.GONE)
-        return [_link(row) for row in self._db.execute(select(LINK).where(where))]
+        return self._by_record(where)
 
     def missing(self, sync: str, app: str) -> Sequence[Link]:
-        """Links that were missed once and wait for the second look."""
         self.flush()
-        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.MISSING)
-        return [_link(row) for row in self._db.execute(select(LINK).where(where))]
+        return self._by_record(and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.MISSING))
 
     def canaries(self, sync: str, app: str, count: int) -> Sequence[Ref]:
-        """Some records that were alive when last looked at."""
         self.flush()
         where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.LIVE)
         rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.swept.desc(), LINK.c.record).limit(count))
         return [_link(row).ref for row in rows]
 
     def all(self, sync: str) -> Sequence[Link]:
-        """Every link of a sync."""
         self.flush()
-        return [_link(row) for row in self._db.execute(select(LINK).where(LINK.c.sync == sync))]
+        return self._by_record(LINK.c.sync == sync)
 
     def flush(self) -> None:
-        """Write what was put."""
         if self._dirty:
             # Those that are gone first: they make room for the one live link of an entity in an app.
             dirty = sorted(self._dirty.items(), key=lambda item: item[1].state is not LinkState.GONE)
             sweep = int(self._db.execute(select(META.c.value).where(META.c.name == "sweep")).scalar() or 0)
-            upsert(self._db, LINK, [_row(sync, link, sweep) for (sync, _), link in dirty], keep=("swept",))
+            upsert(self._db, LINK, [link_row(sync, link, sweep) for (sync, _), link in dirty], keep=("swept",))
             self._dirty.clear()
+
+    def _by_record(self, where: ColumnElement[bool]) -> Sequence[Link]:
+        rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.app, LINK.c.object, LINK.c.record))
+        return [_link(row) for row in rows]
 
 
 def _entity(row: Row[Any]) -> Entity:
@@ -267,7 +249,13 @@ def _link(row: Row[Any]) -> Link:
     )
 
 
-def _row(sync: str, link: Link, sweep: int) -> dict[str, Any]:
+def entity_row(entity: Entity) -> dict[str, Any]:
+    """An entity as a row."""
+    return {"id": entity.id, "sync": entity.sync, "held": held_text(entity.held), "deleted": entity.deleted}
+
+
+def link_row(sync: str, link: Link, sweep: int) -> dict[str, Any]:
+    """A link as a row, seen last by the full listing number `sweep`."""
     return {
         "sync": sync,
         "app": link.ref.app,

@@ -16,37 +16,18 @@ from syncd.store.copying import copy
 from syncd.store.log import Log, verify
 from syncd.store.migrations import migrate
 from syncd.store.people import Apps, Meta, OptOuts, ParkedWork
+from syncd.store.ports import Transaction
 from syncd.store.records import Entities, Links
 from syncd.store.work import Cursors, Deliveries, Hints, Intents
 
-__all__ = ["Store", "Transaction"]
+__all__ = ["SqlTransaction", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """Everything that is read and written together. All of it lands, or none of it."""
+class SqlTransaction(Transaction):
+    """A transaction of a database."""
 
-    now: float
-    entities: Entities
-    links: Links
-    log: Log
-    hints: Hints
-    cursors: Cursors
-    deliveries: Deliveries
-    intents: Intents
-    parked: ParkedWork
-    optouts: OptOuts
-    apps: Apps
-    meta: Meta
     db: Connection
-
-    def flush(self) -> None:
-        """Write what the parts hold back."""
-        self.entities.flush()
-        self.links.flush()
-        self.deliveries.flush()
-        self.intents.flush()
-        self.log.flush()
 
 
 class Store:
@@ -74,7 +55,7 @@ class Store:
         return cls(made, clock)
 
     @contextmanager
-    def begin(self) -> Iterator[Transaction]:
+    def begin(self) -> Iterator[SqlTransaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
         with self._turn(), explained(self._engine.url), self._engine.connect() as db:
             try:
@@ -89,7 +70,7 @@ class Store:
                 raise
 
     @contextmanager
-    def read(self) -> Iterator[Transaction]:
+    def read(self) -> Iterator[SqlTransaction]:
         """A transaction that only reads; what it writes is rolled back."""
         turn = self._turn() if self._shared else nullcontext()
         with turn, explained(self._engine.url), self._engine.connect() as db:
@@ -133,9 +114,9 @@ class Store:
         """Let go of the file."""
         self._engine.dispose()
 
-    def _transaction(self, db: Connection) -> Transaction:
+    def _transaction(self, db: Connection) -> SqlTransaction:
         now = self._clock()
-        return Transaction(
+        return SqlTransaction(
             now=now,
             entities=Entities(db),
             links=Links(db),

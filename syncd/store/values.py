@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from syncd.core.record import EntityId, Fields, Raws, Ref
+from syncd.core.record import Cursor, EntityId, Fields, Raws, Ref
 
 __all__ = [
+    "AppState",
     "Delivery",
     "Entry",
     "Event",
@@ -20,6 +21,7 @@ __all__ = [
     "OptOut",
     "Parked",
     "ParkedKind",
+    "Progress",
 ]
 
 
@@ -170,3 +172,25 @@ class OptOut:
     app: str
     seq: int
     lifted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the listing of an app has come for a sync."""
+
+    cursor: Cursor | None = None
+    listed_at: float | None = None
+    """When the last complete listing was finished."""
+    polled_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """How an app is doing. `paused` is the reason, "" while it runs."""
+
+    name: str
+    paused: str = ""
+    paused_at: float | None = None
+    failing: str = ""
+    failing_since: float | None = None
+    answered_at: float | None = None

@@ -1,9 +1,11 @@
 """Work on its way: hints, cursors, deliveries, intents."""
 
+# ruff: noqa: D102 (what each method promises is written in syncd.store.ports)
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select
@@ -12,9 +14,9 @@ from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import CursorRow, DeliveryRow, HintRow, IntentRow, table
-from syncd.store.values import Delivery, Intent, IntentKind, IntentState
+from syncd.store.values import Delivery, Intent, IntentKind, IntentState, Progress
 
-__all__ = ["Cursors", "Deliveries", "Hints", "Intents", "Progress"]
+__all__ = ["Cursors", "Deliveries", "Hints", "Intents", "intent_row"]
 
 DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(HintRow), table(CursorRow)
 
@@ -39,35 +41,21 @@ class Hints:
         self._db = db
 
     def add(self, refs: Iterable[Ref], due: float) -> None:
-        """Note records to be read at or after `due`."""
         rows = [{"app": r.app, "object": r.object, "record": r.id, "due": due} for r in dict.fromkeys(refs)]
         upsert(self._db, HINT, rows)
 
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
-        """Records to read now."""
         where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due <= now)
         rows = self._db.execute(select(HINT).where(where).order_by(HINT.c.due, HINT.c.record).limit(limit))
         return [Ref(row.app, row.object, row.record) for row in rows]
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
-        """These were read at or after `read_at`, and what they showed is stored; a hint that came later stays."""
         gone = [{"a": ref.app, "o": ref.object, "r": ref.id, "t": read_at} for ref in refs]
         if gone:
             self._db.execute(_DROP, gone)
 
     def count(self, app: str) -> int:
-        """How many wait."""
         return int(self._db.execute(select(func.count()).select_from(HINT).where(HINT.c.app == app)).scalar_one())
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the listing of an app has come for a sync."""
-
-    cursor: Cursor | None = None
-    listed_at: float | None = None
-    """When the last complete listing was finished."""
-    polled_at: float | None = None
 
 
 class Cursors:
@@ -77,12 +65,10 @@ class Cursors:
         self._db = db
 
     def get(self, sync: str, app: str) -> Progress:
-        """How far we are; all None before the first page."""
         row = self._db.execute(select(CURSOR).where(and_(CURSOR.c.sync == sync, CURSOR.c.app == app))).first()
         return Progress(Cursor(row.value) if row.value else None, row.listed_at, row.polled_at) if row else Progress()
 
     def put(self, sync: str, app: str, progress: Progress) -> None:
-        """Move on; in the same transaction as what the cursor covers."""
         row = {"sync": sync, "app": app, "value": progress.cursor}
         upsert(self._db, CURSOR, [{**row, "listed_at": progress.listed_at, "polled_at": progress.polled_at}])
 
@@ -96,14 +82,12 @@ class Deliveries:
         self._settled: dict[tuple[str, str, EntityId], None] = {}
 
     def owe(self, delivery: Delivery) -> None:
-        """Note a debt; one that is noted already becomes due the earlier, stays urgent, and keeps its attempts."""
         name = (delivery.sync, delivery.app, delivery.entity)
         before = self._new.get(name, delivery)
         due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
         self._new[name] = replace(delivery, due=due, urgent=urgent)
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
-        """What to bring up to date now: opt-outs first, then by time."""
         self.flush()
         where = [DELIVERY.c.app == app, DELIVERY.c.due <= now]
         if sync:
@@ -113,39 +97,33 @@ class Deliveries:
         return [_delivery(row) for row in rows]
 
     def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
-        """The debt, or None."""
         self.flush()
         where = and_(DELIVERY.c.sync == sync, DELIVERY.c.app == app, DELIVERY.c.entity == entity)
         row = self._db.execute(select(DELIVERY).where(where)).first()
         return _delivery(row) if row else None
 
     def postpone(self, delivery: Delivery, until: float) -> None:
-        """Try again later; one more attempt is counted."""
         self.flush()
         where = _same(delivery)
         self._db.execute(DELIVERY.update().where(where).values(due=until, attempts=DELIVERY.c.attempts + 1))
 
     def settle(self, delivery: Delivery) -> None:
-        """The app is up to date about this entity, or its debt has become parked work."""
         name = (delivery.sync, delivery.app, delivery.entity)
         self._new.pop(name, None)
         self._settled[name] = None
 
     def count(self, app: str) -> int:
-        """How many debts an app has to be told of."""
         self.flush()
         same = DELIVERY.c.app == app
         return int(self._db.execute(select(func.count()).select_from(DELIVERY).where(same)).scalar_one())
 
     def next_due(self, app: str) -> float | None:
-        """When the earliest debt falls due."""
         self.flush()
         statement = select(func.min(DELIVERY.c.due)).where(DELIVERY.c.app == app)
         earliest: float | None = self._db.execute(statement).scalar()
         return earliest
 
     def flush(self) -> None:
-        """Write what was noted."""
         gone = [{"s": sync, "a": app, "e": entity} for sync, app, entity in self._settled]
         if gone:
             self._db.execute(_SETTLE, gone)
@@ -173,40 +151,35 @@ class Intents:
         self._dropped: list[str] = []
 
     def put(self, intents: Sequence[Intent]) -> None:
-        """Make writes durable before they are sent, or note that they are in doubt."""
         self.flush()
-        upsert(self._db, INTENT, [_intent_row(intent) for intent in intents])
+        upsert(self._db, INTENT, [intent_row(intent) for intent in intents])
         for intent in intents:
             if intent.app in self._open:
                 self._open[intent.app][intent.key] = intent
 
     def drop(self, keys: Sequence[str]) -> None:
-        """Their outcome is stored in this same transaction."""
         self._dropped += keys
         for known in self._open.values():
             for key in keys:
                 known.pop(key, None)
 
     def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
-        """The open write for each entity in an app."""
         by_entity = {intent.entity: intent for intent in self._in(app).values()}
         return {entity: by_entity[entity] for entity in entities if entity in by_entity}
 
     def of_refs(self, app: str, refs: Sequence[Ref]) -> dict[Ref, Intent]:
-        """The open write for each record."""
         by_ref = {intent.ref: intent for intent in self._in(app).values() if intent.ref is not None}
         return {ref: by_ref[ref] for ref in refs if ref in by_ref}
 
     def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
-        """Every open write."""
         self.flush()
         where = [INTENT.c.app == app] if app else []
         if state is not None:
             where.append(INTENT.c.state == state.value)
-        return [_intent(row) for row in self._db.execute(select(INTENT).where(*where).order_by(INTENT.c.at))]
+        rows = self._db.execute(select(INTENT).where(*where).order_by(INTENT.c.at, INTENT.c.key))
+        return [_intent(row) for row in rows]
 
     def flush(self) -> None:
-        """Write what was dropped."""
         for part in chunks(self._dropped):
             self._db.execute(delete(INTENT).where(INTENT.c.key.in_(part)))
         self._dropped = []
@@ -225,7 +198,8 @@ def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(row.sync, row.app, row.entity, row.due, row.cause, row.attempts, bool(row.urgent))
 
 
-def _intent_row(intent: Intent) -> dict[str, Any]:
+def intent_row(intent: Intent) -> dict[str, Any]:
+    """An intent as a row."""
     return {
         "key": intent.key,
         "sync": intent.sync,

@@ -1,5 +1,6 @@
-"""The kinds of store: every test that takes `place` or `store` runs on each of them.
+"""The kinds of store: every test that takes `store` runs on each of them.
 
+Tests that take `place` or `database` are about databases: they run on each kind of those.
 PostgreSQL takes part when live tests are asked for: `pytest tests/store -m live`.
 """
 
@@ -11,7 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from syncd.store.memory import MemoryStore
 
+from syncd.store.ports import Storage
 from syncd.store.store import Store
 from tests.live.servers.postgres import Postgres, running_postgres
 from tests.store.ground import START
@@ -19,10 +22,11 @@ from tests.store.ground import START
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """On PostgreSQL only for those who ask for live tests: the default suite needs no server."""
-    if "place" in metafunc.fixturenames:
+    if "kind" in metafunc.fixturenames:
         live = "live" in metafunc.config.getoption("markexpr")
         postgres = [pytest.param("postgres", marks=pytest.mark.live)] if live else []
-        metafunc.parametrize("kind", ["memory", "file", *postgres])
+        plain = [] if "place" in metafunc.fixturenames else ["dicts"]
+        metafunc.parametrize("kind", [*plain, "memory", "file", *postgres])
 
 
 @pytest.fixture(scope="session")
@@ -55,8 +59,15 @@ def place(kind: str, tmp_path: Path, schemas: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def store(place: str) -> Iterator[Store]:
-    """An empty store, at a standing clock."""
+def database(place: str) -> Iterator[Store]:
+    """An empty store in a database, at a standing clock."""
     opened = Store.open(place, lambda: START)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def store(kind: str, request: pytest.FixtureRequest) -> Storage:
+    """An empty store, at a standing clock."""
+    kept: Storage = MemoryStore(lambda: START) if kind == "dicts" else request.getfixturevalue("database")
+    return kept

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from syncd.errors import StoreError
 from syncd.store.connect import address
+from syncd.store.ports import Storage
 from syncd.store.store import Store
 from syncd.store.values import Entry, Event
 from tests.store.ground import START, entity, key, question
@@ -108,7 +109,7 @@ def test_a_damaged_file_does_not_verify(tmp_path: Path) -> None:
         assert "integrity check" in store.verify()
 
 
-def fill(store: Store, size: int) -> None:
+def fill(store: Storage, size: int) -> None:
     with store.begin() as tx:
         tx.log.append(Entry(event=Event.PAUSED, app="crm", note="x" * size))
         tx.entities.put(entity(name="x" * size), [key("ann@example.com")])
@@ -149,7 +150,7 @@ def test_opening_a_store_that_is_up_to_date_writes_nothing(tmp_path: Path) -> No
         assert tx.meta.get("name") is None
 
 
-def test_a_copy_is_a_whole_store_for_its_owner_s_eyes_only(store: Store, tmp_path: Path) -> None:
+def test_a_copy_is_a_whole_store_for_its_owner_s_eyes_only(store: Storage, tmp_path: Path) -> None:
     fill(store, 10)
     with store.begin() as tx:
         tx.parked.park(question())
@@ -167,7 +168,7 @@ def test_a_copy_is_a_whole_store_for_its_owner_s_eyes_only(store: Store, tmp_pat
             assert tx.parked.park(question()) == 2
 
 
-def test_a_copy_takes_the_place_of_an_older_one(store: Store, tmp_path: Path) -> None:
+def test_a_copy_takes_the_place_of_an_older_one(store: Storage, tmp_path: Path) -> None:
     for size in (1000, 10):
         fill(store, size)
         store.copy(tmp_path / "one.db")
@@ -201,7 +202,7 @@ def test_a_copy_made_while_others_write_is_one_state_of_the_store(tmp_path: Path
             assert tx.log.find(limit=1)[0].seq == int(tx.meta.get("count") or 1)
 
 
-def test_a_copy_that_fails_leaves_no_half_file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_fails_leaves_no_half_file(store: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_path: Path, *_more: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from syncd.store.store import Store, Transaction
+from syncd.store.ports import Storage, Transaction
+from syncd.store.store import Store
 from syncd.store.values import Entry, Event
 from tests.store.ground import ANN, BEN, START, ref
 
@@ -30,7 +31,7 @@ def notes(tx: Transaction, **asked: Any) -> list[str]:
     return [entry.note for entry in tx.log.find(**asked)]
 
 
-def test_an_entry_comes_back_as_it_was_appended(store: Store) -> None:
+def test_an_entry_comes_back_as_it_was_appended(store: Storage) -> None:
     with store.begin() as tx:
         assert [tx.log.append(MERGED), tx.log.append(replace(MERGED, cause=1))] == [1, 2]
         found = tx.log.get(2)
@@ -43,14 +44,14 @@ def test_an_entry_comes_back_as_it_was_appended(store: Store) -> None:
         assert [entry.seq for entry in tx.log.find()] == [3, 2, 1]
 
 
-def test_an_entry_about_a_record_is_about_its_app(store: Store) -> None:
+def test_an_entry_about_a_record_is_about_its_app(store: Storage) -> None:
     with store.begin() as tx:
         tx.log.append(replace(MERGED, app=""))
         tx.log.append(Entry(event=Event.PAUSED, app="news"))
         assert [(entry.app, entry.ref) for entry in tx.log.find()] == [("news", None), ("crm", ref())]
 
 
-def test_entries_are_found_by_what_they_are_about(store: Store) -> None:
+def test_entries_are_found_by_what_they_are_about(store: Storage) -> None:
     with store.begin() as tx:
         tx.log.append(replace(MERGED, note="ann"))
         tx.log.append(replace(MERGED, note="ben", entity=BEN, sync="firms", fields={"e_mail": {"new": '"phone":{'}}))
@@ -69,14 +70,14 @@ def test_entries_are_found_by_what_they_are_about(store: Store) -> None:
         assert tx.log.count(app="crm", sync="people", event=Event.MERGED, since=START + 1) == 0
 
 
-def filled(store: Store) -> None:
+def filled(store: Storage) -> None:
     for _ in range(2):
         with store.begin() as tx:
             tx.log.append(MERGED)
             tx.log.append(Entry(event=Event.PAUSED, app="news"))
 
 
-def test_an_untouched_log_fits_empty_or_full(store: Store) -> None:
+def test_an_untouched_log_fits_empty_or_full(store: Storage) -> None:
     assert store.verify() == ""
     filled(store)
     assert store.verify() == ""
@@ -110,19 +111,19 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("what", TAMPERINGS)
-def test_the_chain_notices(store: Store, what: str) -> None:
+def test_the_chain_notices(database: Store, what: str) -> None:
     statement, place = TAMPERINGS[what]
-    filled(store)
-    with store.begin() as tx:
+    filled(database)
+    with database.begin() as tx:
         tx.db.execute(text(statement))
         tx.db.execute(text("UPDATE change SET seq = -seq WHERE seq < 0"))
-    assert store.verify() == f"the change log does not fit from entry {place} on"
+    assert database.verify() == f"the change log does not fit from entry {place} on"
 
 
-def test_entries_that_follow_a_loss_do_not_cover_it(store: Store) -> None:
-    filled(store)
-    with store.begin() as tx:
+def test_entries_that_follow_a_loss_do_not_cover_it(database: Store) -> None:
+    filled(database)
+    with database.begin() as tx:
         tx.db.execute(text("DELETE FROM change WHERE seq > 2"))
-    with store.begin() as tx:
+    with database.begin() as tx:
         assert tx.log.append(MERGED) == 5
-    assert store.verify() == "the change log does not fit from entry 3 on"
+    assert database.verify() == "the change log does not fit from entry 3 on"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from syncd.store.people import AppState
-from syncd.store.store import Store
-from syncd.store.values import OptOut, ParkedKind
+from syncd.store.ports import Storage
+from syncd.store.values import AppState, OptOut, ParkedKind
 from tests.store.ground import ANN, BEN, START, question, ref
 
 
-def test_a_question_is_open_once_and_tells_the_latest(store: Store) -> None:
+def test_a_question_is_open_once_and_tells_the_latest(store: Storage) -> None:
     with store.begin() as tx:
         first = tx.parked.park(question(reason="old", detail={"value": 1}))
         assert tx.parked.of([ANN])[ANN][0].reason == "old"
@@ -23,7 +22,7 @@ def test_a_question_is_open_once_and_tells_the_latest(store: Store) -> None:
         assert tx.parked.of([BEN]) == {}
 
 
-def test_an_answer_closes_a_question_once(store: Store) -> None:
+def test_an_answer_closes_a_question_once(store: Storage) -> None:
     with store.begin() as tx:
         id = tx.parked.park(question())
     with store.begin() as tx:
@@ -38,7 +37,7 @@ def test_an_answer_closes_a_question_once(store: Store) -> None:
         assert tx.parked.get(id + 1) is None
 
 
-def test_a_question_that_comes_up_again_is_a_new_one(store: Store) -> None:
+def test_a_question_that_comes_up_again_is_a_new_one(store: Storage) -> None:
     with store.begin() as tx:
         first = tx.parked.park(question())
         tx.parked.withdraw(tx.parked.open(), "settled")
@@ -48,7 +47,7 @@ def test_a_question_that_comes_up_again_is_a_new_one(store: Store) -> None:
         assert [work.id for work in tx.parked.of([ANN])[ANN]] == [second]
 
 
-def test_open_work_is_found_by_kind_and_sync_and_counted(store: Store) -> None:
+def test_open_work_is_found_by_kind_and_sync_and_counted(store: Storage) -> None:
     with store.begin() as tx:
         tx.parked.park(question())
         tx.parked.park(question(kind=ParkedKind.HOLD))
@@ -59,7 +58,7 @@ def test_open_work_is_found_by_kind_and_sync_and_counted(store: Store) -> None:
         assert tx.parked.counts() == {"conflict": 2, "hold": 1}
 
 
-def test_rivals_for_records_of_an_app_are_known_as_they_come_and_go(store: Store) -> None:
+def test_rivals_for_records_of_an_app_are_known_as_they_come_and_go(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.parked.rivals("crm") == []
         id = tx.parked.park(question(kind=ParkedKind.DUPLICATE, app="crm"))
@@ -70,7 +69,7 @@ def test_rivals_for_records_of_an_app_are_known_as_they_come_and_go(store: Store
         assert [work.kind for work in tx.parked.rivals("crm")] == [ParkedKind.AMBIGUOUS]
 
 
-def test_an_opt_out_holds_for_its_address_until_it_is_lifted(store: Store) -> None:
+def test_an_opt_out_holds_for_its_address_until_it_is_lifted(store: Storage) -> None:
     ann = OptOut("mail", "ann@example.com", START, "news", 7)
     with store.begin() as tx:
         assert tx.optouts.of("mail", ["ann@example.com"]) == {}
@@ -88,7 +87,7 @@ def test_an_opt_out_holds_for_its_address_until_it_is_lifted(store: Store) -> No
         assert tx.optouts.of("mail", ["ann@example.com"]) == {"ann@example.com": ann}
 
 
-def test_an_app_is_paused_once_and_resumed_once(store: Store) -> None:
+def test_an_app_is_paused_once_and_resumed_once(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.apps.get("crm") == AppState("crm")
         assert not tx.apps.resume("crm")
@@ -101,7 +100,7 @@ def test_an_app_is_paused_once_and_resumed_once(store: Store) -> None:
         assert tx.apps.get("news") == AppState("news")
 
 
-def test_a_failing_app_is_failing_since_its_first_silence_until_it_answers(store: Store) -> None:
+def test_a_failing_app_is_failing_since_its_first_silence_until_it_answers(store: Storage) -> None:
     with store.begin() as tx:
         tx.apps.failing("crm", "timeout")
         tx.apps.failing("crm", "refused")
@@ -114,7 +113,7 @@ def test_a_failing_app_is_failing_since_its_first_silence_until_it_answers(store
         assert tx.apps.get("crm") == AppState("crm", "by hand", START, "timeout", START, START)
 
 
-def test_a_pause_leaves_what_is_known_of_an_app_s_silence(store: Store) -> None:
+def test_a_pause_leaves_what_is_known_of_an_app_s_silence(store: Storage) -> None:
     with store.begin() as tx:
         tx.apps.failing("crm", "timeout")
         tx.apps.pause("crm", "by hand")
@@ -122,7 +121,7 @@ def test_a_pause_leaves_what_is_known_of_an_app_s_silence(store: Store) -> None:
         assert tx.apps.get("crm") == AppState("crm", "", None, "timeout", START)
 
 
-def test_a_secret_is_the_last_one_kept(store: Store) -> None:
+def test_a_secret_is_the_last_one_kept(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.apps.secret("crm", "refresh") is None
         tx.apps.keep_secret("crm", "refresh", "one")
@@ -132,7 +131,7 @@ def test_a_secret_is_the_last_one_kept(store: Store) -> None:
         assert tx.apps.secret("news", "refresh") is None
 
 
-def test_a_webhook_call_is_heard_once_until_it_is_forgotten(store: Store) -> None:
+def test_a_webhook_call_is_heard_once_until_it_is_forgotten(store: Storage) -> None:
     with store.begin() as tx:
         assert not tx.apps.heard("digest")
         assert tx.apps.heard("digest")
@@ -142,7 +141,7 @@ def test_a_webhook_call_is_heard_once_until_it_is_forgotten(store: Store) -> Non
         assert not tx.apps.heard("digest")
 
 
-def test_a_fact_of_the_store_is_the_last_one_put(store: Store) -> None:
+def test_a_fact_of_the_store_is_the_last_one_put(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.meta.get("applied:people") is None
         tx.meta.put("applied:people", "a")

@@ -9,13 +9,13 @@ import pytest
 from syncd.core.entity import Entity, Held, LinkState
 from syncd.core.record import Version
 from syncd.errors import StoreError
-from syncd.store.store import Store
+from syncd.store.ports import Storage
 from tests.store.ground import ANN, BEN, entity, key, link, ref
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def test_an_entity_comes_back_as_it_was_put(store: Store) -> None:
+def test_an_entity_comes_back_as_it_was_put(store: Storage) -> None:
     ann = Entity(
         ANN,
         "people",
@@ -35,7 +35,7 @@ def test_an_entity_comes_back_as_it_was_put(store: Store) -> None:
         assert tx.entities.get(ANN) == ann
 
 
-def test_whole_scripts_of_the_world_and_odd_signs_come_back(store: Store) -> None:
+def test_whole_scripts_of_the_world_and_odd_signs_come_back(store: Storage) -> None:
     said = "Ægir \u0000 \u202e 𝕏 'quoted' \"twice\" \\ 名前"
     with store.begin() as tx:
         tx.entities.put(entity(name=said), [])
@@ -47,12 +47,12 @@ def test_whole_scripts_of_the_world_and_odd_signs_come_back(store: Store) -> Non
         assert found.seen == {said: {"deep": [said, 1.5, None, True]}}
 
 
-def test_an_unknown_entity_is_a_key_error(store: Store) -> None:
+def test_an_unknown_entity_is_a_key_error(store: Storage) -> None:
     with store.read() as tx, pytest.raises(KeyError):
         tx.entities.get(ANN)
 
 
-def test_an_entity_is_found_by_its_keys_before_and_after_the_transaction(store: Store) -> None:
+def test_an_entity_is_found_by_its_keys_before_and_after_the_transaction(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): ()}
         tx.entities.put(entity(), [key("ann@example.com")])
@@ -63,7 +63,7 @@ def test_an_entity_is_found_by_its_keys_before_and_after_the_transaction(store: 
         assert tx.entities.holders("people", [key("ann@example.com")]) == {key("ann@example.com"): (ANN,)}
 
 
-def test_an_entity_is_found_by_its_latest_keys_only(store: Store) -> None:
+def test_an_entity_is_found_by_its_latest_keys_only(store: Storage) -> None:
     old, new = key("old@example.com"), key("new@example.com")
     with store.begin() as tx:
         tx.entities.put(entity(), [old])
@@ -80,7 +80,7 @@ def test_an_entity_is_found_by_its_latest_keys_only(store: Store) -> None:
         assert tx.entities.holders("people", [old, new]) == {old: (), new: (ANN,)}
 
 
-def test_several_entities_may_hold_one_key_each_named_once(store: Store) -> None:
+def test_several_entities_may_hold_one_key_each_named_once(store: Storage) -> None:
     shared = key("info@example.com")
     with store.begin() as tx:
         tx.entities.put(entity(BEN), [shared, shared])
@@ -92,7 +92,7 @@ def test_several_entities_may_hold_one_key_each_named_once(store: Store) -> None
         assert tx.entities.holders("people", [shared])[shared] == (ANN, BEN)
 
 
-def test_a_deleted_entity_holds_no_key(store: Store) -> None:
+def test_a_deleted_entity_holds_no_key(store: Storage) -> None:
     own = key("ann@example.com")
     with store.begin() as tx:
         tx.entities.put(Entity(ANN, "people", {}, deleted=True), [own])
@@ -102,7 +102,7 @@ def test_a_deleted_entity_holds_no_key(store: Store) -> None:
         assert tx.entities.holders("people", [own])[own] == ()
 
 
-def test_keys_of_one_sync_do_not_find_the_entities_of_another(store: Store) -> None:
+def test_keys_of_one_sync_do_not_find_the_entities_of_another(store: Storage) -> None:
     own = key("ann@example.com")
     with store.begin() as tx:
         tx.entities.put(entity(ANN, "people"), [own])
@@ -113,14 +113,14 @@ def test_keys_of_one_sync_do_not_find_the_entities_of_another(store: Store) -> N
         assert [e.id for e in tx.entities.all("firms")] == [BEN]
 
 
-def test_an_entity_is_known_to_people_by_a_value_that_it_is_matched_by(store: Store) -> None:
+def test_an_entity_is_known_to_people_by_a_value_that_it_is_matched_by(store: Storage) -> None:
     with store.begin() as tx:
         tx.entities.put(entity(ANN), [("first+last", "ann\x1flee")])
         tx.entities.put(entity(BEN), [])
         assert tx.entities.labels([ANN, BEN]) == {ANN: "ann lee"}
 
 
-def test_more_entities_than_fit_into_one_statement(store: Store) -> None:
+def test_more_entities_than_fit_into_one_statement(store: Storage) -> None:
     many = [entity(type(ANN)(f"e{n:04}"), email=f"{n}@example.com") for n in range(1200)]
     with store.begin() as tx:
         for one in many:
@@ -134,7 +134,7 @@ def test_more_entities_than_fit_into_one_statement(store: Store) -> None:
         assert tx.links.linked("people", "crm") == tx.entities.count("people") == 1200
 
 
-def test_a_link_comes_back_as_it_was_put(store: Store) -> None:
+def test_a_link_comes_back_as_it_was_put(store: Storage) -> None:
     whole = link(
         seen={"Tags": ["a", {"b": None}], "n": 1.25, "yes": True},
         sent={"tags": ("a", "b"), "phone": None},
@@ -154,7 +154,7 @@ def test_a_link_comes_back_as_it_was_put(store: Store) -> None:
         assert tx.links.missing("people", "crm") == [whole]
 
 
-def test_a_link_that_moves_leaves_its_entity(store: Store) -> None:
+def test_a_link_that_moves_leaves_its_entity(store: Storage) -> None:
     with store.begin() as tx:
         tx.links.put("people", link(ANN))
     with store.begin() as tx:
@@ -168,7 +168,7 @@ def test_a_link_that_moves_leaves_its_entity(store: Store) -> None:
         assert tx.links.of(BEN) == [link(BEN)]
 
 
-def test_a_link_that_moved_unread_has_left_its_entity_too(store: Store) -> None:
+def test_a_link_that_moved_unread_has_left_its_entity_too(store: Storage) -> None:
     with store.begin() as tx:
         tx.links.put("people", link(ANN))
     with store.begin() as tx:
@@ -177,7 +177,7 @@ def test_a_link_that_moved_unread_has_left_its_entity_too(store: Store) -> None:
         assert tx.links.of(BEN) == [link(BEN)]
 
 
-def test_an_entity_may_have_a_new_link_in_an_app_where_its_old_one_is_gone(store: Store) -> None:
+def test_an_entity_may_have_a_new_link_in_an_app_where_its_old_one_is_gone(store: Storage) -> None:
     with store.begin() as tx:
         tx.links.put("people", link(ANN, ref("1")))
     with store.begin() as tx:
@@ -193,7 +193,7 @@ def test_an_entity_may_have_a_new_link_in_an_app_where_its_old_one_is_gone(store
         }
 
 
-def test_two_live_links_of_an_entity_in_one_app_are_never_stored(store: Store) -> None:
+def test_two_live_links_of_an_entity_in_one_app_are_never_stored(store: Storage) -> None:
     with store.begin() as tx:
         tx.links.put("people", link(ANN, ref("1")))
     with pytest.raises(StoreError), store.begin() as tx:
@@ -202,7 +202,7 @@ def test_two_live_links_of_an_entity_in_one_app_are_never_stored(store: Store) -
         assert [one.ref for one in tx.links.of(ANN)] == [ref("1")]
 
 
-def test_a_dropped_link_is_forgotten_in_its_own_sync_only(store: Store) -> None:
+def test_a_dropped_link_is_forgotten_in_its_own_sync_only(store: Storage) -> None:
     with store.begin() as tx:
         tx.links.put("people", link(ANN))
         tx.links.put("firms", link(BEN))
@@ -215,7 +215,7 @@ def test_a_dropped_link_is_forgotten_in_its_own_sync_only(store: Store) -> None:
         assert [one.entity for one in tx.links.all("firms")] == [BEN]
 
 
-def test_a_listing_names_what_it_did_not_see(store: Store) -> None:
+def test_a_listing_names_what_it_did_not_see(store: Storage) -> None:
     with store.begin() as tx:
         for id, state in {"1": LinkState.LIVE, "2": LinkState.LIVE, "3": LinkState.GONE}.items():
             tx.links.put("people", link(type(ANN)(id), ref(id), state=state))

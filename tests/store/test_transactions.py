@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from syncd.core.record import EntityId
 from syncd.errors import StoreError
-from syncd.store.store import Store, Transaction
+from syncd.store.ports import Storage, Transaction
+from syncd.store.store import Store
 from syncd.store.values import Entry, Event, OptOut
 from tests.store.ground import START, debt, entity, key, link, question, ref, write
 
@@ -30,7 +31,7 @@ def everything(tx: Transaction) -> None:
     tx.log.append(Entry(event=Event.PAUSED, app="crm"))
 
 
-def found(store: Store) -> list[Any]:
+def found(store: Storage) -> list[Any]:
     """What of it is there."""
     with store.read() as tx:
         return [
@@ -51,7 +52,7 @@ def found(store: Store) -> list[Any]:
 NOTHING, ALL = [0] * 11, [1] * 11
 
 
-def test_what_a_transaction_did_lands_whole(store: Store) -> None:
+def test_what_a_transaction_did_lands_whole(store: Storage) -> None:
     with store.begin() as tx:
         everything(tx)
     assert found(store) == ALL
@@ -59,7 +60,7 @@ def test_what_a_transaction_did_lands_whole(store: Store) -> None:
 
 
 @pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
-def test_nothing_of_a_transaction_that_fails_lands(store: Store, stop: type[BaseException]) -> None:
+def test_nothing_of_a_transaction_that_fails_lands(store: Storage, stop: type[BaseException]) -> None:
     def fail(tx: Transaction) -> None:
         everything(tx)
         tx.flush()
@@ -73,7 +74,7 @@ def test_nothing_of_a_transaction_that_fails_lands(store: Store, stop: type[Base
     assert found(store) == ALL
 
 
-def test_nothing_lands_if_the_process_dies_just_before_the_commit(store: Store) -> None:
+def test_nothing_lands_if_the_process_dies_just_before_the_commit(store: Storage) -> None:
     def die() -> None:
         raise KeyboardInterrupt
 
@@ -83,7 +84,7 @@ def test_nothing_lands_if_the_process_dies_just_before_the_commit(store: Store) 
     assert found(store) == NOTHING
 
 
-def test_what_is_written_while_reading_is_rolled_back(store: Store) -> None:
+def test_what_is_written_while_reading_is_rolled_back(store: Storage) -> None:
     with store.read() as tx:
         everything(tx)
         tx.flush()
@@ -91,7 +92,7 @@ def test_what_is_written_while_reading_is_rolled_back(store: Store) -> None:
     assert found(store) == NOTHING
 
 
-def test_a_transaction_within_a_transaction_is_a_mistake_that_shows(store: Store) -> None:
+def test_a_transaction_within_a_transaction_is_a_mistake_that_shows(store: Storage) -> None:
     with store.begin() as tx:
         everything(tx)
         with pytest.raises(RuntimeError, match="within a transaction"), store.begin():
@@ -99,7 +100,7 @@ def test_a_transaction_within_a_transaction_is_a_mistake_that_shows(store: Store
     assert found(store) == ALL
 
 
-def test_threads_take_turns(store: Store) -> None:
+def test_threads_take_turns(store: Storage) -> None:
     def work() -> None:
         for _ in range(10):
             with store.begin() as tx:
@@ -178,10 +179,10 @@ def test_a_writer_that_waits_too_long_says_so(place: str, monkeypatch: pytest.Mo
     two.close()
 
 
-def test_a_mistake_of_ours_is_told_without_the_values_it_was_made_with(store: Store) -> None:
+def test_a_mistake_of_ours_is_told_without_the_values_it_was_made_with(database: Store) -> None:
     insert = text("INSERT INTO meta (name, value) VALUES ('ann@example.com', 'x')")
-    with store.begin() as tx:
+    with database.begin() as tx:
         tx.db.execute(insert)
-    with pytest.raises(StoreError) as caught, store.begin() as tx:
+    with pytest.raises(StoreError) as caught, database.begin() as tx:
         tx.db.execute(insert)
     assert "ann@example.com" not in str(caught.value)

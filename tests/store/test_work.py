@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from syncd.core.record import Cursor
-from syncd.store.store import Store
-from syncd.store.values import IntentKind, IntentState
-from syncd.store.work import Progress
+from syncd.store.ports import Storage
+from syncd.store.values import IntentKind, IntentState, Progress
 from tests.store.ground import ANN, BEN, START, debt, ref, write
 
 
-def test_a_hint_is_due_at_its_time_until_it_is_dropped(store: Store) -> None:
+def test_a_hint_is_due_at_its_time_until_it_is_dropped(store: Storage) -> None:
     with store.begin() as tx:
         tx.hints.add([ref("2"), ref("1"), ref("1")], START)
         tx.hints.add([ref("3")], START + 60)
@@ -28,7 +27,7 @@ def test_a_hint_is_due_at_its_time_until_it_is_dropped(store: Store) -> None:
         assert tx.hints.due("crm", "firms", START + 60, 10) == []
 
 
-def test_a_cursor_is_where_it_was_last_put(store: Store) -> None:
+def test_a_cursor_is_where_it_was_last_put(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.cursors.get("people", "crm") == Progress()
         tx.cursors.put("people", "crm", Progress(Cursor("a"), None, 1.5))
@@ -40,7 +39,7 @@ def test_a_cursor_is_where_it_was_last_put(store: Store) -> None:
         assert tx.cursors.get("firms", "crm") == Progress(None, 3.0, None)
 
 
-def test_debts_come_urgent_first_then_by_time(store: Store) -> None:
+def test_debts_come_urgent_first_then_by_time(store: Storage) -> None:
     with store.begin() as tx:
         tx.deliveries.owe(debt(ANN, START - 5))
         tx.deliveries.owe(debt(BEN, START, urgent=True))
@@ -58,7 +57,7 @@ def test_debts_come_urgent_first_then_by_time(store: Store) -> None:
         assert [tx.deliveries.count("crm"), tx.deliveries.count("news")] == [3, 1]
 
 
-def test_a_debt_becomes_due_the_earlier_and_stays_urgent_within_a_transaction(store: Store) -> None:
+def test_a_debt_becomes_due_the_earlier_and_stays_urgent_within_a_transaction(store: Storage) -> None:
     with store.begin() as tx:
         tx.deliveries.owe(debt(due=START, urgent=True))
         tx.deliveries.owe(debt(due=START - 5))
@@ -66,7 +65,7 @@ def test_a_debt_becomes_due_the_earlier_and_stays_urgent_within_a_transaction(st
         assert tx.deliveries.get("people", "crm", ANN) == debt(due=START - 5, urgent=True, cause=3)
 
 
-def test_a_debt_becomes_due_the_earlier_and_stays_urgent_across_transactions(store: Store) -> None:
+def test_a_debt_becomes_due_the_earlier_and_stays_urgent_across_transactions(store: Storage) -> None:
     for due, urgent in ((START, False), (START + 5, True), (START - 5, False), (START + 9, False)):
         with store.begin() as tx:
             tx.deliveries.owe(debt(due=due, urgent=urgent))
@@ -74,7 +73,7 @@ def test_a_debt_becomes_due_the_earlier_and_stays_urgent_across_transactions(sto
         assert tx.deliveries.get("people", "crm", ANN) == debt(due=START - 5, urgent=True)
 
 
-def test_a_debt_that_is_noted_again_keeps_the_count_of_its_attempts(store: Store) -> None:
+def test_a_debt_that_is_noted_again_keeps_the_count_of_its_attempts(store: Storage) -> None:
     with store.begin() as tx:
         tx.deliveries.owe(debt())
         tx.deliveries.postpone(debt(), START + 60)
@@ -86,7 +85,7 @@ def test_a_debt_that_is_noted_again_keeps_the_count_of_its_attempts(store: Store
         assert tx.deliveries.get("people", "crm", ANN) == debt(due=START + 1, attempts=2)
 
 
-def test_a_settled_debt_is_gone_and_a_new_one_knows_nothing_of_it(store: Store) -> None:
+def test_a_settled_debt_is_gone_and_a_new_one_knows_nothing_of_it(store: Storage) -> None:
     with store.begin() as tx:
         tx.deliveries.owe(debt(due=START - 60, urgent=True))
         tx.deliveries.postpone(debt(), START - 60)
@@ -104,7 +103,7 @@ def test_a_settled_debt_is_gone_and_a_new_one_knows_nothing_of_it(store: Store) 
         assert tx.deliveries.count("crm") == 0
 
 
-def test_a_write_is_open_until_its_outcome_is_stored(store: Store) -> None:
+def test_a_write_is_open_until_its_outcome_is_stored(store: Storage) -> None:
     with store.begin() as tx:
         tx.intents.put([write()])
         assert tx.intents.of_entities([ANN, BEN], "crm") == {ANN: write()}
@@ -119,7 +118,7 @@ def test_a_write_is_open_until_its_outcome_is_stored(store: Store) -> None:
         assert tx.intents.open("crm") == []
 
 
-def test_a_write_in_doubt_stays_open_and_says_so(store: Store) -> None:
+def test_a_write_in_doubt_stays_open_and_says_so(store: Storage) -> None:
     doubtful = replace(write(), state=IntentState.UNKNOWN, at=START + 5, attempts=2)
     with store.begin() as tx:
         tx.intents.put([write(), write("w2", BEN, ref=None, kind=IntentKind.CREATE, app="news")])
@@ -132,7 +131,7 @@ def test_a_write_in_doubt_stays_open_and_says_so(store: Store) -> None:
         assert [intent.key for intent in tx.intents.open()] == ["w2", "w1"]
 
 
-def test_a_write_that_is_dropped_and_put_again_is_open(store: Store) -> None:
+def test_a_write_that_is_dropped_and_put_again_is_open(store: Storage) -> None:
     with store.begin() as tx:
         tx.intents.put([write()])
         tx.intents.drop(["w1"])

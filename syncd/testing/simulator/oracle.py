@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 

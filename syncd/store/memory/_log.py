@@ -1,0 +1,73 @@
+"""The change log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from syncd.core.record import EntityId
+from syncd.store.chain import ChainEnd, chained, told
+from syncd.store.memory._tables import Tables
+from syncd.store.values import Entry, Event
+
+
+class Log:
+    def __init__(self, tables: Tables, now: float) -> None:
+        self._tables = tables
+        self._now = now
+
+    def append(self, entry: Entry) -> int:
+        tables = self._tables
+        row = chained(tables.end.get(None, ChainEnd()), entry, self._now)
+        seq: int = row["seq"]
+        tables.put(tables.changes, seq, row)
+        counted = tables.counted.setdefault((row["app"], row["sync"], row["event"]), {})
+        tables.put(counted, seq, row["at"])
+        tables.put(tables.end, None, ChainEnd(seq, row["hash"]))
+        return seq
+
+    def get(self, seq: int) -> Entry | None:
+        row = self._tables.changes.get(seq)
+        return None if row is None else told(row)
+
+    def find(
+        self,
+        *,
+        entity: EntityId | None = None,
+        app: str = "",
+        sync: str = "",
+        events: Sequence[Event] = (),
+        field: str = "",
+        since: float | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[Entry]:
+        found: list[Entry] = []
+        for row in reversed(self._tables.changes.values()):
+            if len(found) >= limit:
+                break
+            if (
+                row["seq"] > after
+                and (entity is None or row["entity"] == entity)
+                and (not app or row["app"] == app)
+                and (not sync or row["sync"] == sync)
+                and (not events or row["event"] in events)
+                and (not field or _tells_of(row, field))
+                and (since is None or row["at"] >= since)
+            ):
+                found.append(told(row))
+        return found
+
+    def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
+        return sum(1 for at in self._tables.counted.get((app, sync, event.value), {}).values() if at >= since)
+
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(row["event"] for row in self._tables.changes.values()))
+
+    def flush(self) -> None:
+        pass
+
+
+def _tells_of(row: dict[str, Any], field: str) -> bool:
+    return f'"{field}":{{' in row["fields"]

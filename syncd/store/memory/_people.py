@@ -1,0 +1,146 @@
+"""What concerns people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from syncd.core.record import EntityId, Ref
+from syncd.store.codec import dump, load
+from syncd.store.memory._tables import Tables
+from syncd.store.values import AppState, OptOut, Parked, ParkedKind
+
+
+class ParkedWork:
+    def __init__(self, tables: Tables, now: float) -> None:
+        self._tables = tables
+        self._now = now
+
+    def park(self, work: Parked) -> int:
+        tables = self._tables
+        detail = load(dump(dict(work.detail)))
+        known = tables.waiting.get(work.name)
+        if known is not None:
+            latest = replace(tables.parked[known], reason=work.reason, detail=detail, cause=work.cause)
+            tables.put(tables.parked, known, latest)
+            return known
+        id = len(tables.parked) + 1
+        ref = Ref(work.app, work.ref.object, work.ref.id) if work.ref else None
+        fresh = replace(work, id=id, entity=work.entity or None, ref=ref, detail=detail)
+        tables.put(tables.parked, id, replace(fresh, opened=self._now, closed=None, answer="", by=""))
+        tables.put(tables.waiting, work.name, id)
+        return id
+
+    def get(self, id: int) -> Parked | None:
+        return self._tables.parked.get(id)
+
+    def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
+        works = [self._tables.parked[id] for id in sorted(self._tables.waiting.values())]
+        return [w for w in works if (not kinds or w.kind in kinds) and (not sync or w.sync == sync)][:limit]
+
+    def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
+        found: dict[EntityId, list[Parked]] = {entity: [] for entity in entities}
+        for work in self.open(limit=len(self._tables.waiting)):
+            if work.entity in found:
+                found[work.entity].append(work)
+        return {entity: works for entity, works in found.items() if works}
+
+    def close(self, id: int, answer: str, by: str) -> bool:
+        tables, work = self._tables, self._tables.parked.get(id)
+        if work is None or work.closed is not None:
+            return False
+        tables.put(tables.parked, id, replace(work, closed=self._now, answer=answer, by=by))
+        for name in [name for name, open in tables.waiting.items() if open == id]:
+            tables.drop(tables.waiting, name)
+        return True
+
+    def withdraw(self, works: Iterable[Parked], why: str) -> None:
+        for work in works:
+            self.close(work.id, why, "")
+
+    def rivals(self, app: str) -> Sequence[Parked]:
+        works = self.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE), limit=len(self._tables.waiting))
+        return [work for work in works if work.app in ("", app)]
+
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(self._tables.parked[id].kind.value for id in self._tables.waiting.values()))
+
+
+class OptOuts:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def of(self, channel: str, addresses: Iterable[str]) -> dict[str, OptOut]:
+        known = {address: self._tables.optouts.get((channel, address)) for address in addresses}
+        return {address: entry for address, entry in known.items() if entry is not None and entry.lifted is None}
+
+    def add(self, entry: OptOut) -> None:
+        self._tables.put(self._tables.optouts, (entry.channel, entry.address), replace(entry, lifted=None))
+
+    def lift(self, channel: str, address: str, at: float) -> None:
+        known = self._tables.optouts.get((channel, address))
+        if known is not None:
+            self._tables.put(self._tables.optouts, (channel, address), replace(known, lifted=at))
+
+    def count(self) -> int:
+        return sum(1 for entry in self._tables.optouts.values() if entry.lifted is None)
+
+
+class Apps:
+    def __init__(self, tables: Tables, now: float) -> None:
+        self._tables = tables
+        self._now = now
+
+    def get(self, name: str) -> AppState:
+        return self._tables.apps.get(name) or AppState(name)
+
+    def pause(self, name: str, reason: str) -> bool:
+        state = self.get(name)
+        if state.paused:
+            return False
+        self._tables.put(self._tables.apps, name, replace(state, paused=reason, paused_at=self._now))
+        return True
+
+    def resume(self, name: str) -> bool:
+        state = self.get(name)
+        if not state.paused:
+            return False
+        self._tables.put(self._tables.apps, name, replace(state, paused="", paused_at=None))
+        return True
+
+    def answered(self, name: str) -> None:
+        state = replace(self.get(name), failing="", failing_since=None, answered_at=self._now)
+        self._tables.put(self._tables.apps, name, state)
+
+    def failing(self, name: str, reason: str) -> None:
+        state = self.get(name)
+        since = state.failing_since if state.failing else self._now
+        self._tables.put(self._tables.apps, name, replace(state, failing=reason, failing_since=since))
+
+    def secret(self, app: str, name: str) -> str | None:
+        return self._tables.secrets.get((app, name))
+
+    def keep_secret(self, app: str, name: str, value: str) -> None:
+        self._tables.put(self._tables.secrets, (app, name), value)
+
+    def heard(self, digest: str) -> bool:
+        if digest in self._tables.heard:
+            return True
+        self._tables.put(self._tables.heard, digest, self._now)
+        return False
+
+    def forget_heard(self, before: float) -> None:
+        for digest in [digest for digest, at in self._tables.heard.items() if at < before]:
+            self._tables.drop(self._tables.heard, digest)
+
+
+class Meta:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, name: str) -> str | None:
+        return self._tables.meta.get(name)
+
+    def put(self, name: str, value: str) -> None:
+        self._tables.put(self._tables.meta, name, value)

@@ -1,0 +1,110 @@
+"""Work on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from syncd.core.record import EntityId, Ref
+from syncd.store.memory._tables import Tables
+from syncd.store.values import Delivery, Intent, IntentState, Progress
+
+
+class Hints:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def add(self, refs: Iterable[Ref], due: float) -> None:
+        for ref in refs:
+            self._tables.put(self._tables.hints, ref, due)
+
+    def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
+        hints = self._tables.hints.items()
+        ripe = sorted((due, ref) for ref, due in hints if due <= now and ref.app == app and ref.object == object)
+        return [ref for _, ref in ripe[:limit]]
+
+    def drop(self, refs: Sequence[Ref], read_at: float) -> None:
+        for ref in refs:
+            if self._tables.hints.get(ref, read_at) <= read_at:
+                self._tables.drop(self._tables.hints, ref)
+
+    def count(self, app: str) -> int:
+        return sum(1 for ref in self._tables.hints if ref.app == app)
+
+
+class Cursors:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def get(self, sync: str, app: str) -> Progress:
+        return self._tables.cursors.get((sync, app), Progress())
+
+    def put(self, sync: str, app: str, progress: Progress) -> None:
+        self._tables.put(self._tables.cursors, (sync, app), replace(progress, cursor=progress.cursor or None))
+
+
+class Deliveries:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def owe(self, delivery: Delivery) -> None:
+        name = (delivery.sync, delivery.app, delivery.entity)
+        before = self._tables.deliveries.get(name, replace(delivery, attempts=0))
+        due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
+        joined = replace(delivery, due=due, urgent=urgent, attempts=before.attempts)
+        self._tables.put(self._tables.deliveries, name, joined)
+
+    def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
+        debts = self._tables.deliveries.values()
+        ripe = [d for d in debts if d.app == app and d.due <= now and (not sync or d.sync == sync)]
+        return sorted(ripe, key=lambda d: (not d.urgent, d.due, d.sync, d.entity))[:limit]
+
+    def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
+        return self._tables.deliveries.get((sync, app, entity))
+
+    def postpone(self, delivery: Delivery, until: float) -> None:
+        name = (delivery.sync, delivery.app, delivery.entity)
+        known = self._tables.deliveries.get(name)
+        if known is not None:
+            self._tables.put(self._tables.deliveries, name, replace(known, due=until, attempts=known.attempts + 1))
+
+    def settle(self, delivery: Delivery) -> None:
+        self._tables.drop(self._tables.deliveries, (delivery.sync, delivery.app, delivery.entity))
+
+    def count(self, app: str) -> int:
+        return sum(1 for debt in self._tables.deliveries.values() if debt.app == app)
+
+    def next_due(self, app: str) -> float | None:
+        return min((debt.due for debt in self._tables.deliveries.values() if debt.app == app), default=None)
+
+    def flush(self) -> None:
+        pass
+
+
+class Intents:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def put(self, intents: Sequence[Intent]) -> None:
+        for intent in intents:
+            self._tables.put(self._tables.intents, intent.key, intent)
+
+    def drop(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._tables.drop(self._tables.intents, key)
+
+    def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
+        by_entity = {intent.entity: intent for intent in self.open(app)}
+        return {entity: by_entity[entity] for entity in entities if entity in by_entity}
+
+    def of_refs(self, app: str, refs: Sequence[Ref]) -> dict[Ref, Intent]:
+        by_ref = {intent.ref: intent for intent in self.open(app) if intent.ref is not None}
+        return {ref: by_ref[ref] for ref in refs if ref in by_ref}
+
+    def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
+        known = self._tables.intents.values()
+        found = [i for i in known if (not app or i.app == app) and (state is None or i.state is state)]
+        return sorted(found, key=lambda intent: (intent.at, intent.key))
+
+    def flush(self) -> None:
+        pass

@@ -1,0 +1,370 @@
+"""What a store promises, whatever keeps it: the rest of syncd is written against this.
+
+Each part of a transaction sees what was put before, by itself and by the others; an order that is not told is by
+record, by entity or by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from syncd.core.entity import Entity, Link
+from syncd.core.match import Key
+from syncd.core.record import EntityId, Ref
+from syncd.store.values import (
+    AppState,
+    Delivery,
+    Entry,
+    Event,
+    Intent,
+    IntentState,
+    OptOut,
+    Parked,
+    ParkedKind,
+    Progress,
+)
+
+__all__ = [
+    "Apps",
+    "Cursors",
+    "Deliveries",
+    "Entities",
+    "Hints",
+    "Intents",
+    "Links",
+    "Log",
+    "Meta",
+    "OptOuts",
+    "ParkedWork",
+    "Storage",
+    "Transaction",
+]
+
+
+class Entities(Protocol):
+    """Entities and the match keys by which they are found."""
+
+    def load(self, ids: Iterable[EntityId]) -> None:
+        """Read many at once; `get` then costs nothing."""
+
+    def get(self, id: EntityId) -> Entity:
+        """The entity; raises KeyError if there is none."""
+
+    def put(self, entity: Entity, keys: Sequence[Key]) -> None:
+        """Store the entity, found by `keys` from now on and by no others."""
+
+    def holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
+        """The live entities of a sync that are found by each key."""
+
+    def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
+        """Sync and id of every entity, in any sync, that is found by this key."""
+
+    def by_value(self, value: str) -> Sequence[tuple[str, EntityId]]:
+        """Sync and id of every entity that is found by this value under any match key."""
+
+    def labels(self, ids: Iterable[EntityId]) -> dict[EntityId, str]:
+        """What people know each entity by: a value that it is matched by. Those that have none are left out."""
+
+    def all(self, sync: str) -> Sequence[Entity]:
+        """Every entity of a sync."""
+
+    def count(self, sync: str) -> int:
+        """How many live entities a sync has."""
+
+    def flush(self) -> None:
+        """Write what was put."""
+
+
+class Links(Protocol):
+    """Links, by record and by entity."""
+
+    def load(self, sync: str, refs: Iterable[Ref]) -> None:
+        """Read many at once; `get` then costs nothing."""
+
+    def get(self, sync: str, ref: Ref) -> Link | None:
+        """The link of a record, or None. A link that is gone is still a link."""
+
+    def load_of(self, entities: Iterable[EntityId]) -> None:
+        """Read the links of many entities at once."""
+
+    def of(self, entity: EntityId) -> Sequence[Link]:
+        """Every link of an entity, gone ones too."""
+
+    def at(self, entity: EntityId, app: str) -> Link | None:
+        """The entity's one link in an app that is not gone."""
+
+    def put(self, sync: str, link: Link) -> None:
+        """Store a link, in place of what was known of its record."""
+
+    def drop(self, sync: str, ref: Ref) -> None:
+        """Forget a link altogether."""
+
+    def linked(self, sync: str, app: str) -> int:
+        """How many records of an app are linked and not gone."""
+
+    def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
+        """Note that these records were seen by the full listing number `sweep`."""
+
+    def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
+        """Links that are not gone and were not seen by the full listing number `sweep`."""
+
+    def missing(self, sync: str, app: str) -> Sequence[Link]:
+        """Links that were missed once and wait for the second look."""
+
+    def canaries(self, sync: str, app: str, count: int) -> Sequence[Ref]:
+        """Some records that were alive when last looked at."""
+
+    def all(self, sync: str) -> Sequence[Link]:
+        """Every link of a sync."""
+
+    def flush(self) -> None:
+        """Write what was put."""
+
+
+class Log(Protocol):
+    """The change log within one transaction."""
+
+    def append(self, entry: Entry) -> int:
+        """Add an entry; its number."""
+
+    def get(self, seq: int) -> Entry | None:
+        """One entry."""
+
+    def find(
+        self,
+        *,
+        entity: EntityId | None = None,
+        app: str = "",
+        sync: str = "",
+        events: Sequence[Event] = (),
+        field: str = "",
+        since: float | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[Entry]:
+        """Entries by what they are about, newest first. `field`: those that tell of this canonical field."""
+
+    def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
+        """How many entries of one event an app brought about since a time."""
+
+    def counts(self) -> dict[str, int]:
+        """How many entries there are of each event."""
+
+    def flush(self) -> None:
+        """Write what was appended."""
+
+
+class Hints(Protocol):
+    """The inbox: records that should be read again, each at most once."""
+
+    def add(self, refs: Iterable[Ref], due: float) -> None:
+        """Note records to be read at or after `due`."""
+
+    def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
+        """Records to read now."""
+
+    def drop(self, refs: Sequence[Ref], read_at: float) -> None:
+        """These were read at or after `read_at`, and what they showed is stored; a hint that came later stays."""
+
+    def count(self, app: str) -> int:
+        """How many wait."""
+
+
+class Cursors(Protocol):
+    """Where to resume."""
+
+    def get(self, sync: str, app: str) -> Progress:
+        """How far we are; all None before the first page."""
+
+    def put(self, sync: str, app: str, progress: Progress) -> None:
+        """Move on; in the same transaction as what the cursor covers."""
+
+
+class Deliveries(Protocol):
+    """Who is owed something."""
+
+    def owe(self, delivery: Delivery) -> None:
+        """Note a debt; one that is noted already becomes due the earlier, stays urgent, and keeps its attempts."""
+
+    def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
+        """What to bring up to date now: opt-outs first, then by time."""
+
+    def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
+        """The debt, or None."""
+
+    def postpone(self, delivery: Delivery, until: float) -> None:
+        """Try again later; one more attempt is counted."""
+
+    def settle(self, delivery: Delivery) -> None:
+        """The app is up to date about this entity, or its debt has become parked work."""
+
+    def count(self, app: str) -> int:
+        """How many debts an app has to be told of."""
+
+    def next_due(self, app: str) -> float | None:
+        """When the earliest debt falls due."""
+
+    def flush(self) -> None:
+        """Write what was noted."""
+
+
+class Intents(Protocol):
+    """Writes on their way, and those whose outcome is unknown. They are few: all of an app's are read at once."""
+
+    def put(self, intents: Sequence[Intent]) -> None:
+        """Make writes durable before they are sent, or note that they are in doubt."""
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Their outcome is stored in this same transaction."""
+
+    def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
+        """The open write for each entity in an app."""
+
+    def of_refs(self, app: str, refs: Sequence[Ref]) -> dict[Ref, Intent]:
+        """The open write for each record."""
+
+    def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
+        """Every open write."""
+
+    def flush(self) -> None:
+        """Write what was dropped."""
+
+
+class ParkedWork(Protocol):
+    """Work that waits for a person."""
+
+    def park(self, work: Parked) -> int:
+        """Open a piece of work, or bring the one that is open up to date; its number."""
+
+    def get(self, id: int) -> Parked | None:
+        """One piece of work, open or closed."""
+
+    def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
+        """Open work, oldest first."""
+
+    def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
+        """The open work of each entity; an entity without any is not in the answer."""
+
+    def close(self, id: int, answer: str, by: str) -> bool:
+        """Answer a piece of work; False if somebody else has done so already."""
+
+    def withdraw(self, works: Iterable[Parked], why: str) -> None:
+        """Close work that has become pointless."""
+
+    def rivals(self, app: str) -> Sequence[Parked]:
+        """The open questions about which record of an app is whose."""
+
+    def counts(self) -> dict[str, int]:
+        """How much is open, by kind."""
+
+
+class OptOuts(Protocol):
+    """The register of opt-outs, by channel and normalised address."""
+
+    def of(self, channel: str, addresses: Iterable[str]) -> dict[str, OptOut]:
+        """Those of the addresses that are opted out now."""
+
+    def add(self, entry: OptOut) -> None:
+        """Note an opt-out, or renew one that had been lifted."""
+
+    def lift(self, channel: str, address: str, at: float) -> None:
+        """Recorded consent: the address may be mailed again."""
+
+    def count(self) -> int:
+        """How many addresses are opted out."""
+
+
+class Apps(Protocol):
+    """What a person or a guard said of an app, its changing secrets, and the webhooks it has sent."""
+
+    def get(self, name: str) -> AppState:
+        """The state of an app."""
+
+    def pause(self, name: str, reason: str) -> bool:
+        """Stop everything for this app; False if it was paused already."""
+
+    def resume(self, name: str) -> bool:
+        """Go on; False if it was not paused."""
+
+    def answered(self, name: str) -> None:
+        """The app answered a call."""
+
+    def failing(self, name: str, reason: str) -> None:
+        """The app does not answer."""
+
+    def secret(self, app: str, name: str) -> str | None:
+        """A secret that changes while running."""
+
+    def keep_secret(self, app: str, name: str, value: str) -> None:
+        """Replace a secret."""
+
+    def heard(self, digest: str) -> bool:
+        """Note a webhook call; True if the same call came in before."""
+
+    def forget_heard(self, before: float) -> None:
+        """Let go of webhook calls older than any vendor's last retry."""
+
+
+class Meta(Protocol):
+    """Facts about the store itself."""
+
+    def get(self, name: str) -> str | None:
+        """A fact, or None."""
+
+    def put(self, name: str, value: str) -> None:
+        """Replace a fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Everything that is read and written together. All of it lands, or none of it."""
+
+    now: float
+    entities: Entities
+    links: Links
+    log: Log
+    hints: Hints
+    cursors: Cursors
+    deliveries: Deliveries
+    intents: Intents
+    parked: ParkedWork
+    optouts: OptOuts
+    apps: Apps
+    meta: Meta
+
+    def flush(self) -> None:
+        """Write what the parts hold back."""
+        self.entities.flush()
+        self.links.flush()
+        self.deliveries.flush()
+        self.intents.flush()
+        self.log.flush()
+
+
+class Storage(Protocol):
+    """The durable state of one syncd."""
+
+    on_commit: Callable[[], None]
+    """Called just before each commit; a simulator kills here."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A transaction that only reads; what it writes is rolled back."""
+
+    def verify(self) -> str:
+        """Check the store and the change log's chain: "" if all is well, else what is not."""
+
+    def copy(self, target: Path) -> None:
+        """Write a consistent copy to `target`, an SQLite file whatever the store is, while it is in use.
+
+        What stood there is replaced. Raises StoreError, and then leaves no half copy.
+        """
+
+    def close(self) -> None:
+        """Let go of what the store is kept in."""
