@@ -7,7 +7,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import structlog
 
@@ -19,6 +19,9 @@ from syncd.engine.remedies import resume
 from syncd.engine.resolve import recover
 from syncd.engine.world import App, Safety, World
 from syncd.errors import ConnectorError
+from syncd.sdk.contract import Clock
+from syncd.store.memory import MemoryStore
+from syncd.store.ports import Storage
 from syncd.store.store import Store
 from syncd.store.values import ParkedKind
 from syncd.testing.clock import TurnedClock
@@ -28,6 +31,8 @@ from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.profile import Profile, drawn
 
 __all__ = ["Outcome", "Simulation", "simulate"]
+
+StoreKind: TypeAlias = Literal["memory", "sqlite"]
 
 _STEPS = 60
 _GENEROUS = Limits(deletes=1000, delete_share=1.0, changes=100_000, blanks=100_000, shrink=100_000)
@@ -58,7 +63,8 @@ class Simulation:
     """One run in the making."""
 
     seed: int
-    url: str = "sqlite://"
+    kept: StoreKind = "memory"
+    """Where its store is kept: in plain dicts, or in SQLite. The story is the same."""
     tape: list[str] = field(default_factory=list)
     kills: int = 0
     left_to_kill: int | None = None
@@ -72,7 +78,7 @@ class Simulation:
         for app in self.apps.values():
             app.intrude = self._intruder(app)
         self.sync = _sync(names, self.chance)
-        self.store = Store.open(self.url, self.clock.now)
+        self.store = opened(self.kept, self.clock)
         self.store.on_commit = self._commit
         self.world = self._world()
 
@@ -234,9 +240,14 @@ class Simulation:
             approve(self.world, hold.id, by="sim")
 
 
-def simulate(seed: int, url: str = "sqlite://") -> Outcome:
-    """Run one seed. The same seed tells the same story."""
-    return Simulation(seed, url).run()
+def simulate(seed: int, store: StoreKind = "memory") -> Outcome:
+    """Run one seed. The same seed tells the same story, whatever the store is kept in."""
+    return Simulation(seed, store).run()
+
+
+def opened(kind: StoreKind, clock: Clock) -> Storage:
+    """An empty store."""
+    return MemoryStore(clock.now) if kind == "memory" else Store.open("sqlite://", clock.now)
 
 
 def _sync(names: list[str], chance: random.Random) -> Sync:
