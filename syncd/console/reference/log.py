@@ -29,7 +29,6 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.RETURNED: "it came back, or an edit elsewhere beat its delete",
     Event.REMOVED: "syncd deleted a record",
     Event.LEFT: "a record left its filter: its sync stopped",
-    Event.PARKED: "work was put aside for a person",
     Event.DECIDED: "a person answered",
     Event.PAUSED: "an app was paused, by a person or a guard",
     Event.RESUMED: "a person had it go on",
@@ -69,7 +68,7 @@ def log_page() -> str:
     ]
     return (
         "# The logs\n\n## The change log\n\n`syncd log` shows it. Each entry has an `event`:\n\n"
-        + table(("event", "what happened"), ((code(event), _EVENTS[event]) for event in Event))
+        + table(("event", "what happened"), ((code(event), words) for event, words in _EVENTS.items()))
         + "\nAn entry about what an app shows has, for each field, a `verdict`:\n\n"
         + table(("verdict", "what became of the value"), ((code(verdict), _VERDICTS[verdict]) for verdict in Verdict))
         + "\n## Parked work\n\nWork that waits for a person, and stops nothing else:\n\n"
