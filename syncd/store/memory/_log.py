@@ -13,13 +13,12 @@ from syncd.store.values import Entry, Event
 
 
 class Log:
-    def __init__(self, tables: Tables, now: float) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._now = now
 
     def append(self, entry: Entry) -> int:
         tables = self._tables
-        row = chained(tables.end.get(None, ChainEnd()), entry, self._now)
+        row = chained(tables.end.get(None, ChainEnd()), entry, self._tables.now)
         seq: int = row["seq"]
         tables.put(tables.changes, seq, row)
         counted = tables.counted.setdefault((row["app"], row["sync"], row["event"]), {})

@@ -13,9 +13,8 @@ from syncd.store.values import AppState, OptOut, Parked, ParkedKind
 
 
 class ParkedWork:
-    def __init__(self, tables: Tables, now: float) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._now = now
 
     def park(self, work: Parked) -> int:
         tables = self._tables
@@ -28,7 +27,7 @@ class ParkedWork:
         id = len(tables.parked) + 1
         ref = Ref(work.app, work.ref.object, work.ref.id) if work.ref else None
         fresh = replace(work, id=id, entity=work.entity or None, ref=ref, detail=detail)
-        tables.put(tables.parked, id, replace(fresh, opened=self._now, closed=None, answer="", by=""))
+        tables.put(tables.parked, id, replace(fresh, opened=self._tables.now, closed=None, answer="", by=""))
         tables.put(tables.waiting, work.name, id)
         return id
 
@@ -50,7 +49,7 @@ class ParkedWork:
         tables, work = self._tables, self._tables.parked.get(id)
         if work is None or work.closed is not None:
             return False
-        tables.put(tables.parked, id, replace(work, closed=self._now, answer=answer, by=by))
+        tables.put(tables.parked, id, replace(work, closed=self._tables.now, answer=answer, by=by))
         for name in [name for name, open in tables.waiting.items() if open == id]:
             tables.drop(tables.waiting, name)
         return True
@@ -88,9 +87,8 @@ class OptOuts:
 
 
 class Apps:
-    def __init__(self, tables: Tables, now: float) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._now = now
 
     def get(self, name: str) -> AppState:
         return self._tables.apps.get(name) or AppState(name)
@@ -99,7 +97,7 @@ class Apps:
         state = self.get(name)
         if state.paused:
             return False
-        self._tables.put(self._tables.apps, name, replace(state, paused=reason, paused_at=self._now))
+        self._tables.put(self._tables.apps, name, replace(state, paused=reason, paused_at=self._tables.now))
         return True
 
     def resume(self, name: str) -> bool:
@@ -110,12 +108,12 @@ class Apps:
         return True
 
     def answered(self, name: str) -> None:
-        state = replace(self.get(name), failing="", failing_since=None, answered_at=self._now)
+        state = replace(self.get(name), failing="", failing_since=None, answered_at=self._tables.now)
         self._tables.put(self._tables.apps, name, state)
 
     def failing(self, name: str, reason: str) -> None:
         state = self.get(name)
-        since = state.failing_since if state.failing else self._now
+        since = state.failing_since if state.failing else self._tables.now
         self._tables.put(self._tables.apps, name, replace(state, failing=reason, failing_since=since))
 
     def secret(self, app: str, name: str) -> str | None:
@@ -127,7 +125,7 @@ class Apps:
     def heard(self, digest: str) -> bool:
         if digest in self._tables.heard:
             return True
-        self._tables.put(self._tables.heard, digest, self._now)
+        self._tables.put(self._tables.heard, digest, self._tables.now)
         return False
 
     def forget_heard(self, before: float) -> None:

@@ -69,8 +69,6 @@ class Entities:
 class Links:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._new: dict[Name, Link] = {}
-        """Put, and not yet held against the others."""
 
     def load(self, sync: str, refs: Iterable[Ref]) -> None:
         pass
@@ -97,7 +95,7 @@ class Links:
             tables.drop(tables.links_of[before.entity], name)
         tables.put(tables.links, name, link)
         tables.put(tables.links_of.setdefault(link.entity, {}), name, link)
-        self._new[name] = link
+        tables.unheld[name] = link
 
     def drop(self, sync: str, ref: Ref) -> None:
         self.flush()
@@ -135,25 +133,33 @@ class Links:
         return sorted((link for (own, _), link in self._tables.links.items() if own == sync), key=_BY_REF)
 
     def flush(self) -> None:
+        if self._tables.unheld:
+            self._hold()
+
+    def _hold(self) -> None:
         """Hold what was put against the rule that an entity has one link at most in an app that is not gone.
 
         In the order in which a database does: those that are gone make room first.
         """
-        for name, link in sorted(self._new.items(), key=lambda item: item[1].state is not LinkState.GONE):
+        tables = self._tables
+        for name, link in sorted(tables.unheld.items(), key=lambda item: item[1].state is not LinkState.GONE):
             place = (link.entity, link.ref.app)
-            if link.state is not LinkState.GONE and self._tables.living.get(place) == name:
+            if link.state is not LinkState.GONE and tables.places.get(name) == place:
                 continue
             self._leave(name)
             if link.state is LinkState.GONE:
                 continue
-            if place in self._tables.living:
+            if place in tables.living:
                 raise StoreError(f"store memory: {link.entity} would have two links in {link.ref.app}")
-            self._tables.put(self._tables.living, place, name)
-        self._new.clear()
+            tables.put(tables.living, place, name)
+            tables.put(tables.places, name, place)
+        tables.unheld.clear()
 
     def _leave(self, name: Name) -> None:
-        for place in [place for place, held in self._tables.living.items() if held == name]:
+        place = self._tables.places.get(name)
+        if place is not None:
             self._tables.drop(self._tables.living, place)
+            self._tables.drop(self._tables.places, name)
 
     def _where(self, sync: str, app: str, holds: Callable[[Name, Link], bool]) -> list[Link]:
         self.flush()

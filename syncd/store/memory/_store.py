@@ -20,27 +20,45 @@ class MemoryStore:
     """The durable state of one syncd, while its process lives. Every transaction, reading or writing, is exclusive."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
+        self.on_commit: Callable[[], None] = lambda: None
         self._clock = clock
-        self._tables = Tables()
+        self._tables = tables = Tables()
         self._lock = threading.RLock()
         self._taken = False
-        self.on_commit: Callable[[], None] = lambda: None
+        self._entities = Entities(tables)
+        self._links = Links(tables)
+        self._log = Log(tables)
+        self._hints = Hints(tables)
+        self._cursors = Cursors(tables)
+        self._deliveries = Deliveries(tables)
+        self._intents = Intents(tables)
+        self._parked = ParkedWork(tables)
+        self._optouts = OptOuts(tables)
+        self._apps = Apps(tables)
+        self._meta = Meta(tables)
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        with self._turn() as tx:
+        tx = self._enter()
+        try:
             yield tx
-            tx.flush()
+            tx.links.flush()
             self.on_commit()
             self._tables.land()
+        finally:
+            self._leave()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        with self._turn() as tx:
+        tx = self._enter()
+        try:
             yield tx
+        finally:
+            self._leave()
 
     def verify(self) -> str:
-        broken = broken_at(self._tables.changes.values(), self._tables.end.get(None, ChainEnd()))
+        with self.read():
+            broken = broken_at(self._tables.changes.values(), self._tables.end.get(None, ChainEnd()))
         return "" if broken is None else f"the change log does not fit from entry {broken} on"
 
     def copy(self, target: Path) -> None:
@@ -53,32 +71,30 @@ class MemoryStore:
     def close(self) -> None:
         pass
 
-    @contextmanager
-    def _turn(self) -> Iterator[Transaction]:
-        """A transaction; what of it has not landed in the end is put back."""
-        with self._lock:
-            if self._taken:
-                raise RuntimeError("a transaction within a transaction would never get its turn")
-            self._taken = True
-            try:
-                yield self._transaction()
-            finally:
-                self._tables.put_back()
-                self._taken = False
-
-    def _transaction(self) -> Transaction:
-        tables, now = self._tables, self._clock()
+    def _enter(self) -> Transaction:
+        self._lock.acquire()
+        if self._taken:
+            self._lock.release()
+            raise RuntimeError("a transaction within a transaction would never get its turn")
+        self._taken = True
+        self._tables.now = now = self._clock()
         return Transaction(
-            now=now,
-            entities=Entities(tables),
-            links=Links(tables),
-            log=Log(tables, now),
-            hints=Hints(tables),
-            cursors=Cursors(tables),
-            deliveries=Deliveries(tables),
-            intents=Intents(tables),
-            parked=ParkedWork(tables, now),
-            optouts=OptOuts(tables),
-            apps=Apps(tables, now),
-            meta=Meta(tables),
+            now,
+            self._entities,
+            self._links,
+            self._log,
+            self._hints,
+            self._cursors,
+            self._deliveries,
+            self._intents,
+            self._parked,
+            self._optouts,
+            self._apps,
+            self._meta,
         )
+
+    def _leave(self) -> None:
+        """What has not landed is put back."""
+        self._tables.put_back()
+        self._taken = False
+        self._lock.release()

@@ -26,6 +26,8 @@ class Tables:
     """
 
     def __init__(self) -> None:
+        self.now = 0.0
+        """When the transaction that is under way began."""
         self.entities: dict[EntityId, Entity] = {}
         self.keys: dict[EntityId, tuple[Key, ...]] = {}
         self.holders: dict[Key, dict[EntityId, None]] = {}
@@ -34,6 +36,10 @@ class Tables:
         self.swept: dict[Name, int] = {}
         self.living: dict[tuple[EntityId, str], Name] = {}
         """The one link of an entity in an app that is not gone."""
+        self.places: dict[Name, tuple[EntityId, str]] = {}
+        """The same, by link."""
+        self.unheld: dict[Name, Link] = {}
+        """Links put and not yet held against the others."""
         self.hints: dict[Ref, float] = {}
         self.cursors: dict[tuple[str, str], Progress] = {}
         self.deliveries: dict[tuple[str, str, EntityId], Delivery] = {}
@@ -74,3 +80,4 @@ class Tables:
             else:
                 table[key] = value
         self._before.clear()
+        self.unheld.clear()
