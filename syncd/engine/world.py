@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from operator import add, attrgetter
 from typing import Any
 
 from syncd.core.fieldmap import Sync
@@ -90,7 +91,7 @@ class Tally:
     parked: int = 0
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return Tally(*map(add, _COUNTS(self), _COUNTS(other)))
 
     @property
     def written(self) -> int:
@@ -100,3 +101,6 @@ class Tally:
     def but(self, **counts: int) -> Tally:
         """The same with some counts replaced."""
         return replace(self, **counts)
+
+
+_COUNTS = attrgetter(*Tally.__slots__)
