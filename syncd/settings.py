@@ -35,7 +35,8 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PREFIX: Final = "SYNCD_"
 _SECTIONS: Final = ("daemon", "store", "safety", "log")
 RESERVED: Final = frozenset(
-    "type conflict blank default empty region zone options partial personal address opt_in_from to expr apps".split()
+    "type conflict blank default empty region zone options partial personal address channel".split()
+    + "opt_in_from to expr apps".split()
 )
 """Words with a meaning of their own inside a field's table: no app may be called so."""
 
@@ -108,13 +109,13 @@ class Safety(_Section):
     second_look: Duration = timedelta(minutes=10)
     """A record that is missing must still be missing after this long to count as deleted."""
     skew: Duration = timedelta(seconds=120)
-    """Times of two apps that lie closer than this are not ordered."""
+    """How wrong an app's clock may be: times of two apps that differ by less than twice this are not ordered."""
     max_deletes: int = Field(default=25, ge=0)
     """Deletes in one hour and app beyond which every further one is held."""
     max_delete_share: float = Field(default=0.05, ge=0, le=1)
     """The same, as a share of the linked records."""
     mass_changes: int = Field(default=500, ge=1)
-    """More changed records than this in one sweep, and more than the share below, halt the app."""
+    """More changed records than this within an hour, and more than the share below, halt the app."""
     mass_change_share: float = Field(default=0.5, ge=0, le=1)
     """The same, as a share of the linked records."""
     late_write: Duration | None = None

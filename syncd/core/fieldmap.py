@@ -89,6 +89,8 @@ class FieldRule:
     """An opt-out: True means that the person may not be mailed. Joined by OR, kept in the register."""
     address: str = ""
     """For consent: the canonical field with the address that the opt-out is about."""
+    channel: str = "email"
+    """For consent: what the address is not to be used for. Opt-outs of one channel hold in every sync."""
     consent_sources: frozenset[str] = frozenset()
     """Apps whose own evidence of a new opt-in is believed."""
     default: Value = None

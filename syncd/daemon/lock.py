@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, NullPool, create_engine, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.errors import StoreError, SyncdError
 from syncd.sdk.contract import Clock
 from syncd.settings import Config
-from syncd.store.store import Store
+from syncd.store.connect import address
+from syncd.store.ports import Storage
 
 __all__ = ["BEAT", "STALE", "AlreadyRunning", "Beat", "Heart", "Held", "Holder", "last_beat", "sole"]
 
@@ -71,7 +72,7 @@ def sole(config: Config, doing: str = "run") -> Iterator[Held]:
     """
     since = datetime.now(UTC).isoformat(timespec="seconds")
     holder = Holder(os.getpid(), socket.gethostname(), doing, since)
-    url = make_url(config.store.url)
+    url = address(config.store.url)
     if url.get_backend_name() != "sqlite":
         with _advisory(url, holder) as held:
             yield held
@@ -167,7 +168,7 @@ class Beat:
     """Seconds since the epoch."""
 
 
-def last_beat(store: Store) -> Beat | None:
+def last_beat(store: Storage) -> Beat | None:
     """The last sign of life of a daemon on this store; None if it has signed off, or there never was one.
 
     One that is older than `STALE` seconds is that of a daemon that did not get to sign off.
@@ -184,7 +185,7 @@ def last_beat(store: Store) -> Beat | None:
 class Heart:
     """The sign of life of the process that holds the lock, kept in the store."""
 
-    def __init__(self, store: Store, holder: Holder, clock: Clock) -> None:
+    def __init__(self, store: Storage, holder: Holder, clock: Clock) -> None:
         self._store = store
         self._holder = holder
         self._clock = clock

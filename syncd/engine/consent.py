@@ -26,7 +26,7 @@ def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
 def address_key(rule: FieldRule, fields: Fields) -> Key | None:
     """How entities with the address that an opt-out is about are found."""
     address = fields.get(rule.address)
-    return ("consent:" + rule.name, str(address).casefold()) if address else None
+    return ("consent:" + rule.channel, str(address).casefold()) if address else None
 
 
 def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:

@@ -24,7 +24,7 @@ from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import BrokenProtocol, ConnectorError, InDoubt, Throttled
 from syncd.sdk.contract import Finds
-from syncd.store.store import Transaction
+from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
 
 __all__ = ["backoff", "find_records", "push"]
@@ -205,8 +205,9 @@ def _change(
     world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
 ) -> _Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    wanted = calls.reachable(tx, sync, app, owed(entity, link, sync, frozen(work, entity, app)))
-    done = composed(entity, sync, app, fact.fields, wanted)
+    parked = frozen(work, entity, app)
+    wanted = calls.reachable(tx, sync, app, owed(entity, link, sync, parked))
+    done = composed(entity, sync, app, fact.fields, wanted, parked)
     for name, misfit in done.misfits.items():
         _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
     if not done.patch:

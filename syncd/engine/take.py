@@ -231,7 +231,7 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
         if opted_out:
             enrol(world, tx, sync, entity_now.fields, fact.ref.app, seq or None)
         note_debts(tx, sync, entity_now, seq or None, urgent=opted_out)
-    elif result.verdicts:
+    elif result.verdicts or result.link.seen != link.seen:  # a field that is only ever written may have been edited
         note_debts(tx, sync, entity_now, seq or None)
     return 1 if result.news else 0
 

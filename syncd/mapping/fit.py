@@ -94,6 +94,7 @@ class _Fitting:
             blank=field.blank,
             consent=field.kind.name == "consent",
             address=field.address,
+            channel=field.shape.channel,
             consent_sources=field.sources,
             default=field.default,
             computed=field.computed,

@@ -79,6 +79,8 @@ class FieldShape(BaseModel):
     """Personal data; what a connector declares so is so anyway."""
     address: str = ""
     """For consent: the canonical field that holds the address which the opt-out is about."""
+    channel: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] = "email"
+    """For consent: what the address is not to be used for. Opt-outs of one channel hold in every sync."""
     opt_in_from: list[str] = []
     """For consent: apps whose own evidence of a new opt-in is believed."""
     to: str = ""

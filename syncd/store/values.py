@@ -41,7 +41,6 @@ class Event(StrEnum):
     RETURNED = "returned"
     REMOVED = "removed"  # syncd deleted a record
     LEFT = "left"  # a record left its filter
-    PARKED = "parked"
     DECIDED = "decided"  # a person answered
     PAUSED = "paused"
     RESUMED = "resumed"

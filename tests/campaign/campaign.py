@@ -116,13 +116,13 @@ class Campaign:
         for place, app in enumerate(self.sides):
             own = rest[place * (per_side - contested) : (place + 1) * (per_side - contested)]
             todo += [(app, email, self.chance.choice(["first", "last"])) for email in own]
-        last = list(self.sides)[-1]
+        last_side = list(self.sides)[-1]
         for number, (app, email, part) in enumerate(todo):
             person, name = people[app][email], f"{app.capitalize()}{number}"
             first, last = (name, person.last) if part == "first" else (person.first, name)
             self.sides[app].rename(person, first, last)
             self.edits[name] = app
-            if email not in at_once or app == last:  # a contested person is edited in every app at one moment
+            if email not in at_once or app == last_side:  # a contested person is edited in every app at one moment
                 self.opportunity()
         self.say(f"{len(todo)} edits on {len(self.sides)} sides, {contested} persons contested in every app")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from syncd.engine.cycle import once
 from syncd.store.values import ParkedKind
-from tests.engine.world import Scene
+from tests.engine.world import Plain, Scene, people, rule
 
 
 def _linked(**fields: object) -> Scene:
@@ -86,3 +89,18 @@ def test_an_opt_out_gets_through_in_the_end_whatever_the_network_does(fault: str
     scene.wait(minutes=5)
     scene.run()
     assert scene.fake("crm").shown("crm-1")["out"] is True
+
+
+def test_an_opt_out_holds_for_the_address_in_every_sync_of_its_channel() -> None:
+    scene = _linked()
+    apps, names = ("crm", "news"), ("email", "left")
+    fields = {name: rule(name, apps) for name in names}
+    fields["left"] = replace(fields["left"], consent=True, address="email", lenses=dict.fromkeys(apps, Plain("out")))
+    readers = replace(people(apps), name="readers", rules=fields)
+    world = replace(scene.world, syncs={**scene.world.syncs, "readers": readers})
+    once(world, whole=True)
+    scene.fake("news").person_edits("news-1", out=True)
+    once(world)
+    with scene.store.read() as tx:
+        (entity,) = tx.entities.all("readers")
+    assert entity.value("left") is True

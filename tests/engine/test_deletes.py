@@ -138,3 +138,14 @@ def test_deletes_ignore_leaves_the_others_alone_and_does_not_re_create() -> None
     scene.run()
     assert len(scene.fake("crm").rows) == 7
     assert len(scene.fake("news").rows) == 8
+
+
+def test_archive_deletes_where_it_can_be_taken_back_and_asks_elsewhere() -> None:
+    scene = _scene(30, Deletion.ARCHIVE)
+    scene.fake("crm").person_deletes("crm-1")
+    _believed(scene)
+    assert "cannot archive" in scene.parked()[0].reason
+    capable(scene.fake("news"), archives=True)
+    scene.fake("crm").person_deletes("crm-2")
+    _believed(scene)
+    assert len(scene.fake("news").rows) == 29

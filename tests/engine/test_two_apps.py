@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.engine.world import Scene
+from syncd.core.fieldmap import Way
+from tests.engine.world import Scene, people, rule
 
 
 def test_a_person_known_to_one_app_appears_in_the_other() -> None:
@@ -117,3 +118,26 @@ def test_three_apps_agree() -> None:
     shown = [sorted(str(row.fields) for row in fake.rows.values()) for fake in scene.fakes.values()]
     assert shown[0] == shown[1] == shown[2]
     assert len(scene.fake("crm").rows) == 2
+
+
+def test_a_field_that_is_only_written_is_put_right_again() -> None:
+    apps = ("crm", "news")
+    ways = {"crm": Way.BOTH, "news": Way.WRITE}
+    scene = Scene(sync=people(apps, rule("stage", apps, ways=ways)))
+    scene.fake("crm").person_creates(email="ada@example.com", stage="customer")
+    scene.run()
+    scene.fake("news").person_edits("news-1", stage="typed there")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["stage"] == "customer"
+    assert scene.fake("crm").shown("crm-1")["stage"] == "customer"
+
+
+def test_a_field_that_is_only_read_is_never_written() -> None:
+    apps = ("crm", "news")
+    ways = {"crm": Way.READ, "news": Way.BOTH}
+    scene = Scene(sync=people(apps, rule("stage", apps, ways=ways)))
+    scene.fake("crm").person_creates(email="ada@example.com", stage="customer")
+    scene.run()
+    scene.fake("news").person_edits("news-1", stage="typed there")
+    scene.run()
+    assert scene.fake("crm").shown("crm-1")["stage"] == "customer"

@@ -69,6 +69,7 @@ def described(object: str, listed: Sequence[Mapping[str, Any]], *, consent: bool
             incremental=True,
             # A list of archived records has no "since" and search never shows them: only a full listing tells.
             deletes=Deletes.ABSENT,
+            archives=True,
             unique=tuple(made.name for made in fields.values() if made.unique),
             read_batch=BATCH,
             write_batch=BATCH,

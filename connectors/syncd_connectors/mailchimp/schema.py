@@ -92,6 +92,7 @@ _CAPABILITIES: Final = Capabilities(
     # Archiving, which is what the screens and this connector do, is told by the listing. A permanent deletion is
     # not: it shows in a read, in a webhook, and as an absence from a full listing.
     deletes=Deletes.TOLD,
+    archives=True,
     unique=("email_address",),
     read_batch=1,
     write_batch=BATCH,

@@ -94,12 +94,13 @@ def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
     from syncd.console import show
     from syncd.console.discover import connected
     from syncd.console.discover import schema as told
+    from syncd.sdk.ties import objects_of
     from syncd.spelling import suggest
 
     config = common.whole()
     with connected(config, [known_app(config, app)]) as connectors:
         try:
-            found = told(connectors[app].objects())
+            found = told(objects_of(connectors[app]))
         except ConnectorError as error:
             raise explained(app, error) from error
     if object:
