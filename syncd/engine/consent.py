@@ -15,7 +15,7 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, OptOut
 
-__all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "record_opt_out"]
+__all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "opt_in", "record_opt_out"]
 
 
 def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
@@ -57,6 +57,20 @@ def enrol(world: World, tx: Transaction, sync: Sync, fields: Fields, app: str, c
             if other is not None:
                 heeded = heed(tx, other, tx.entities.get(id))
                 note_debts(tx, other, heeded, seq, urgent=True)
+
+
+def opt_in(
+    tx: Transaction, sync: Sync, rule: FieldRule, fields: Fields, cause: int | None, *, app: str = "", by: str = ""
+) -> None:
+    """Recorded consent, by a person or by an app that is believed: the address of somebody with these values is free.
+
+    Somebody with the same address in another sync stays opted out until that is taken back there, too.
+    """
+    key = address_key(rule, fields)
+    if key is not None:
+        tx.optouts.lift(*key, tx.now)
+        entry = Entry(event=Event.OPTED_IN, sync=sync.name, app=app, cause=cause, by=by, note="recorded consent")
+        tx.log.append(entry)
 
 
 def record_opt_out(tx: Transaction, sync: Sync, fields: Fields) -> Mapping[str, OptOut]:

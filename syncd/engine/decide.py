@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from syncd.core.entity import PEOPLE, Held, LinkState
 from syncd.core.record import EntityId, Record, Value
 from syncd.engine import calls
-from syncd.engine.consent import address_key, all_keys
+from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts
 from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
@@ -47,10 +47,7 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
             )
         )
         if rule.consent and value is not True:
-            key = address_key(rule, entity.fields)
-            if key is not None:
-                tx.optouts.lift(*key, tx.now)
-                tx.log.append(Entry(event=Event.OPTED_IN, sync=sync.name, cause=seq, by=by, note="recorded consent"))
+            opt_in(tx, sync, rule, entity.fields, seq, by=by)
         held = Held(value, (old.ver if old else 0) + 1, PEOPLE, datetime.fromtimestamp(tx.now, UTC), seq)
         entity = entity.holding(work.field, held)
         tx.entities.put(entity, all_keys(sync, entity.fields))

@@ -13,7 +13,7 @@ from syncd.core.lens import Misfit, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
-from syncd.engine.consent import all_keys, consent_keys, enrol, heed
+from syncd.engine.consent import all_keys, consent_keys, enrol, heed, opt_in
 from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.loops import loops
 from syncd.engine.revive import revive
@@ -200,9 +200,10 @@ def kept_ours(sync: Sync, app: str, name: str, sent: Intent, raw: Any) -> bool:
 def _outside(page: _Page, link: Link, fact: Record) -> int:
     """A record that left its filter: only an opt-out, or its coming back, is taken in."""
     entity, fields = page.tx.entities.get(link.entity), told(page.sync, fact)
-    enrol(page.world, page.tx, page.sync, fields, fact.ref.app, None)
+    known = {**entity.fields, **fields}
+    enrol(page.world, page.tx, page.sync, known, fact.ref.app, None)
     wants = page.sync.filters.get(fact.ref.app)
-    if wants is not None and not wants({**entity.fields, **fields}):
+    if wants is not None and not wants(known):
         return 0
     return fold(page, entity, replace(link, state=LinkState.LIVE), fact)
 
@@ -217,7 +218,7 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
         _park(world, tx, sync, entity, fact.ref, result, seq)
     else:
         seq = 0
-    if result.link != link or how:
+    if how or result.link != tx.links.get(sync.name, fact.ref):  # `link` may be back from the missing already
         tx.links.put(sync.name, result.link)
     entity_now = result.entity
     if entity.deleted and result.news:
@@ -226,9 +227,12 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
         entity_now = revive(tx, sync, entity_now, note)
     if entity_now is not entity or how:
         tx.entities.put(entity_now, all_keys(sync, entity_now.fields))
+        for v in result.verdicts:
+            if v.verdict is Verdict.TAKEN and v.old is True and sync.rules[v.field].consent:
+                opt_in(tx, sync, sync.rules[v.field], entity_now.fields, seq or None, app=fact.ref.app)
         entity_now = heed(tx, sync, entity_now)
         opted_out = any(v.new is True and sync.rules[v.field].consent for v in result.verdicts)
-        if opted_out:
+        if opted_out or any(rule.consent and rule.address in result.changed for rule in sync.rules.values()):
             enrol(world, tx, sync, entity_now.fields, fact.ref.app, seq or None)
         note_debts(tx, sync, entity_now, seq or None, urgent=opted_out)
     elif result.verdicts or result.link.seen != link.seen:  # a field that is only ever written may have been edited
