@@ -68,7 +68,8 @@ def approve(world: World, id: int, *, by: str) -> bool:
         work = _open(tx, id, (ParkedKind.HOLD,))
         sync = world.syncs[work.sync]
         entity = tx.entities.get(_entity(work))
-        remaining = [link.ref for link in tx.links.of(entity.id) if link.state is not LinkState.GONE]
+        tied = [link for link in tx.links.of(entity.id) if link.ref.app in sync.apps]
+        remaining = [link.ref for link in tied if link.state is not LinkState.GONE]
     facts: list[Record] = []
     for ref in remaining:
         with world.apps[ref.app].turn:

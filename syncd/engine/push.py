@@ -27,7 +27,7 @@ from syncd.sdk.contract import Finds
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["backoff", "find_records", "push"]
+__all__ = ["backoff", "find_records", "payable", "push"]
 
 _BATCH = 500
 _ONE_BY_ONE = 4
@@ -44,14 +44,20 @@ def push(world: World, app: str, *, sync: str = "") -> Tally:
         batches = {o.capabilities.write_batch for o in port.objects.values()}
         size = _ONE_BY_ONE if batches == {1} else _BATCH
         with world.store.read() as tx:
-            due = tx.deliveries.due(app, tx.now, size, sync=sync)
+            due = payable(world, tx, app, size, sync=sync)
         by_sync: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in due:
             by_sync[delivery.sync].append(delivery)
         for name, deliveries in by_sync.items():
-            if name in world.syncs:
-                tally += _deliver(world, world.syncs[name], app, deliveries)
+            tally += _deliver(world, world.syncs[name], app, deliveries)
     return tally
+
+
+def payable(world: World, tx: Transaction, app: str, limit: int, *, sync: str = "") -> list[Delivery]:
+    """What is due to an app by a mapping in force. What others have left behind waits, and keeps nobody waiting."""
+    names = [name for name, own in world.syncs.items() if app in own.apps and sync in ("", name)]
+    due = [delivery for name in names for delivery in tx.deliveries.due(app, tx.now, limit, sync=name)]
+    return sorted(due, key=lambda delivery: (not delivery.urgent, delivery.due))[:limit]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from syncd.engine.canary import sworn_read
 from syncd.engine.debts import note_debts
 from syncd.engine.outcome import applied
 from syncd.engine.push import find_records
-from syncd.engine.take import READ, bind, kept_ours, take
+from syncd.engine.take import READ, bind, in_force, kept_ours, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
@@ -50,11 +50,9 @@ def resolve(world: World, app: str) -> Tally:
             recover(world, app)
     ripe = ripened(world, app)
     for name in dict.fromkeys(intent.sync for intent in ripe):
-        sync = world.syncs.get(name)
-        if sync is None:
-            continue
+        sync = world.syncs[name]
         with world.apps[app].turn:
-            own = [intent for intent in ripe if intent.sync == name]
+            own = [_still_mapped(sync, intent) for intent in ripe if intent.sync == name]
             tally += _known(world, sync, app, [intent for intent in own if intent.ref is not None])
             tally += _created(world, sync, app, [intent for intent in own if intent.ref is None])
     return tally
@@ -63,16 +61,20 @@ def resolve(world: World, app: str) -> Tally:
 def ripened(world: World, app: str) -> list[Intent]:
     """The writes in doubt that can no longer land late: now a read tells what became of them."""
     with world.store.read() as tx:
-        doubtful = tx.intents.open(app, IntentState.UNKNOWN)
+        doubtful = [intent for intent in tx.intents.open(app, IntentState.UNKNOWN) if in_force(world, intent)]
         return [intent for intent in doubtful if tx.now >= intent.at + _wait(world, intent)]
 
 
 def _wait(world: World, intent: Intent) -> float:
-    sync = world.syncs.get(intent.sync)
-    if sync is None:
-        return 0.0
+    sync = world.syncs[intent.sync]
     lag = world.object(sync, intent.app).capabilities.list_lag.total_seconds()
     return world.late(sync, intent.app) + (lag if intent.kind is IntentKind.CREATE else 0.0)
+
+
+def _still_mapped(sync: Sync, intent: Intent) -> Intent:
+    """The write without fields that the mapping has let go of since."""
+    mapped = {rule.name for rule in sync.mapped(intent.app)}
+    return replace(intent, goal={name: value for name, value in intent.goal.items() if name in mapped})
 
 
 def _known(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tally:

@@ -50,7 +50,8 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     page, app = _Page(world, tx, sync, source), facts[0].ref.app
     addresses: dict[str, list[str]] = defaultdict(list)
     tx.links.load(sync.name, [fact.ref for fact in facts])
-    doubtful = tx.intents.of_refs(app, [fact.ref for fact in facts])
+    open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
+    doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -84,6 +85,12 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             if missing:  # what it was owed had been let go
                 note_debts(tx, sync, tx.entities.get(link.entity), None)
     return Tally(read=len(facts), changed=changed)
+
+
+def in_force(world: World, intent: Intent) -> bool:
+    """Whether the mapping that a write was made by still stands: else nobody will ever settle it."""
+    sync = world.syncs.get(intent.sync)
+    return sync is not None and intent.app in sync.apps
 
 
 def told(sync: Sync, fact: Record) -> Fields:

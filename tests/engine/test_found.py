@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from syncd.core.entity import Entity
 from syncd.core.fieldmap import Sync
-from syncd.store.values import Event
+from syncd.core.record import EntityId
+from syncd.engine.decide import approve
+from syncd.store.values import Delivery, Event
+from syncd.testing.fake import capable
 from tests.engine.world import Scene, people
 
 APPS = ("crm", "news")
@@ -75,3 +81,69 @@ def test_the_new_address_of_somebody_opted_out_is_opted_out_for_good() -> None:
     scene.fake("crm").person_creates(email="new@example.com", out=False)
     scene.run()
     assert scene.fake("news").shown(scene.fake("news").find_one(email="new@example.com"))["out"] is True
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+def test_what_a_removed_sync_has_left_behind_keeps_nobody_waiting(batch: int) -> None:
+    scene = _linked()
+    capable(scene.fake("news"), write_batch=batch)
+    with scene.store.begin() as tx:
+        for n in range(600):
+            tx.entities.put(Entity(EntityId(f"old{n}"), "old"), ())
+            tx.deliveries.owe(Delivery("old", "news", EntityId(f"old{n}"), tx.now - 1000))
+    scene.fake("crm").person_edits("crm-1", first="New")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "New"
+
+
+@pytest.mark.parametrize("field", ["first", "phone"])
+def test_a_write_in_doubt_is_settled_though_its_field_was_taken_out_of_the_mapping(field: str) -> None:
+    scene = _linked()
+    scene.fake("news").fault = "after"
+    scene.fake("crm").person_edits("crm-1", first="New", phone="3")
+    scene.run()
+    scene.fake("news").fault = ""
+    sync = people(APPS)
+    scene.restart(sync=replace(sync, rules={name: rule for name, rule in sync.rules.items() if name != field}))
+    scene.wait(minutes=10)
+    assert scene.run().doubtful == 0
+    assert scene.run().tally.written == 0
+
+
+def test_a_write_in_doubt_of_an_app_taken_out_of_the_sync_stops_nobody() -> None:
+    scene = _linked(names=("crm", "news", "shop"))
+    scene.fake("shop").fault = "after"
+    scene.fake("crm").person_edits("crm-1", first="New")
+    scene.run()
+    scene.fake("shop").fault = ""
+    scene.restart(sync=people(APPS))
+    scene.wait(minutes=10)
+    scene.fake("crm").person_edits("crm-1", first="Newer")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "Newer"
+
+
+def test_a_write_in_doubt_of_a_sync_that_is_gone_does_not_hide_the_record_from_others() -> None:
+    scene = _linked()
+    scene.fake("news").fault = "after"
+    scene.fake("crm").person_edits("crm-1", first="New")
+    scene.run()
+    scene.fake("news").fault = ""
+    with scene.store.begin() as tx:
+        tx.intents.put([replace(intent, sync="old") for intent in tx.intents.open()])
+    scene.wait(minutes=10)
+    scene.fake("news").person_edits("news-1", phone="7")
+    scene.run()
+    assert scene.fake("crm").shown("crm-1")["phone"] == "7"
+
+
+def test_a_held_delete_is_answered_though_an_app_was_taken_out_of_the_configuration() -> None:
+    scene = _linked(8, names=("crm", "news", "shop"))
+    scene.fake("crm").person_deletes("crm-1")
+    _later(scene, 2)
+    (hold,) = scene.parked()
+    del scene.fakes["shop"]
+    scene.restart(sync=people(APPS))
+    assert approve(scene.world, hold.id, by="op")
+    scene.run()
+    assert len(scene.fake("news").rows) == 7
