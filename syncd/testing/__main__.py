@@ -57,9 +57,7 @@ def _seeds(text: str) -> range:
         raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds: write the first and the last, like 0..999")
     seeds = range(int(first), int(last or first) + 1)
     if not seeds:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} has no seed: the last is before the first; write {last}..{first}"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} has no seed: the last is before the first; write {last}..{first}")
     return seeds
 
 

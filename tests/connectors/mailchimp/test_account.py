@@ -22,7 +22,7 @@ LISTS = {"lists": [{"id": "1a", "name": "Customers"}, {"id": "2b", "name": "Pres
 
 def connector(key: str, router: respx.MockRouter, **settings: str) -> Mailchimp:
     transport = httpx.MockTransport(router.handler)
-    wanted = MailchimpSettings(api_key=SecretStr(key), **settings)  # type: ignore[arg-type]
+    wanted = MailchimpSettings.model_validate({"api_key": SecretStr(key), **settings})
     return Mailchimp(wanted, tools_for(transport, TurnedClock()))
 
 
