@@ -22,7 +22,6 @@ from syncd.errors import ConnectorError
 from syncd.sdk.contract import Clock
 from syncd.store.memory import MemoryStore
 from syncd.store.ports import Storage
-from syncd.store.store import Store
 from syncd.store.values import ParkedKind
 from syncd.testing.clock import TurnedClock
 from syncd.testing.simulator.app import ADDRESSES, VALUES, SimApp, drawn_app
@@ -247,7 +246,11 @@ def simulate(seed: int, store: StoreKind = "memory") -> Outcome:
 
 def opened(kind: StoreKind, clock: Clock) -> Storage:
     """An empty store."""
-    return MemoryStore(clock.now) if kind == "memory" else Store.open("sqlite://", clock.now)
+    if kind == "memory":
+        return MemoryStore(clock.now)
+    from syncd.store.store import Store  # many processes tell stories, and most need no database
+
+    return Store.open("sqlite://", clock.now)
 
 
 def _sync(names: list[str], chance: random.Random) -> Sync:
