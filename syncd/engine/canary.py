@@ -13,6 +13,8 @@ from syncd.errors import Unavailable
 __all__ = ["sworn_read"]
 
 _CANARIES = 3
+_CHOIR = 50
+"""As many are asked where the first few are silent: those may have been deleted, too, and not be missed yet."""
 
 
 def sworn_read(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
@@ -21,8 +23,7 @@ def sworn_read(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Mappi
     Raises Unavailable if the app denies those too: then what it says of `refs` is no evidence.
     """
     with world.store.read() as tx:
-        canaries = [ref for ref in tx.links.canaries(sync.name, app, _CANARIES + len(refs)) if ref not in refs]
-    canaries = canaries[:_CANARIES]
+        canaries = [ref for ref in tx.links.canaries(sync.name, app, _CHOIR + len(refs)) if ref not in refs]
     _sing(world, app, canaries)
     found = calls.read(world, app, refs)
     _sing(world, app, canaries)
@@ -34,9 +35,14 @@ def _sing(world: World, app: str, canaries: Sequence[Ref]) -> None:
     if not canaries:
         connector.check()
         return
-    alive = [fact for fact in connector.read(canaries).values() if isinstance(fact, Record)]
-    if not alive:
+    few, rest = canaries[:_CANARIES], canaries[_CANARIES:_CHOIR]
+    if not _alive(world, app, few) and not _alive(world, app, rest):
         raise Unavailable(
             f"{app}: none of {len(canaries)} known records can be read; nothing it says is believed for now",
             hint=f"look whether syncd's access to {app} was narrowed",
         )
+
+
+def _alive(world: World, app: str, refs: Sequence[Ref]) -> bool:
+    found = world.apps[app].connector.read(refs) if refs else {}
+    return any(isinstance(fact, Record) for fact in found.values())

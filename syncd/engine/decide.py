@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from syncd.core.entity import PEOPLE, Held, LinkState
+from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Record, Value
 from syncd.engine import calls
 from syncd.engine.consent import all_keys, opt_in
@@ -29,10 +30,10 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
     """
     with world.store.begin() as tx:
         work = _open(tx, id, _CONTESTED)
-        sync = world.syncs[work.sync]
-        if work.entity is None:
-            raise ConfigError(f"{id} names no entity")
-        entity, rule = tx.entities.get(work.entity), sync.rules[work.field]
+        sync = _sync(world, work)
+        if work.field not in sync.rules:
+            raise ConfigError(f"the sync {sync.name} has no field {work.field} any more")
+        entity, rule = tx.entities.get(_entity(work)), sync.rules[work.field]
         old = entity.held.get(work.field)
         seq = tx.log.append(
             Entry(
@@ -66,7 +67,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
     """
     with world.store.read() as tx:
         work = _open(tx, id, (ParkedKind.HOLD,))
-        sync = world.syncs[work.sync]
+        sync = _sync(world, work)
         entity = tx.entities.get(_entity(work))
         tied = [link for link in tx.links.of(entity.id) if link.ref.app in sync.apps]
         remaining = [link.ref for link in tied if link.state is not LinkState.GONE]
@@ -116,7 +117,7 @@ def retry(world: World, id: int, *, by: str) -> None:
 
 
 def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str) -> None:
-    sync, entity = world.syncs[work.sync], tx.entities.get(_entity(work))
+    sync, entity = _sync(world, work), tx.entities.get(_entity(work))
     seq = tx.log.append(
         Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=note, cause=work.cause)
     )
@@ -131,6 +132,12 @@ def _open(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:
     if work.closed is not None:
         raise Halted(f"{id} was answered already: {work.answer}" + (f" by {work.by}" if work.by else ""))
     return work
+
+
+def _sync(world: World, work: Parked) -> Sync:
+    if work.sync not in world.syncs:
+        raise ConfigError(f"the configuration has no sync {work.sync} any more")
+    return world.syncs[work.sync]
 
 
 def _entity(work: Parked) -> EntityId:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
 __all__ = ["believe", "look_again", "missed", "probe"]
+
+_ALL = 1_000_000
 
 
 def probe(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
@@ -40,6 +43,11 @@ def missed(world: World, tx: Transaction, sync: Sync, gone: Gone) -> None:
     """A read by id did not find the record. A tombstone is believed at once, a mere absence after a second look."""
     link = tx.links.get(sync.name, gone.ref)
     if link is None or link.state is LinkState.GONE:
+        return
+    if link.state is LinkState.OUT_OF_SCOPE:  # the sync has let go of it: whatever becomes of it concerns nobody else
+        tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+        note = "it had left its filter: the others stay"
+        tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=link.entity, ref=link.ref, note=note))
         return
     first = link.missed_at
     if gone.told or (first is not None and tx.now >= first + world.safety.second_look.total_seconds()):
@@ -92,7 +100,8 @@ def _held_back(world: World, tx: Transaction, sync: Sync, others: Sequence[Link]
         if sync.deletes is Deletion.ARCHIVE and not world.object(sync, app).capabilities.archives:
             return f"{app} cannot archive: deleting there would be for good"
         removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=tx.now - 3600)
-        waiting = sum(1 for debt in tx.deliveries.due(app, tx.now, 1000) if tx.entities.get(debt.entity).deleted)
+        owed = tx.deliveries.due(app, math.inf, _ALL, sync=sync.name)  # also what was put off, or is in doubt
+        waiting = sum(1 for debt in owed if tx.entities.get(debt.entity).deleted)
         trip = guard.deleting(tx.links.linked(sync.name, app), removed + waiting + 1, world.safety.limits)
         if trip:
             return f"{trip.guard}: {trip.reason}"

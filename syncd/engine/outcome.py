@@ -124,6 +124,7 @@ def _store(
             if created and _collides(tx, sync, intent, ref):
                 return Tally(parked=1)
             applied(tx, sync, intent, ref, record, delivery.cause)
+            _accepted(tx, intent)
             tx.deliveries.settle(delivery)
             fact = record or records.get(ref)
             if fact is not None:
@@ -201,6 +202,13 @@ def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery:
         tx.hints.add([ref], tx.now)
     _later(world, tx, sync, intent, delivery, 1.0, f"{intent.app} says it has the record but does not show it")
     return Tally()
+
+
+def _accepted(tx: Transaction, intent: Intent) -> None:
+    """What the app refused before, it has taken now."""
+    work = tx.parked.of([intent.entity]).get(intent.entity, [])
+    refused = [item for item in work if item.kind is ParkedKind.QUARANTINE and item.app == intent.app and not item.ref]
+    tx.parked.withdraw([item for item in refused if not item.field or item.field in intent.goal], "the app took it")
 
 
 def _later(

@@ -95,8 +95,10 @@ def _news(tx: Transaction, sync: Sync, row: Record | Gone | Merged) -> bool:
         return link is not None and link.state is not LinkState.GONE
     if link is None or link.state is not LinkState.LIVE:
         return True
+    # Fields that the mapping has let go of are still in `seen`, for the day that it takes them back.
     shown = {name: row.fields[name] for name in sync.window(row.ref.app) if name in row.fields}
-    return shown != link.seen or (link.version.at is None) != (row.version.at is None)
+    seen = {name: raw for name, raw in link.seen.items() if name in shown}
+    return shown != seen or (link.version.at is None) != (row.version.at is None)
 
 
 def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
@@ -138,7 +140,7 @@ def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
     if _accepted(tx, app):
         return
-    since = tx.now - 3600
+    since = max(tx.now - 3600, _resumed(tx, app) + 3600)  # what a person has let through is not counted again
     linked = tx.links.linked(sync.name, app)
     changed = tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since)
     trip = guard.rewriting(linked, changed, world.safety.limits)
@@ -153,8 +155,12 @@ def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
 
 def _accepted(tx: Transaction, app: str) -> bool:
     """A person has looked at this app within the hour, and said to go on."""
-    resumed = tx.meta.get(f"resumed:{app}")
-    return resumed is not None and float(resumed) > tx.now - 3600
+    return _resumed(tx, app) > tx.now - 3600
+
+
+def _resumed(tx: Transaction, app: str) -> float:
+    """When a person last said to go on, in seconds since the epoch."""
+    return float(tx.meta.get(f"resumed:{app}") or 0.0)
 
 
 def _blanked(tx: Transaction, sync: Sync, app: str, since: float) -> int:

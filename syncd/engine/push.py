@@ -131,9 +131,10 @@ def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
         links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
         doubtful = tx.intents.of_entities(list(links), app)
         missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
+        tried = {delivery.entity for delivery in deliveries if delivery.attempts}
     refs = [link.ref for id, link in links.items() if link and id not in doubtful]
     facts = dict(calls.read(world, app, refs)) if refs else {}
-    unsure = [e for e in missing if not e.deleted and not _app_would_say(world, sync, app, e)]
+    unsure = [e for e in missing if not e.deleted and (e.id in tried or not _app_would_say(world, sync, app, e))]
     found = find_records(world, sync, app, unsure)
     strangers = [ref for ref in found if ref not in facts]
     if strangers:

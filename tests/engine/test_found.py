@@ -7,12 +7,16 @@ from dataclasses import replace
 import pytest
 
 from syncd.core.entity import Entity
-from syncd.core.fieldmap import Sync
-from syncd.core.record import EntityId
-from syncd.engine.decide import approve
+from syncd.core.fieldmap import Deletion, Sync
+from syncd.core.record import EntityId, Exists
+from syncd.engine.cycle import pull_app, tend
+from syncd.engine.decide import approve, resolve_conflict
+from syncd.engine.remedies import paused, resume
+from syncd.errors import ConfigError
+from syncd.sdk.contract import Deletes
 from syncd.store.values import Delivery, Event
 from syncd.testing.fake import capable
-from tests.engine.world import Scene, people
+from tests.engine.world import Scene, people, rule
 
 APPS = ("crm", "news")
 
@@ -147,3 +151,118 @@ def test_a_held_delete_is_answered_though_an_app_was_taken_out_of_the_configurat
     assert approve(scene.world, hold.id, by="op")
     scene.run()
     assert len(scene.fake("news").rows) == 7
+
+
+def test_a_question_about_what_the_configuration_no_longer_has_is_an_error_in_words() -> None:
+    scene = _linked()
+    scene.fake("crm").person_edits("crm-1", phone="1")
+    scene.fake("news").person_edits("news-1", phone="2")
+    scene.run()
+    (item,) = scene.parked()
+    sync = people(APPS)
+    scene.restart(sync=replace(sync, rules={name: rule for name, rule in sync.rules.items() if name != "phone"}))
+    with pytest.raises(ConfigError, match="no field phone any more"):
+        resolve_conflict(scene.world, item.id, "2", by="op")
+    scene.restart(sync=replace(sync, name="persons"))
+    with pytest.raises(ConfigError, match="no sync people any more"):
+        resolve_conflict(scene.world, item.id, "2", by="op")
+
+
+def test_deletes_in_doubt_count_for_the_cap() -> None:
+    scene = _linked(60, sync=replace(people(APPS), deletes=Deletion.PROPAGATE))
+    capable(scene.fake("crm"), deletes=Deletes.TOLD)
+    scene.fake("news").fault = "before"
+    for n in range(1, 11):
+        scene.fake("crm").person_deletes(f"crm-{n}")
+        scene.run()
+    scene.fake("news").fault = ""
+    for _ in range(3):
+        scene.wait(minutes=3)
+        scene.run()
+    assert len(scene.fake("news").rows) == 57  # 5 % of 60
+
+
+def test_what_a_person_has_let_through_does_not_trip_the_brake_an_hour_later() -> None:
+    scene = _linked(60)
+    scene.safety = replace(scene.safety, limits=replace(scene.safety.limits, changes=20))
+    for n in range(1, 61):
+        scene.fake("crm").person_edits(f"crm-{n}", first="Everybody")
+    scene.run()
+    assert paused(scene.world, "crm")
+    resume(scene.world, "crm", by="op")
+    scene.wait(minutes=10)
+    scene.run()
+    scene.wait(minutes=51)
+    scene.run()
+    assert not paused(scene.world, "crm")
+
+
+def test_what_was_refused_is_no_question_any_more_once_the_app_takes_it() -> None:
+    scene = _linked()
+    scene.fake("news").refuses = lambda _: "no"
+    scene.fake("crm").person_edits("crm-1", first="Bad")
+    scene.run()
+    scene.fake("news").refuses = lambda _: ""
+    scene.fake("crm").person_edits("crm-1", first="Good")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "Good"
+    assert scene.parked() == []
+
+
+def test_the_delete_of_a_record_that_had_left_its_filter_touches_nobody_else() -> None:
+    inside = {"news": lambda fields: fields.get("first") != "Out"}
+    scene = _linked(30, sync=replace(people(APPS), deletes=Deletion.PROPAGATE, filters=inside))
+    scene.fake("crm").person_edits("crm-1", first="Out")
+    scene.run()
+    scene.fake("news").person_deletes(scene.fake("news").find_one(email="p0@example.com"))
+    _later(scene)
+    assert "crm-1" in scene.fake("crm").rows
+    assert scene.parked() == []
+    assert len(scene.fake("news").rows) == 29
+
+
+def test_a_record_that_the_app_says_exists_but_does_not_name_is_looked_for() -> None:
+    scene = Scene()
+    news = scene.fake("news")
+    capable(news, unique=("email",))
+    apply = news._apply
+    news._apply = lambda write: Exists(o.key) if isinstance(o := apply(write), Exists) else o  # type: ignore[method-assign]
+    scene.restart()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    pull_app(scene.world, "crm")
+    news.person_creates(email="ada@example.com")
+    for _ in range(3):
+        tend(scene.world, "news")
+        scene.wait(minutes=1)
+    assert scene.parked() == []
+    assert news.shown("news-1")["first"] == "Ada"
+
+
+def test_deleted_canaries_silence_nobody() -> None:
+    scene = _linked(12)
+    news = scene.fake("news")
+    capable(news, deletes=Deletes.HIDDEN)
+    gone = sorted(news.rows)[:4]
+    address = str(news.shown(gone[-1])["email"])
+    for id in gone:
+        news.person_deletes(id)
+    scene.fake("crm").person_edits(scene.fake("crm").find_one(email=address), first="Somebody")
+    scene.fake("crm").person_edits("crm-5", first="New")
+    for _ in range(3):
+        scene.run(whole=False)
+        scene.wait(minutes=1)
+    assert news.find_one(first="New")
+
+
+def test_a_field_taken_out_of_the_mapping_makes_no_news_of_every_row() -> None:
+    scene = Scene(sync=people(APPS, rule("stage", APPS)))
+    scene.fake("crm").person_creates(email="ada@example.com", stage="lead")
+    scene.run()
+    scene.restart(sync=people(APPS))
+    scene.run()
+    crm = scene.fake("crm")
+    listing = crm.changes
+    crm.changes = lambda *asked: (replace(page, facts=False) for page in listing(*asked))  # type: ignore[method-assign]
+    calls = crm.calls
+    scene.run()
+    assert crm.calls == calls + 1  # the listing, and no read
