@@ -42,8 +42,12 @@ def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> b
     """
     own = {link.ref.app for link in tx.links.of(keep.id) if link.state is not LinkState.GONE}
     moving = [link for link in tx.links.of(lose.id) if link.state is not LinkState.GONE]
-    if own & {link.ref.app for link in moving}:
-        apps = ", ".join(sorted(own & {link.ref.app for link in moving}))
+    open_writes = tx.intents.open()  # a create on its way, or in doubt, is as good as a record
+    own |= {intent.app for intent in open_writes if intent.entity == keep.id}
+    following = [intent for intent in open_writes if intent.entity == lose.id]
+    shared = own & ({link.ref.app for link in moving} | {intent.app for intent in following})
+    if shared:
+        apps = ", ".join(sorted(shared))
         parked = Parked(
             kind=ParkedKind.AMBIGUOUS, sync=sync.name, entity=keep.id, reason=f"{why}, but both live in {apps}"
         )
@@ -52,6 +56,7 @@ def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> b
     for link in moving:
         tx.links.put(sync.name, Link(keep.id, link.ref, created=link.created))
         tx.hints.add([link.ref], tx.now)
+    tx.intents.put([replace(intent, entity=keep.id) for intent in following])
     held = dict(keep.held)
     for name, value in lose.held.items():
         rule = sync.rules.get(name)

@@ -113,6 +113,8 @@ def _store(
     outcome: Outcome,
     records: dict[Ref, Record],
 ) -> Tally:
+    if tx.entities.get(intent.entity).deleted:  # it may have been fused with another while the app was writing
+        intent = next((known for known in tx.intents.open(intent.app) if known.key == intent.key), intent)
     tx.intents.drop([intent.key])
     match outcome:
         case Stored(_, ref, record) if intent.kind is IntentKind.DELETE:

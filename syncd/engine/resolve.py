@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from syncd.core.entity import LinkState
+from syncd.core.entity import Entity, Held, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Record, Ref
 from syncd.engine.canary import sworn_read
 from syncd.engine.debts import note_debts
 from syncd.engine.outcome import applied
 from syncd.engine.push import find_records
-from syncd.engine.take import READ, bind, in_force, kept_ours, take
+from syncd.engine.take import READ, bind, in_force, kept_ours, made_by, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
@@ -150,7 +150,8 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
     if not intents:
         return Tally()
     with world.store.read() as tx:
-        entities = [tx.entities.get(intent.entity) for intent in intents]
+        # Looked for by what was sent: the entity may have another address by now.
+        entities = [Entity(i.entity, sync.name, {n: Held(value) for n, value in i.goal.items()}) for i in intents]
         tied = {intent.key for intent in intents if tx.links.at(intent.entity, app) is not None}
     refs = find_records(world, sync, app, entities)
     facts = sworn_read(world, sync, app, refs) if refs else {}
@@ -172,23 +173,8 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
 
 
 def _is_ours(tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> bool:
-    """An unlinked record that has one of the match values that this create sent."""
-    link = tx.links.get(sync.name, fact.ref)
-    if link is not None:
-        return False
-    names = {name for fields in sync.match for name in fields}
-    windows = {
-        raw
-        for name in names
-        if intent.app in sync.rules[name].lenses
-        for raw in sync.rules[name].lenses[intent.app].window
-    }
-    return any(name in fact.fields and _same(sync, intent, name, fact) for name in windows if name in intent.patch)
-
-
-def _same(sync: Sync, intent: Intent, name: str, fact: Record) -> bool:
-    shown, sent = fact.fields[name], intent.patch[name]
-    return str(shown).casefold() == str(sent).casefold() or kept_ours(sync, intent.app, name, intent, shown)
+    """An unlinked record that this create may have made."""
+    return tx.links.get(sync.name, fact.ref) is None and made_by(sync, intent, fact)
 
 
 def _entry(event: Event, intent: Intent, note: str) -> Entry:

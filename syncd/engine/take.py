@@ -41,13 +41,16 @@ class _Page:
     tx: Transaction
     sync: Sync
     source: Source
+    doubtful: Sequence[Intent]
+    """Creates in this app of which nobody knows whether they were applied."""
 
 
 def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], source: Source) -> Tally:
     """Fold facts of one app into the entities of a sync; note who is owed what."""
     if not facts:
         return Tally()
-    page, app = _Page(world, tx, sync, source), facts[0].ref.app
+    app = facts[0].ref.app
+    page = _Page(world, tx, sync, source, _creates(tx, sync, app))
     addresses: dict[str, list[str]] = defaultdict(list)
     tx.links.load(sync.name, [fact.ref for fact in facts])
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
@@ -134,6 +137,10 @@ def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     return replace(link, state=LinkState.LIVE, missed_at=None)
 
 
+def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
+    return [intent for intent in tx.intents.open(app) if intent.ref is None and intent.sync == sync.name]
+
+
 def _first(page: _Page, fact: Record, fields: Fields) -> int:
     """A record without a link: find its entity, or found one."""
     world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
@@ -141,6 +148,9 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     if wants is not None and not wants(fields):
         enrol(world, tx, sync, fields, app, None)
         return 0
+    made = next((create for create in page.doubtful if made_by(sync, create, fact)), None)
+    if made is not None and tx.links.at(made.entity, app) is None:
+        return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt")
     own = keys(sync, fields)
     holders = tx.entities.holders(sync.name, own)
     linked = frozenset(
@@ -178,7 +188,7 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)
-    done = fold(_Page(world, tx, sync, READ), entity, link, fact, how)
+    done = fold(_Page(world, tx, sync, READ, ()), entity, link, fact, how)
     if any(rule.refers == sync.name for other in world.syncs.values() for rule in other.rules.values()):
         note_referrers(tx, world.syncs, sync.name, entity.id)
     return done
@@ -194,6 +204,24 @@ def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Recor
         Entry(event=Event.RESOLVED, sync=sync.name, entity=entity.id, ref=fact.ref, note=note, cause=sent.cause)
     )
     return replace(link, seen={**link.seen, **ours})
+
+
+def made_by(sync: Sync, create: Intent, fact: Record) -> bool:
+    """Does the record show the values that this create sent for one of the ways to match?"""
+
+    def same(name: str) -> bool:
+        lens = sync.rules[name].lenses.get(create.app)
+        raws = [raw for raw in lens.window if raw in create.patch] if lens else []
+        return bool(raws) and all(_same(sync, create, raw, fact) for raw in raws)
+
+    return any(all(same(name) for name in names) for names in sync.match)
+
+
+def _same(sync: Sync, create: Intent, name: str, fact: Record) -> bool:
+    if name not in fact.fields:
+        return False
+    shown, sent = fact.fields[name], create.patch[name]
+    return str(shown).casefold() == str(sent).casefold() or kept_ours(sync, create.app, name, create, shown)
 
 
 def kept_ours(sync: Sync, app: str, name: str, sent: Intent, raw: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,12 @@ from syncd.core.fieldmap import Deletion, Sync
 from syncd.core.record import EntityId, Exists
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict
+from syncd.engine.fuse import fuse
 from syncd.engine.remedies import paused, resume
 from syncd.errors import ConfigError
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Delivery, Event
-from syncd.testing.fake import capable
+from syncd.testing.fake import Fault, capable
 from tests.engine.world import Scene, people, rule
 
 APPS = ("crm", "news")
@@ -264,3 +266,69 @@ def test_a_field_taken_out_of_the_mapping_makes_no_news_of_every_row() -> None:
     calls = crm.calls
     scene.run()
     assert crm.calls == calls + 1  # the listing, and no read
+
+
+def test_a_create_in_doubt_is_known_by_what_was_sent_though_the_address_has_changed_since() -> None:
+    scene = Scene()
+    scene.fake("news").fault = "after"
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.run()
+    scene.fake("news").fault = ""
+    scene.fake("crm").person_edits("crm-1", email="countess@example.com")
+    _later(scene)
+    assert [row.fields["email"] for row in scene.fake("news").rows.values()] == ["countess@example.com"]
+    assert len(scene.fake("crm").rows) == 1
+
+
+def _two_people(**more: Any) -> Scene:
+    scene = Scene(
+        ("crm", "news", "shop"), replace(people(("crm", "news", "shop")), creates=frozenset({"shop"}), **more)
+    )
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.fake("news").person_creates(email="countess@example.com", first="Countess")
+    return scene
+
+
+def _fused(scene: Scene) -> bool:
+    with scene.store.begin() as tx:
+        ada, countess = sorted(tx.entities.all("people"), key=lambda entity: str(entity.value("email")))
+        return fuse(tx, scene.world.syncs["people"], ada, countess, "they are one")
+
+
+def test_what_a_create_in_doubt_has_made_goes_with_the_entity_when_two_are_fused() -> None:
+    scene = _two_people(filters={"shop": lambda fields: fields.get("first") != "Ada"})
+    scene.fake("shop").fault = "after"
+    scene.run()
+    scene.fake("shop").fault = ""
+    assert _fused(scene)
+    _later(scene)
+    assert len(scene.entities()) == 1
+    assert len(scene.fake("shop").rows) == 1
+
+
+@pytest.mark.parametrize("fault", ["after", ""])
+def test_two_are_not_fused_while_a_record_is_being_made_where_both_would_live(fault: Fault) -> None:
+    scene = _two_people()
+    scene.fake("shop").fault = fault
+    outcome: list[bool] = []
+    scene.fake("shop").during_write = lambda _: None if outcome else outcome.append(_fused(scene))
+    scene.run()
+    scene.fake("shop").fault = ""
+    _later(scene)
+    assert outcome == [False]
+    assert len(scene.entities()) == len(scene.fake("shop").rows) == 2
+
+
+def test_who_is_fused_while_its_record_is_being_made_keeps_that_record() -> None:
+    scene = _two_people(filters={"shop": lambda fields: fields.get("first") != "Ada"})
+    scene.fake("shop").during_write = lambda _: _fuse_once(scene)
+    scene.run()
+    _later(scene)
+    assert len(scene.entities()) == 1
+    assert len(scene.fake("shop").rows) == 1
+
+
+def _fuse_once(scene: Scene) -> None:
+    """Fuse the two, the first time."""
+    if len(scene.entities()) == 2:
+        assert _fused(scene)
