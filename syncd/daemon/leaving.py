@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from syncd.core.record import Cursor, Gone, Merged, Outcome, Record, Ref, Unsent, Write
-from syncd.sdk.contract import Connector, Finds, Object, Page
+from syncd.sdk.contract import Associates, Connector, Finds, Object, Page
 
 __all__ = ["Leaving"]
 
@@ -53,6 +53,15 @@ class Leaving:
     def findable(self, object: str) -> Sequence[str]:
         """As it is."""
         return self._inner.findable(object) if isinstance(self._inner, Finds) else ()
+
+    def associated(self, refs: Sequence[Ref], to: str) -> Mapping[Ref, Sequence[Ref]]:
+        """As they are."""
+        return self._inner.associated(refs, to) if isinstance(self._inner, Associates) else {}
+
+    def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """As it is: the end of a write that has begun."""
+        if isinstance(self._inner, Associates):
+            self._inner.associate(pairs)
 
     def close(self) -> None:
         """The connector belongs to whom it was borrowed from."""

@@ -86,3 +86,24 @@ class Blind:
 
     def close(self) -> None:
         self.inner.close()
+
+
+@dataclass
+class _Tying(Fake):
+    """An app with ties."""
+
+    def associated(self, refs: Sequence[Ref], to: str) -> Mapping[Ref, Sequence[Ref]]:
+        return {ref: [Ref("crm", to, "1")] for ref in refs}
+
+    def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        self.merged.update({one.id: other.id for one, other in pairs})
+
+
+def test_ties_are_read_and_made_as_before(fake: Fake) -> None:
+    person, firm = Ref("crm", "people", "crm-1"), Ref("crm", "firms", "1")
+    tying = _Tying("crm", WallClock(), fake.fields)
+    connector = Leaving(tying, threading.Event())
+    assert connector.associated([person], "firms") == {person: [firm]}
+    connector.associate([(person, firm)])
+    assert tying.merged == {"crm-1": "1"}
+    assert Leaving(fake, threading.Event()).associated([person], "firms") == {}
