@@ -97,6 +97,8 @@ class FieldRule:
     """Given to a record that is being created where the entity has no value."""
     computed: Computed | None = None
     personal: bool = False
+    partial: bool = False
+    """Values of one app that another cannot carry are no question: they stay where they are."""
     refers: str = ""
     """For references: the sync whose entities this field points to."""
     more: Callable[[Value, Value], bool] | None = None

@@ -108,7 +108,8 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
         if now == last:
             continue
         if isinstance(now, Misfit):
-            verdicts.append(Verdicts(rule.name, Verdict.MISFIT, entity.value(rule.name), now.found, now.reason))
+            if not rule.partial:
+                verdicts.append(Verdicts(rule.name, Verdict.MISFIT, entity.value(rule.name), now.found, now.reason))
             if not isinstance(last, Absent | Misfit):
                 sent.setdefault(rule.name, last)  # what was settled before it stopped making sense
             continue

@@ -111,9 +111,21 @@ def retry(world: World, id: int, *, by: str) -> None:
             Entry(event=Event.DECIDED, sync=work.sync, entity=work.entity, app=work.app, by=by, note="retry")
         )
         if work.ref is not None:
+            _unsee(world, tx, work)
             tx.hints.add([work.ref], tx.now)
         if work.entity is not None:
             tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
+
+
+def _unsee(world: World, tx: Transaction, work: Parked) -> None:
+    """Forget what the app showed of a field that made no sense: if it still shows that, the question opens again."""
+    sync = _sync(world, work)
+    link = tx.links.get(sync.name, work.ref) if work.ref else None
+    rule = sync.rules.get(work.field)
+    if link is not None and rule is not None and link.ref.app in rule.lenses:
+        window = rule.lenses[link.ref.app].window
+        seen = {name: raw for name, raw in link.seen.items() if name not in window}
+        tx.links.put(sync.name, replace(link, seen=seen))
 
 
 def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str) -> None:

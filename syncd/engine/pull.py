@@ -21,6 +21,8 @@ from syncd.store.values import Event, Progress
 __all__ = ["pull", "read_hints"]
 
 _HINTS = 200
+_MOST = 200_000
+"""Entries of the change log that a guard looks through."""
 
 
 def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
@@ -142,10 +144,10 @@ def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
         return
     since = max(tx.now - 3600, _resumed(tx, app) + 3600)  # what a person has let through is not counted again
     linked = tx.links.linked(sync.name, app)
-    changed = tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since)
-    trip = guard.rewriting(linked, changed, world.safety.limits)
-    if trip is None and changed > world.safety.limits.blanks:
-        trip = guard.emptying(linked, _blanked(tx, sync, app, since), world.safety.limits)
+    limits, trip = world.safety.limits, None
+    if tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since) > min(limits.changes, limits.blanks):
+        changed, blanked = _changed(tx, sync, app, since)
+        trip = guard.rewriting(linked, changed, limits) or guard.emptying(linked, blanked, limits)
     if trip:
         raise Halted(
             f"{app}: {trip.reason}",
@@ -163,10 +165,18 @@ def _resumed(tx: Transaction, app: str) -> float:
     return float(tx.meta.get(f"resumed:{app}") or 0.0)
 
 
-def _blanked(tx: Transaction, sync: Sync, app: str, since: float) -> int:
-    entries = tx.log.find(app=app, sync=sync.name, events=(Event.MERGED,), since=since, limit=10_000)
-    return sum(
-        1
-        for entry in entries
-        if any(what.get("new") is None and what.get("verdict") == "taken" for what in entry.fields.values())
-    )
+def _changed(tx: Transaction, sync: Sync, app: str, since: float) -> tuple[int, int]:
+    """How many records had a value replaced at this app since a time, and how many had one emptied.
+
+    A record counts once, however often it changed; a value where there was none is nothing to be afraid of.
+    """
+    changed: set[str] = set()
+    blanked: set[str] = set()
+    for entry in tx.log.find(app=app, sync=sync.name, events=(Event.MERGED,), since=since, limit=_MOST):
+        taken = [what for what in entry.fields.values() if what.get("verdict") == "taken"]
+        record = entry.ref.id if entry.ref else ""
+        if any(what.get("old") is not None for what in taken):
+            changed.add(record)
+        if any(what.get("old") is not None and what.get("new") is None for what in taken):
+            blanked.add(record)
+    return len(changed), len(blanked)

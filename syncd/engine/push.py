@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from syncd.core.compose import composed, first_fields
+from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
@@ -215,8 +215,7 @@ def _change(
     parked = frozen(work, entity, app)
     wanted = calls.reachable(tx, sync, app, owed(entity, link, sync, parked))
     done = composed(entity, sync, app, fact.fields, wanted, parked)
-    for name, misfit in done.misfits.items():
-        _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
+    link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
     if not done.patch:
         if done.goal:
             tx.links.put(sync.name, replace(link, sent={**link.sent, **done.goal}))
@@ -232,6 +231,20 @@ def _change(
     return _Draft(delivery, write, intent)
 
 
+def _without_misfits(
+    tx: Transaction, sync: Sync, link: Link, entity: Entity, done: Composed, wanted: Fields, delivery: Delivery
+) -> Link:
+    """Ask about values that the app cannot carry; where the mapping says that this is as it should be, owe them not."""
+    partial = {name: wanted[name] for name in done.misfits if sync.rules[name].partial}
+    for name, misfit in done.misfits.items():
+        if name not in partial:
+            _quarantine(tx, sync, link.ref.app, entity, name, misfit.reason, delivery)
+    if partial:
+        link = replace(link, sent={**link.sent, **partial})
+        tx.links.put(sync.name, link)
+    return link
+
+
 def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> _Draft | None:
     wants = sync.filters.get(app)
     stays_out = wants is not None and not wants(entity.fields)
@@ -243,7 +256,8 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
         return None
     done = composed(entity, sync, app, {}, calls.reachable(tx, sync, app, first_fields(entity, sync, app)))
     for name, misfit in done.misfits.items():
-        _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
+        if not sync.rules[name].partial:
+            _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
     lacking = [
         field.name
         for field in world.object(sync, app).fields.values()

@@ -101,6 +101,7 @@ class _Fitting:
             personal=field.shape.personal
             or any(self.objects[app].fields[name].personal for app, lens in lenses.items() for name in lens.window),
             more=field.kind.more,
+            partial=field.shape.partial,
             refers=field.shape.to,
         )
         self._check_partners(rule, field)

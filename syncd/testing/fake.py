@@ -72,6 +72,8 @@ class Fake:
     )
     keeps: Mapping[str, Callable[[Raw], Raw]] = field(default_factory=dict)
     """What the app makes of a value it is given, by field: trims, folds, cuts."""
+    fills: Mapping[str, Raw] = field(default_factory=dict)
+    """What the app gives a new record by itself."""
     fault: Fault = ""
     """What happens to the next calls."""
     refuses: Callable[[Write], str] = lambda _: ""
@@ -257,7 +259,7 @@ class Fake:
     def _create(self, fields: dict[str, Raw], author: str) -> str:
         self.made += 1
         id = f"{self.name}-{self.made}"
-        blank = {name: shape.blank for name, shape in self.fields.items()}
+        blank = {name: self.fills.get(name, shape.blank) for name, shape in self.fields.items()}
         self.rows[id] = _Row(blank, self.clock.now(), self.clock.now(), self.serial)
         self._update(id, fields, author)
         return id

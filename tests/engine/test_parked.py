@@ -151,3 +151,60 @@ def test_a_mass_change_pauses_the_app_before_it_spreads_whole_and_one_answer_goe
     resume(scene.world, "crm", by="op")
     scene.run()
     assert all(row.fields["first"] == "ALL THE SAME" for row in scene.fake("news").rows.values())
+
+
+def test_a_value_that_still_makes_no_sense_after_a_retry_is_asked_again_and_never_overwritten() -> None:
+    scene = _with_options()
+    scene.fake("crm").person_creates(email="ada@example.com", stage="lead")
+    scene.run()
+    scene.fake("news").person_edits("news-1", stage="???")
+    scene.run()
+    (item,) = scene.parked()
+    retry(scene.world, item.id, by="op")
+    scene.run()
+    (again,) = scene.parked()
+    assert (again.field, again.id == item.id) == ("stage", False)
+    scene.fake("crm").person_edits("crm-1", stage="customer")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["stage"] == "???"
+
+
+def test_values_without_a_partner_stay_where_they_are_if_the_mapping_says_so() -> None:
+    apps = ("crm", "news")
+    lenses = {"crm": Plain("stage"), "news": Plain("stage", STAGES)}
+    scene = Scene(sync=people(apps, rule("stage", apps, lenses=lenses, partial=True)))
+    scene.fake("crm").person_creates(email="ada@example.com", stage="evangelist")
+    scene.fake("crm").person_creates(email="bob@example.com", stage="lead")
+    scene.run()
+    scene.fake("news").person_edits(scene.fake("news").find_one(email="bob@example.com"), stage="odd")
+    for _ in range(3):
+        report = scene.run()
+    assert (report.tally.written, report.owed, scene.parked()) == (0, 0, [])
+    scene.fake("crm").person_edits("crm-1", stage="customer")
+    scene.run()
+    assert scene.fake("news").shown(scene.fake("news").find_one(email="ada@example.com"))["stage"] == "customer"
+
+
+def test_the_guard_counts_records_that_people_changed_not_edits_and_not_our_own_creates() -> None:
+    scene = Scene()
+    scene.safety = replace(scene.safety, limits=replace(scene.safety.limits, changes=20, blanks=20))
+    for n in range(30):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}")
+    scene.run()
+    for turn in range(8):
+        for n in range(1, 6):
+            scene.fake("crm").person_edits(f"crm-{n}", first=f"Turn {turn}")
+        scene.run(whole=False)
+    assert paused(scene.world, "crm") == paused(scene.world, "news") == ""
+
+
+def test_what_an_app_fills_in_by_itself_when_a_record_is_made_is_no_mass_change() -> None:
+    scene = Scene()
+    scene.safety = replace(scene.safety, limits=replace(scene.safety.limits, changes=20, blanks=20))
+    for n in range(60):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}")
+    scene.fake("news").fills = {"phone": "0"}
+    scene.run()
+    scene.run()
+    assert paused(scene.world, "news") == ""
+    assert all(row.fields["phone"] == "0" for row in scene.fake("crm").rows.values())
