@@ -192,6 +192,10 @@ class Simulation:
             self.say(f"{app.name}: {id} opts out")
             app.person_edits(id, out=True)
             return
+        if self.chance.random() < 0.05 and app.rows[id].fields["out"] is True:
+            self.say(f"{app.name}: {id} opts in again")
+            app.person_edits(id, out=False)
+            return
         name, value = self.chance.choice(["first", "note"]), self.chance.choice(VALUES)
         self.say(f"{app.name}: a person sets {name} of {id} to {value!r}")
         app.person_edits(id, **{name: value})
