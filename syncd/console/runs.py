@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,23 @@ import orjson
 
 from syncd.engine.cycle import Report, once
 from syncd.engine.plan import Plan, Planned, apply, carry_out, load_plan, make_plan, unapplied
+from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World
 from syncd.errors import ConfigError, Halted, Problem
 
-__all__ = ["Outcome", "Proposal", "apply_now", "apply_plan", "keep_plan", "propose", "read_plan", "run_once", "shown"]
+__all__ = [
+    "Outcome",
+    "Proposal",
+    "apply_now",
+    "apply_plan",
+    "keep_plan",
+    "may_keep",
+    "propose",
+    "read_plan",
+    "run_once",
+    "shown",
+]
 
 Progress = Callable[[Tally], None]
 
@@ -91,25 +105,55 @@ def shown(world: World, plan: Plan, *, samples: int, out: str = "") -> Proposal:
 
 
 def keep_plan(plan: Plan, path: Path) -> None:
-    """Write the whole plan to a file that only its owner may read: it holds people's data. Raises ConfigError."""
+    """Write the whole plan to a file that only its owner may read: it holds people's data.
+
+    What stands there is replaced if it is a plan. Raises ConfigError, and leaves alone whatever else stands there.
+    """
+    may_keep(path)
+    content = orjson.dumps(plan.data(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
     try:
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        path.write_bytes(orjson.dumps(plan.data(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 600 from the start
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(draft, path)  # noqa: PTH105 - `draft` is a plain name
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror}")]) from error
 
 
+def may_keep(path: Path) -> None:
+    """Raise ConfigError if `keep_plan` would refuse the file: known before a rehearsal that takes long."""
+    if path.exists() and not _is_plan(path):
+        what = "is a folder" if path.is_dir() else "exists, and is no plan"
+        raise ConfigError([Problem(str(path), what, "name another file with --out")])
+
+
+def _is_plan(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        data: Any = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return False
+    return isinstance(data, dict) and str(data.get("form", "")).startswith("plan-")
+
+
 def read_plan(path: Path) -> Plan:
-    """A plan that `keep_plan` wrote. Raises ConfigError if it is none."""
+    """A plan that `keep_plan` wrote. Raises ConfigError if it is none, or was altered since."""
     try:
         data: Any = orjson.loads(path.read_bytes())
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
     except orjson.JSONDecodeError as error:
         hint = "make one with: syncd plan --out FILE"
-        raise ConfigError([Problem(str(path), f"is no plan: {error}", hint)]) from error
-    return load_plan(data)
+        raise ConfigError([Problem(str(path), "is no plan: it is not even JSON", hint)]) from error
+    try:
+        return load_plan(data)
+    except ConfigError as error:
+        raise ConfigError([Problem(str(path), error.message)], hint=error.hint) from error
 
 
 def apply_plan(world: World, plan: Plan, *, by: str, progress: Progress) -> Outcome:
@@ -126,6 +170,7 @@ def apply_now(world: World, plan: Plan, *, by: str, progress: Progress) -> Outco
 
 def run_once(world: World, progress: Progress) -> Outcome:
     """Pull and deliver until it is quiet. Raises Halted where a mapping was never planned and applied."""
+    clear_rehearsals(world.store)
     waiting = unapplied(world)
     if waiting:
         raise Halted(

@@ -32,6 +32,7 @@ from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
 from syncd.daemon.schedule import Pace, Schedule
 from syncd.engine.plan import unapplied
+from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World
 from syncd.errors import StoreError
@@ -191,6 +192,7 @@ class Daemon:
     def _begin(self) -> None:
         self._heart.listen()
         self._heart.beat()
+        clear_rehearsals(self._world.store)
         doubtful = recover(self._world)
         for name, error in self._unreachable.items():
             self._log.warning("app not reached, taken as it was known", app=name, reason=error.message)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from syncd.core.record import Create, Delete, Write
+from syncd.core.record import Create, Delete, Ref, Update, Write
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
+from syncd.engine.rehearsal import rehearsal
 from syncd.engine.world import Tally, World
 from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
 from syncd.errors import ConfigError, Halted
@@ -72,8 +71,8 @@ class Plan:
 
 def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: None) -> Plan:
     """Rehearse a whole run: read everything, write nothing, neither to an app nor to the store."""
-    with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
-        target = Path(folder) / "rehearsal.db"
+    with rehearsal(world.store) as folder:
+        target = folder / "rehearsal.db"
         world.store.copy(target)
         store = Store.open(f"sqlite:///{target}", world.clock.now)
         try:
@@ -121,16 +120,35 @@ def _planned(app: Rehearsed, write: Write) -> Planned:
 
 
 def load_plan(data: Any) -> Plan:
-    """A plan out of JSON. Raises ConfigError for anything else."""
+    """A plan out of JSON. Raises ConfigError for anything else, and for a plan that was altered after it was made."""
+    hint = "make one with: syncd plan --out FILE"
     try:
         if data["form"] != _COLLECTION:
-            raise ConfigError(f"this plan has the form {data['form']}, expected {_COLLECTION}")
+            raise ConfigError(f"this plan has the form {data['form']!r}, and this syncd reads {_COLLECTION}", hint=hint)
         writes = tuple(
             Planned(w["kind"], w["app"], w["object"], w["record"], w["fields"], w["name"]) for w in data["writes"]
         )
-        return Plan(writes, data["parked"], data["linked"], data["mappings"], data["made"])
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"this is no plan: {error}", hint="make one with: syncd plan --out FILE") from error
+        names = [fingerprint(_write(write)) for write in writes]
+        plan = Plan(writes, data["parked"], data["linked"], data["mappings"], data["made"])
+        digest = data["digest"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError("this is no plan, or only a part of one", hint=hint) from error
+    if names != [write.name for write in writes] or digest != plan.digest:
+        raise ConfigError("this plan was altered after it was made", hint=hint)
+    return plan
+
+
+def _write(planned: Planned) -> Write:
+    """What a plan says would be written."""
+    after = {name: new for name, (_, new) in planned.fields.items()}
+    match planned.kind:
+        case "create":
+            return Create(planned.app, planned.object, after, "")
+        case "update":
+            return Update(Ref(planned.app, planned.object, planned.record), after, "")
+        case "delete":
+            return Delete(Ref(planned.app, planned.object, planned.record), "")
+    raise ValueError(planned.kind)
 
 
 def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:

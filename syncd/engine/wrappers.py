@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -212,7 +213,9 @@ def fingerprint(write: Write) -> str:
 
 
 def _known(fields: Raws) -> str:
-    return repr(sorted((name, _NEW if str(raw).startswith(_NEW) else raw) for name, raw in fields.items()))
+    """The fields as text: the same before and after they have been in a file as JSON."""
+    known = {name: _NEW if str(raw).startswith(_NEW) else raw for name, raw in fields.items()}
+    return json.dumps(known, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _to_new(write: Write, pointing: Collection[str]) -> Write:

@@ -351,6 +351,10 @@ class Storage(Protocol):
     on_commit: Callable[[], None]
     """Called just before each commit; a simulator kills here."""
 
+    @property
+    def folder(self) -> Path | None:
+        """Where its file stands; None for a store that is no file."""
+
     def begin(self) -> AbstractContextManager[Transaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
 

@@ -54,6 +54,14 @@ class Store:
             migrate(made)
         return cls(made, clock)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where its file stands; None for a store that is no file."""
+        file = self._engine.url.database
+        if self._engine.dialect.name != "sqlite" or file in (None, "", ":memory:"):
+            return None
+        return Path(file).parent
+
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
 
 from syncd.daemon.lock import sole
@@ -61,6 +63,57 @@ def test_a_file_that_is_no_plan_is_a_mistake(desk: Desk) -> None:
     said = desk.say("apply", str(file))
     assert said.code == 3
     assert "plan-1" in said.err
+
+
+def test_a_plan_is_never_written_over_anything_that_is_no_plan(desk: Desk) -> None:
+    folder = desk.folder / "d"
+    folder.mkdir(mode=0o755)
+    for place, words in ((folder, "is a folder"), (desk.config, "is no plan")):
+        before = place.stat().st_mode, desk.config.read_bytes()
+        said = desk.say("plan", "--out", str(place))
+        assert said.code == 3
+        assert words in said.err
+        assert (place.stat().st_mode, desk.config.read_bytes()) == before
+    file = desk.folder / "plan.json"
+    assert [desk.say("plan", "--out", str(file)).code for _ in range(2)] == [2, 2]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_plan_that_was_altered_by_hand_is_refused(desk: Desk) -> None:
+    file = desk.folder / "plan.json"
+    desk.say("plan", "--out", str(file))
+    plan = json.loads(file.read_text())
+    for alter in ("value", "fewer", "name"):
+        altered = json.loads(json.dumps(plan))
+        match alter:
+            case "value":
+                altered["writes"][0]["fields"]["email"] = [None, "eve@example.com"]
+            case "fewer":
+                del altered["writes"][0]
+            case "name":
+                altered["writes"][0]["name"] += " "
+        file.write_text(json.dumps(altered))
+        said = desk.say("apply", str(file))
+        assert said.code == 3
+        assert "this plan was altered after it was made" in said.err
+    file.write_text(json.dumps({"form": "plan-1", "writes": [{}]}))
+    assert "this is no plan" in desk.say("apply", str(file)).err
+    assert desk.written("crm") == desk.written("news") == 0
+
+
+def test_what_a_killed_rehearsal_has_left_behind_is_removed_by_the_next_plan_or_run(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    left, busy = desk.folder / ".syncd-plan-dead", desk.folder / ".syncd-plan-alive"
+    busy.mkdir()
+    handle = os.open(busy, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    for words in (("plan",), ("run", "--once")):
+        left.mkdir()
+        (left / "rehearsal.db").write_text("people")
+        assert desk.say(*words).code == 0
+        assert not left.exists()
+        assert busy.exists()
+    os.close(handle)
 
 
 def test_apply_without_a_plan_needs_a_yes(desk: Desk) -> None:

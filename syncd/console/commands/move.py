@@ -31,8 +31,10 @@ def plan(*, out: Path | None = None, limit: int = 5, common: Common = COMMON) ->
     """
     from syncd.console import show
     from syncd.console.console import assembled
-    from syncd.console.runs import keep_plan, propose, shown
+    from syncd.console.runs import keep_plan, may_keep, propose, shown
 
+    if out is not None:
+        may_keep(out)
     with assembled(common.whole()) as world:
         with progress("rehearsing", quiet=common.json) as step:
             made = propose(world, step)

@@ -37,6 +37,9 @@ class MemoryStore:
         self._apps = Apps(tables)
         self._meta = Meta(tables)
 
+    folder = None
+    """It stands nowhere."""
+
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         tx = self._enter()
