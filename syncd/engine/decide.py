@@ -70,7 +70,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
         sync = _sync(world, work)
         entity = tx.entities.get(_entity(work))
         tied = [link for link in tx.links.of(entity.id) if link.ref.app in sync.apps]
-        remaining = [link.ref for link in tied if link.state is not LinkState.GONE]
+        remaining = {link.ref: link for link in tied if link.state is not LinkState.GONE}
     facts: list[Record] = []
     for ref in remaining:
         with world.apps[ref.app].turn:
@@ -78,6 +78,8 @@ def approve(world: World, id: int, *, by: str) -> bool:
         facts += [fact] if isinstance(fact, Record) else []
     with world.store.begin() as tx:
         _open(tx, id, (ParkedKind.HOLD,))
+        if any(tx.links.get(sync.name, ref) != link for ref, link in remaining.items()):
+            raise Halted("one of the records was written or read just now", hint="say it again")
         changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts)
         entity = tx.entities.get(entity.id)
         if changed:
@@ -113,7 +115,7 @@ def retry(world: World, id: int, *, by: str) -> None:
         if work.ref is not None:
             _unsee(world, tx, work)
             tx.hints.add([work.ref], tx.now)
-        if work.entity is not None:
+        if work.entity is not None and work.app:
             tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
 
 

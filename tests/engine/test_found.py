@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 
 from syncd.core.entity import Entity
 from syncd.core.fieldmap import Deletion, Sync
-from syncd.core.record import EntityId, Exists
+from syncd.core.record import EntityId, Exists, Gone, Merged, Record, Ref
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict
 from syncd.engine.fuse import fuse
 from syncd.engine.remedies import paused, resume
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, Halted
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Delivery, Event
 from syncd.testing.fake import Fault, capable
@@ -326,6 +327,29 @@ def test_who_is_fused_while_its_record_is_being_made_keeps_that_record() -> None
     _later(scene)
     assert len(scene.entities()) == 1
     assert len(scene.fake("shop").rows) == 1
+
+
+def test_a_record_written_while_a_delete_is_being_answered_is_not_taken_for_an_edit() -> None:
+    scene = _linked(8, names=("crm", "news", "shop"))
+    scene.fake("shop").person_deletes(scene.fake("shop").find_one(email="p0@example.com"))
+    _later(scene, 2)
+    (hold,) = scene.parked()
+    news = scene.fake("news")
+    id, read = news.find_one(email="p0@example.com"), news.read
+
+    def overtaken(refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
+        """The answer is on its way when the daemon, another process, delivers."""
+        found, news.read = read(refs), read  # type: ignore[method-assign]
+        with scene.store.begin() as tx:
+            link = tx.links.get("people", Ref("news", "people", id))
+            assert link is not None
+            tx.links.put("people", replace(link, seen={**link.seen, "first": "Delivered"}))
+        return found
+
+    news.read = overtaken  # type: ignore[method-assign]
+    with pytest.raises(Halted, match="just now"):
+        approve(scene.world, hold.id, by="op")
+    assert [item.id for item in scene.parked()] == [hold.id]
 
 
 def _fuse_once(scene: Scene) -> None:
