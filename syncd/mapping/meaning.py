@@ -77,7 +77,19 @@ def meant(shaped: Shaped, note: Notes) -> Meant:
         for name in shaped.fields
         if (meaning := _meaning(name, shaped, names, note, matches=any(name in key for key in match))) is not None
     }
+    _check_channels(fields, note)
     return Meant(sync=sync, fields=fields, match=match, seed=seed, seed_order=seed_order, filters=filters)
+
+
+def _check_channels(fields: Mapping[str, Meaning], note: Notes) -> None:
+    """Two consents about one address must not be taken for one."""
+    taken: dict[tuple[str, str], str] = {}
+    for name, field in fields.items():
+        if field.kind.name == "consent":
+            other = taken.setdefault((field.address, field.shape.channel), name)
+            if other != name:
+                what = f'is "{field.shape.channel}", as that of {other}: an opt-out of one would be one of both'
+                note(("fields", name, "channel"), what, 'name another, such as "product"')
 
 
 def _match(shaped: Shaped, note: Notes) -> tuple[tuple[str, ...], ...]:

@@ -147,6 +147,16 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
         ),
         ('type = "text"\ncrm = "firstname"\naddress = "email"', "25:{}.address: only a consent has an address"),
         (
+            (
+                'type = "consent"\ncrm = "hs_email_optout"\n[syncs.people.fields.other]\ntype = "consent"\n'
+                'crm = "hs_email_optout"\n'
+            ),
+            (
+                '25:syncs.people.fields.other.channel: is "email", as that of it: an opt-out of one would be one of '
+                'both (name another, such as "product")'
+            ),
+        ),
+        (
             'type = "consent"\ncrm = "hs_email_optout"\nopt_in_from = ["news"]',
             '25:{}.opt_in_from[0]: there is no app "news" with this consent (there is: crm)',
         ),
