@@ -157,13 +157,12 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
         id for ids in holders.values() for id in ids if (at := tx.links.at(id, app)) is not None and at.ref != fact.ref
     )
     found = match(own, holders, linked)
-    open_about = [work for work in tx.parked.rivals(app) if work.ref == fact.ref]
     match found:
         case Found(id, by):
-            tx.parked.withdraw(open_about, "matched")
+            tx.parked.withdraw(_asked_about(tx, fact), "matched")
             return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}")
         case New():
-            tx.parked.withdraw(open_about, "new")
+            tx.parked.withdraw(_asked_about(tx, fact), "new")
             return bind(page.world, tx, sync, Entity(world.new_entity(), sync.name), fact, "new")
         case Taken(id, by):
             rival = tx.links.at(id, app)
@@ -176,6 +175,10 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
             tx.parked.park(replace(parked, detail={"entities": list(candidates), "by": by}))
     enrol(world, tx, sync, fields, app, None)
     return 0
+
+
+def _asked_about(tx: Transaction, fact: Record) -> list[Parked]:
+    return [work for work in tx.parked.rivals(fact.ref.app) if work.ref == fact.ref]
 
 
 def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record, how: str) -> int:

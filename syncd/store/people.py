@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select
 
@@ -20,6 +21,8 @@ __all__ = ["Apps", "Meta", "OptOuts", "ParkedWork"]
 PARKED, OPT_OUT, APP = table(ParkedRow), table(OptOutRow), table(AppRow)
 META, SECRET, HEARD = table(MetaRow), table(SecretRow), table(HeardRow)
 
+_RIVALS: Final = (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)
+
 
 class ParkedWork:
     """Work that waits for a person."""
@@ -28,10 +31,17 @@ class ParkedWork:
         self._db = db
         self._now = now
         self._of: dict[EntityId, list[Parked]] = {}
-        self._rivals: Sequence[Parked] | None = None
+        self._rivals: dict[str, Parked] | None = None
+        """By name; kept while work is parked, for a listing may park thousands."""
 
     def park(self, work: Parked) -> int:
-        self._forget()
+        self._of.clear()
+        id = self._stored(work)
+        if self._rivals is not None and work.kind in _RIVALS:
+            self._rivals[work.name] = replace(work, id=id)
+        return id
+
+    def _stored(self, work: Parked) -> int:
         where = and_(PARKED.c.name == work.name, PARKED.c.closed.is_(None))
         row: dict[str, Any] = {
             "reason": work.reason,
@@ -87,8 +97,8 @@ class ParkedWork:
 
     def rivals(self, app: str) -> Sequence[Parked]:
         if self._rivals is None:
-            self._rivals = self.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE), limit=100_000)
-        return [work for work in self._rivals if work.app in ("", app)]
+            self._rivals = {work.name: work for work in self.open(_RIVALS, limit=100_000)}
+        return [work for work in self._rivals.values() if work.app in ("", app)]
 
     def counts(self) -> dict[str, int]:
         rows = self._db.execute(
