@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState, owed
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
 from syncd.engine import calls
@@ -30,7 +30,7 @@ from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
 __all__ = ["backoff", "find_records", "payable", "push"]
 
 _BATCH = 500
-_ONE_BY_ONE = 4
+_ONE_BY_ONE = 10
 """Where every write is a call of its own: few at a time, for what a person types between our read and our write is
 overwritten unseen, and that gap grows with the batch."""
 
@@ -214,11 +214,15 @@ def _change(
     work = tx.parked.of([entity.id]).get(entity.id, [])
     parked = frozen(work, entity, app)
     wanted = calls.reachable(tx, sync, app, owed(entity, link, sync, parked))
-    done = composed(entity, sync, app, fact.fields, wanted, parked)
+    open_now = {name: value for name, value in wanted.items() if not _veiled(sync.rules[name], link, fact)}
+    done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
     if not done.patch:
         if done.goal:
             tx.links.put(sync.name, replace(link, sent={**link.sent, **done.goal}))
+        if len(open_now) < len(wanted):
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
+            return None
         tx.deliveries.settle(delivery)
         note_debts(tx, sync, entity, delivery.cause)
         return None
@@ -229,6 +233,11 @@ def _change(
         tx, sync, app, IntentKind.UPDATE, write.key, entity, link.ref, done.patch, before, done.goal, delivery
     )
     return _Draft(delivery, write, intent)
+
+
+def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
+    """The app has shown the field before and does not now: what stands there is unseen, and would be written over."""
+    return any(name in link.seen and name not in fact.fields for name in rule.lenses[link.ref.app].window)
 
 
 def _without_misfits(
