@@ -219,7 +219,7 @@ def _false_facts(story: Simulation, tx: Transaction) -> Iterator[str]:
             continue
         for name, what in entry.fields.items():
             place = (entry.ref.app, entry.ref.id, name)
-            since, value = taken.get(place, entry.at), what.get("new")
+            since, value = taken.get(place, 0.0), what.get("new")
             taken[place] = entry.at
             if entry.event is Event.LINKED or what.get("verdict") == "misfit":
                 continue

@@ -18,7 +18,7 @@ from syncd.engine.decide import approve
 from syncd.engine.remedies import resume
 from syncd.engine.resolve import recover
 from syncd.engine.world import App, Safety, World
-from syncd.errors import ConnectorError
+from syncd.errors import ConnectorError, Halted
 from syncd.sdk.contract import Clock
 from syncd.store.memory import MemoryStore
 from syncd.store.ports import Storage
@@ -160,8 +160,11 @@ class Simulation:
         for hold in holds:
             if self.chance.random() < 0.3:
                 self.say(f"approve {hold.entity}")
-                with contextlib.suppress(ConnectorError):
-                    approve(self.world, hold.id, by="sim")
+                self._approve(hold.id)
+
+    def _approve(self, id: int) -> None:
+        with contextlib.suppress(ConnectorError, Halted):  # the app is down; what another answer told has answered it
+            approve(self.world, id, by="sim")
 
     def _wait(self, seconds: float) -> None:
         self.say(f"wait {seconds}")
@@ -240,7 +243,7 @@ class Simulation:
         with self.store.read() as tx:
             holds = tx.parked.open((ParkedKind.HOLD,))
         for hold in holds:
-            approve(self.world, hold.id, by="sim")
+            self._approve(hold.id)
 
 
 def simulate(seed: int, store: StoreKind = "memory") -> Outcome:
