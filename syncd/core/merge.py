@@ -115,8 +115,13 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
             continue
         settled = sent.pop(rule.name, last)  # it shows something of its own now
         if rule.ways[app] is Way.WRITE:
+            ours = entity.value(rule.name)
+            if now is not None and now not in (ours, settled):  # about to be overwritten: it must be found again
+                verdicts.append(Verdicts(rule.name, Verdict.LOST, ours, now, f"{app} is only written to"))
             continue
         ruling = _rule(rule, entity, app, now, last, settled, fact.version.at, skew, sync)
+        if ruling is None and isinstance(last, Misfit):
+            ruling = _Ruling(Verdict.AGREED, entity.value(rule.name), "it makes sense again")
         if ruling is None:
             continue
         old = entity.held.get(rule.name)

@@ -53,10 +53,10 @@ class TestWhatIsNoNews:
         assert result.verdicts == ()
         assert made.links["crm"].seen == {"phone": ""}
 
-    def test_a_field_that_is_only_written_is_seen_and_never_taken(self) -> None:
+    def test_a_field_that_is_only_written_is_never_taken_and_what_is_overwritten_is_told(self) -> None:
         made = settled_hub("1", ways={"crm": Way.WRITE, "news": Way.BOTH, "shop": Way.BOTH})
-        result = pulled(made, phone="2")
-        assert result.verdicts == ()
+        (told,) = pulled(made, phone="2").verdicts
+        assert (told.verdict, told.old, told.new) == (Verdict.LOST, "1", "2")
         assert made.entity.value("phone") == "1"
         assert made.owed("crm") == {"phone": "1"}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.core.entity import Entity
-from syncd.core.fieldmap import Deletion, Sync
+from syncd.core.fieldmap import Deletion, Sync, Way
 from syncd.core.record import EntityId, Exists, Gone, Merged, Record, Ref
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict
@@ -19,7 +19,7 @@ from syncd.errors import ConfigError, Halted
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Delivery, Event
 from syncd.testing.fake import Fault, capable
-from tests.engine.world import Scene, people, rule
+from tests.engine.world import Plain, Scene, people, rule
 
 APPS = ("crm", "news")
 
@@ -356,3 +356,23 @@ def _fuse_once(scene: Scene) -> None:
     """Fuse the two, the first time."""
     if len(scene.entities()) == 2:
         assert _fused(scene)
+
+
+def test_what_a_person_typed_into_a_field_that_is_only_written_is_in_the_log() -> None:
+    scene = _linked(sync=_ruled("first", ways={"crm": Way.BOTH, "news": Way.WRITE}))
+    scene.fake("news").person_edits("news-1", first="Typed by hand")
+    scene.run()
+    assert scene.fake("news").shown("news-1")["first"] == "P0"
+    lost = [entry.fields["first"] for entry in scene.log() if entry.event is Event.MERGED]
+    assert [(what["new"], what["verdict"]) for what in lost] == [("Typed by hand", "lost")]
+
+
+def test_a_value_that_made_no_sense_is_no_question_any_more_once_it_is_cleared() -> None:
+    lenses = {"crm": Plain("stage", frozenset({"lead"})), "news": Plain("stage")}
+    scene = Scene(sync=people(APPS, rule("stage", APPS, lenses=lenses)))
+    scene.fake("crm").person_creates(email="ada@example.com", stage="???")
+    scene.run()
+    assert len(scene.parked()) == 1
+    scene.fake("crm").person_edits("crm-1", stage="")
+    scene.run()
+    assert scene.parked() == []
