@@ -17,7 +17,7 @@ from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record
 from syncd.engine import calls
 from syncd.engine.consent import heed
 from syncd.engine.debts import frozen, lacks, note_debts, waits
-from syncd.engine.fuse import follow_merge
+from syncd.engine.fuse import follow_merge, fuse
 from syncd.engine.gone import probe
 from syncd.engine.outcome import doubt_all, store_outcomes
 from syncd.engine.take import READ, take
@@ -263,6 +263,11 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
     if any(entity.id in (w.detail.get("entity"), *w.detail.get("entities", ())) for w in tx.parked.rivals(app)):
         tx.deliveries.settle(delivery)  # one of several records there may be this one: a person says which
         return None
+    namesake = _namesake(tx, sync, entity)
+    if namesake is not None:
+        fuse(tx, sync, namesake, entity, "both have the same match key")
+        tx.deliveries.settle(delivery)
+        return None
     done = composed(entity, sync, app, {}, calls.reachable(tx, sync, app, first_fields(entity, sync, app)))
     for name, misfit in done.misfits.items():
         if not sync.rules[name].partial:
@@ -280,6 +285,13 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
     write = Create(app, sync.apps[app], done.patch, world.new_key())
     intent = _intent(tx, sync, app, IntentKind.CREATE, write.key, entity, None, done.patch, {}, done.goal, delivery)
     return _Draft(delivery, write, intent)
+
+
+def _namesake(tx: Transaction, sync: Sync, entity: Entity) -> Entity | None:
+    """Another entity with the same first key: one was deleted while the other was founded, and has come back."""
+    first = keys(sync, entity.fields)[:1]
+    others = [id for ids in tx.entities.holders(sync.name, first).values() for id in ids if id != entity.id]
+    return tx.entities.get(others[0]) if others else None
 
 
 def _intent(
