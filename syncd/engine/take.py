@@ -202,10 +202,13 @@ def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Recor
     shown = {name: raw for name, raw in fact.fields.items() if name in sent.patch}
     ours = {name: raw for name, raw in shown.items() if kept_ours(sync, link.ref.app, name, sent, raw)}
     tx.intents.drop([sent.key])
-    note = "the write in doubt had been applied"
-    tx.log.append(
-        Entry(event=Event.RESOLVED, sync=sync.name, entity=entity.id, ref=fact.ref, note=note, cause=sent.cause)
-    )
+    settled = {
+        rule.name: {"new": _plain(sent.goal[rule.name])}
+        for rule in sync.mapped(link.ref.app)
+        if rule.name in sent.goal and not ours.keys().isdisjoint(rule.lenses[link.ref.app].window)
+    }
+    entry = Entry(event=Event.RESOLVED, sync=sync.name, entity=entity.id, ref=fact.ref, fields=settled)
+    tx.log.append(replace(entry, note="the write in doubt had been applied", cause=sent.cause))
     return replace(link, seen={**link.seen, **ours})
 
 
