@@ -10,12 +10,13 @@ not wait for what it does not need.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from syncd import __version__
 from syncd.console.commands import decide, keep, look, move, setup
@@ -25,6 +26,7 @@ from syncd.errors import ConfigError, SyncdError
 __all__ = ["app", "main"]
 
 INTERRUPTED: Final = 130
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
     "Set up": (setup.init, setup.check, setup.schema, setup.mappings, setup.sandbox),
@@ -67,17 +69,44 @@ def app() -> App:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
+    if sys.stdout is None:
+        return fail(SyncdError("standard output is closed", hint="send it to /dev/null if nobody is to read it"))
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _mute()  # whoever read us is gone
+        return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _mute()
+        return fail(SyncdError(f"standard output or a file takes no more: {error.strerror}"))
+    return code
+
+
+def _run(words: list[str]) -> int:
     json = "--json" in words
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return fail(ConfigError(str(error), hint="see: syncd --help"), json=json)
+        return fail(ConfigError(_plain(error), hint="see: syncd --help"), json=json)
     except SyncdError as error:
         return fail(error, json=json)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us is gone
-        return 0
     return code if isinstance(code, int) else 0
+
+
+def _plain(error: CycloptsError) -> str:
+    """The library's own words, except where they speak of tokens."""
+    if isinstance(error, UnusedCliTokensError):
+        return f"too many words: {' '.join(error.unused_tokens or ())}"
+    return str(error)
+
+
+def _mute() -> None:
+    """Let what is left unsaid go nowhere, so that Python does not stumble over it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

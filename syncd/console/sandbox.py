@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Final
 
 from syncd import plugins
 from syncd.errors import ConfigError
@@ -14,6 +15,8 @@ from syncd.testing.serve import run_forever
 from syncd.testing.twin import Faults, Setup, Twin
 
 __all__ = ["Sandbox", "build", "keep_open"]
+
+_LAST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,10 @@ class Sandbox:
 def build(connector: str, *, seed: int, records: int, start: int, faults: str) -> Sandbox:
     """A twin with `records` invented people, the first of them number `start`.
 
-    Raises ConfigError for a connector without a twin and for a profile of faults that does not exist.
+    Raises ConfigError for a connector without a twin, numbers below 0, and a profile of faults that does not exist.
     """
+    if records < 0 or start < 0:
+        raise ConfigError("--records and --start count people: they cannot be less than 0")
     plugin = plugins.load(connector)
     if not plugin.twin:
         raise ConfigError(f"the connector {connector} has no twin")
@@ -55,7 +60,9 @@ def build(connector: str, *, seed: int, records: int, start: int, faults: str) -
 
 
 def keep_open(sandbox: Sandbox, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C. Raises ConfigError if the port is taken."""
+    """Serve until Ctrl-C. Raises ConfigError if there is no such port, or it is taken."""
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigError(f"--port is {port}, expected 1 to {_LAST_PORT}, or 0 for any that is free")
     try:
         run_forever(sandbox.twin, port, ready=ready)
     except OSError as error:

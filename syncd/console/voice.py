@@ -84,7 +84,7 @@ def tables(*parts: RenderableType) -> None:
     sys.stdout.flush()
 
 
-def fail(error: SyncdError, *, json: bool) -> int:
+def fail(error: SyncdError, *, json: bool = False) -> int:
     """Say what went wrong and what to do about it; the exit code."""
     problems = error.problems if isinstance(error, ConfigError) else ()
     if json:

@@ -277,6 +277,8 @@ class Twin:
             return answer(200, self._act(action, body))
         except KeyError as missing:
             return answer(404, {"message": f"nothing there: {missing}"})
+        except ValueError as impossible:
+            return answer(422, {"message": f"not possible: {impossible}"})
         except NotImplementedError:
             return answer(405, {"message": f"people cannot {action} here"})
 

@@ -140,6 +140,13 @@ def test_the_log_is_told_by_app_record_field_time_and_number(desk: Desk) -> None
     assert desk.say("log", "--since", "yesterday").code == 3
 
 
+def test_a_limit_below_one_is_refused(desk: Desk) -> None:
+    for words in (("log", "--limit", "0"), ("log", "--limit", "-3"), ("plan", "--limit", "-1")):
+        said = desk.say(*words)
+        assert said.code == 3
+        assert "--limit" in said.err
+
+
 def test_a_log_that_is_followed_shows_new_entries_one_a_line_until_it_is_interrupted(desk: Desk) -> None:
     desk.say("apply", "--yes")
     command = [sys.executable, "-m", "syncd", "log", "--follow", "--json", "--limit", "1", "-c", str(desk.config)]

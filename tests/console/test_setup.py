@@ -211,6 +211,17 @@ def test_a_sandbox_of_an_unknown_connector_or_with_unknown_faults_says_what_ther
     assert 'did you mean "rough"?' in faults.err
 
 
+@pytest.mark.parametrize(
+    ("option", "number", "expected"),
+    [("--port", "70000", "65535"), ("--port", "-1", "65535"), ("--records", "-1", "0")],
+)
+def test_a_sandbox_refuses_numbers_that_make_no_sense(desk: Desk, option: str, number: str, expected: str) -> None:
+    said = desk.say("sandbox", "hubspot", option, number)
+    assert said.code == 3
+    assert option in said.err
+    assert expected in said.err
+
+
 def test_a_store_is_verified_and_a_log_that_somebody_altered_is_found(desk: Desk) -> None:
     desk.say("apply", "--yes")
     assert desk.ask("verify")["sound"]

@@ -98,3 +98,38 @@ def test_a_reader_who_has_seen_enough_is_no_failure(desk: Desk) -> None:
         run.stdout.close()
         told = run.stderr.read()
     assert (run.returncode, told) == (0, b"")
+
+
+@pytest.mark.parametrize("words", [("mappings",), ("mappings", "--json"), ("--help",), ("--version",)])
+def test_an_answer_that_cannot_be_written_is_told_in_one_line(words: tuple[str, ...]) -> None:
+    for where in ("> /dev/full", ">&-"):
+        shell = f'exec "$0" -m syncd {" ".join(words)} {where}'
+        run = subprocess.run(["sh", "-c", shell, sys.executable], stderr=subprocess.PIPE, text=True)
+        assert run.returncode == 1, where
+        assert run.stderr.startswith("standard output "), run.stderr
+        assert "Traceback" not in run.stderr
+
+
+def test_an_interrupt_while_the_command_is_still_being_loaded_ends_it_without_a_word() -> None:
+    program = """
+import sys
+
+class Interrupted:
+    def find_spec(self, name, *rest):
+        if name == "cyclopts":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted())
+from syncd.__main__ import main
+
+sys.exit(main())
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
+
+
+def test_words_that_no_command_takes_are_told_in_plain_words(desk: Desk) -> None:
+    said = desk.say("status", "everything", "now")
+    assert said.code == 3
+    assert "too many words: everything now" in said.err
+    assert "oken" not in said.err

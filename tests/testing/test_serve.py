@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -46,6 +46,9 @@ class Echo(Twin):
         }
         return answer(200, told, {"x-vendor": "echo"})
 
+    def person_edit(self, object: str, id: str, fields: Mapping[str, Any]) -> None:
+        raise ValueError("the form wants a name")
+
     @route("DELETE", "/say/{word}")
     def hush(self, call: Call, word: str) -> httpx.Response:
         return answer(204)
@@ -78,6 +81,12 @@ def test_a_request_arrives_whole_and_its_answer_comes_back(client: httpx.Client)
     assert said.status_code == 200
     assert said.headers["x-vendor"] == "echo"
     assert said.json() == {"word": "a b", "query": {"q": "ä&"}, "body": {"n": [1, None, "ü"]}, "token": "t"}
+
+
+def test_what_people_cannot_do_in_the_screens_is_told_with_the_reason(client: httpx.Client) -> None:
+    said = client.post("/_people/edit", json={"object": "people", "id": "1", "fields": {}})
+    assert said.status_code == 422
+    assert "the form wants a name" in said.json()["message"]
 
 
 def test_an_answer_without_a_body_leaves_the_line_usable(client: httpx.Client) -> None:

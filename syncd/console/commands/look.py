@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from syncd.console.commands import COMMON, Common
 from syncd.console.voice import say_line, tables
+from syncd.errors import ConfigError
 
 __all__ = ["history", "log", "status", "why"]
 
@@ -59,6 +60,8 @@ def log(
     from syncd.console.history import since as moment
     from syncd.console.outline import known_app, known_sync
 
+    if limit < 1:
+        raise ConfigError(f"--limit is {limit}, expected at least 1")
     outline = common.outline()
     with opened(outline) as store:
         entity = find(store, record, list(outline.syncs)).entity if record else None

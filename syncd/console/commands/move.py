@@ -33,6 +33,8 @@ def plan(*, out: Path | None = None, limit: int = 5, common: Common = COMMON) ->
     from syncd.console.console import assembled
     from syncd.console.runs import keep_plan, may_keep, propose, shown
 
+    if limit < 0:
+        raise ConfigError(f"--limit is {limit}, expected at least 0")
     if out is not None:
         may_keep(out)
     with assembled(common.whole()) as world:
