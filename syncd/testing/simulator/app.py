@@ -40,6 +40,7 @@ class SimApp(Fake):
     landing: list[tuple[float, Write]] = field(default_factory=list)
     landed: set[float] = field(default_factory=set)
     """When a write landed long after it was sent."""
+    blind_at: float | None = None
     before: dict[str, Record] = field(default_factory=dict)
     """An earlier showing of a record, for stale rows."""
 
@@ -47,7 +48,7 @@ class SimApp(Fake):
         """Pages, perhaps cut short, perhaps with rows as they were."""
         self._arrive()
         self._weather()
-        self.fault = "blind" if self._strikes(self.profile.blind) else ""
+        self.fault = "blind" if self._blinded() else ""
         self.truncated = self.chance.randrange(3) if self._strikes(self.profile.truncated) else None
         pages = list(super().changes(object, since))
         self.fault, self.truncated = "", None
@@ -59,7 +60,7 @@ class SimApp(Fake):
         """Facts, or no answer, or a general denial."""
         self._arrive()
         self._weather()
-        self.fault = "blind" if self._strikes(self.profile.blind) else ""
+        self.fault = "blind" if self._blinded() else ""
         self.hidden = frozenset({"note"}) if self._strikes(self.profile.hidden) else frozenset()
         found = super().read(refs)
         self.fault, self.hidden = "", frozenset()
@@ -100,6 +101,12 @@ class SimApp(Fake):
 
     def _strikes(self, rate: float) -> bool:
         return not self.calm and rate > 0 and self.chance.random() < rate
+
+    def _blinded(self) -> bool:
+        """A permission that is lost is not back at the next call: it stays lost for as long as the clock stands."""
+        if self._strikes(self.profile.blind):
+            self.blind_at = self.clock.now()
+        return not self.calm and self.blind_at == self.clock.now()
 
     def _weather(self) -> None:
         if self._strikes(self.profile.outage):
