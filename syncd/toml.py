@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,9 @@ def parse(content: bytes, path: Path) -> Document:
     file = path.name
     if len(content) > MAX_BYTES:
         raise ConfigError([Problem(file, f"is larger than {MAX_BYTES // 1024} KiB")])
+    if content.startswith(BOM_UTF8):
+        hint = "save it as UTF-8 without a mark"
+        raise ConfigError([Problem(f"{file}:1", "begins with a byte order mark, which TOML does not know", hint)])
     try:
         text = content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +173,14 @@ def run_once(world: World, progress: Progress) -> Outcome:
     clear_rehearsals(world.store)
     waiting = unapplied(world)
     if waiting:
+        with world.store.read() as tx:
+            told = [
+                f"the mapping of {name} " + ("was changed since it was applied" if before else "was never applied")
+                for name in waiting
+                for before in (tx.meta.get(f"applied:{name}"),)
+            ]
         raise Halted(
-            f"the mapping of {_listed(waiting)} was changed and not applied",
+            "\n".join(told),
             hint="look at what it would do with: syncd plan --out plan.json; then: syncd apply plan.json",
         )
     recover(world)
@@ -195,7 +201,3 @@ def _outcome(report: Report) -> Outcome:
         owed=report.owed,
         failing=report.failing,
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

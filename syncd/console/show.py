@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 from rich.text import Text
@@ -42,6 +42,19 @@ __all__ = [
     "words",
     "work",
 ]
+
+
+_LISTED: Final = {
+    "conflict": "conflicts",
+    "opt_in": "conflicts",
+    "blank": "conflicts",
+    "loop": "conflicts",
+    "hold": "holds",
+    "quarantine": "quarantine",
+    "ambiguous": "quarantine",
+    "duplicate": "quarantine",
+}
+"""Kind of parked work to the command that shows it."""
 
 
 def words(text: object, style: str = "") -> Text:
@@ -84,7 +97,8 @@ def status(found: Status) -> Iterable[RenderableType]:
     )
     yield grid(("sync", "mapping", "entities", "linked records"), rows)
     yield words("")
-    yield words(_waiting(found.waiting), "yellow" if found.waiting else "green")
+    yield from _troubles(found.apps)
+    yield from _waiting(found)
     yield words(f"{found.opted_out} opted out, {found.changes} entries in the change log")
     holder = found.holder
     if holder is None:
@@ -100,10 +114,21 @@ def _app_row(app: AppStatus) -> Sequence[object]:
     return app.name, app.connector, state, when(app.answered_at), owed, app.hints, app.doubtful, app.reason
 
 
-def _waiting(waiting: Mapping[str, int]) -> str:
-    if not waiting:
-        return "nothing waits for a person"
-    return "waiting for a person: " + ", ".join(f"{count} {kind}" for kind, count in sorted(waiting.items()))
+def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
+    """What keeps apps from being served, with what to do."""
+    for app in apps:
+        if app.state == "paused":
+            yield words(f"{app.name} is paused: {app.reason}; go on with: syncd resume {app.name}", "red")
+        elif app.state == "failing":
+            yield words(f"{app.name} is failing: {app.reason}; it is tried again by itself", "yellow")
+
+
+def _waiting(found: Status) -> Iterable[RenderableType]:
+    if found.waiting:
+        told = ", ".join(f"{n} {kind} (syncd {_LISTED[kind]})" for kind, n in sorted(found.waiting.items()))
+        yield words(f"waiting for a person: {told}", "yellow")
+    elif all(app.state in ("running", "new") for app in found.apps):
+        yield words("nothing waits for a person", "green")
 
 
 def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:

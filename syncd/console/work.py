@@ -73,6 +73,8 @@ class Answered:
     done: bool
     note: str = ""
     error: str = ""
+    code: int = 0
+    """The exit code that it would have by itself."""
 
 
 def open_work(store: Storage, kinds: Sequence[ParkedKind], *, sync: str = "") -> tuple[Work, ...]:
@@ -162,7 +164,7 @@ def _tried(id: int, answer: Callable[[int], str]) -> Answered:
     try:
         return Answered(id=id, done=True, note=answer(id))
     except SyncdError as error:
-        return Answered(id=id, done=False, error=error.message)
+        return Answered(id=id, done=False, error=error.message, code=error.exit_code)
 
 
 def _contested(world: World, id: int) -> tuple[Sync, Parked]:

@@ -130,7 +130,7 @@ def test_deletes_are_approved_by_number_or_all_at_once_but_not_by_saying_nothing
     assert held.say("approve").code == 3
     assert held.say("approve", "1", "--all").code == 3
     said = held.say("approve", "999", "--json")
-    assert said.code == 6
+    assert said.code == 3
     assert "999" in said.json[0]["error"]
     assert len(held.ask("approve", "--all")) == 1
     assert held.ask("approve", "--all") == []
@@ -171,3 +171,9 @@ def test_a_pause_needs_no_secrets(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("NEWS_KEY")
     assert desk.say("pause", "crm").code == 0
     assert desk.say("conflicts").code == 0
+
+
+def test_a_number_that_does_not_exist_is_a_mistake_of_usage_everywhere(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    for words in (("resolve", "99", "--value", "x"), ("refuse", "99"), ("approve", "99"), ("retry", "99")):
+        assert desk.say(*words).code == 3, words

@@ -10,11 +10,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from syncd.console import show
 from syncd.console.history import since
+from syncd.console.status import Status
+from syncd.console.voice import tables
+from syncd.console.work import CONFLICTS, HOLDS, QUARANTINE
 from syncd.daemon.lock import Heart, Holder
 from syncd.errors import ConfigError
 from syncd.sdk.clock import WallClock
 from syncd.store.store import Store
+from syncd.store.values import ParkedKind
 from syncd.testing.clock import TurnedClock
 from tests.console.ground import Desk
 
@@ -138,6 +143,28 @@ def test_the_log_is_told_by_app_record_field_time_and_number(desk: Desk) -> None
     assert desk.say("log", "--app", "crmm").code == 3
     assert 'did you mean "people"?' in desk.say("log", "--sync", "peple").err
     assert desk.say("log", "--since", "yesterday").code == 3
+
+
+def test_the_status_names_a_paused_app_before_it_says_that_all_is_well(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    assert "nothing waits for a person" in desk.say("status").out
+    desk.say("pause", "news", "--reason", "we audit")
+    out = desk.say("status").out
+    assert "news is paused: we audit" in out
+    assert "syncd resume news" in out
+    assert "nothing waits" not in out
+
+
+@pytest.mark.parametrize("kind", list(ParkedKind))
+def test_the_status_names_the_command_that_shows_what_waits(
+    kind: ParkedKind, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lists = {"conflicts": CONFLICTS, "holds": HOLDS, "quarantine": QUARANTINE}
+    (command,) = (name for name, kinds in lists.items() if kind in kinds)
+    waiting = {kind.value: 1}
+    found = Status(begun=True, store="", apps=(), syncs=(), waiting=waiting, opted_out=0, changes=0, holder=None)
+    tables(*show.status(found))
+    assert f"1 {kind.value} (syncd {command})" in capsys.readouterr().out
 
 
 def test_a_limit_below_one_is_refused(desk: Desk) -> None:

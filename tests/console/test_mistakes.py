@@ -87,6 +87,23 @@ def test_a_missing_configuration_is_told_with_how_to_make_one(desk: Desk) -> Non
     refused(desk, "config.toml: there is no such file", "syncd init")
 
 
+@pytest.mark.parametrize("words", [("check",), ("plan",), ("apply", "--yes"), ("run",), ("run", "--once")])
+def test_a_configuration_with_nothing_to_sync_is_told_as_such(desk: Desk, words: tuple[str, ...]) -> None:
+    apps = desk.config.read_text().split("[syncs.")[0]
+    for text, expected in (("", "no [apps.…] and no [syncs.…]"), (apps, "nothing to sync: no [syncs.…]")):
+        desk.config.write_text(text)
+        said = desk.say(*words)
+        assert said.code == 3
+        assert expected in said.err
+        assert "syncd init" in said.err
+    assert not (desk.folder / "syncd.db").exists()
+
+
+def test_a_byte_order_mark_is_told_as_such(desk: Desk) -> None:
+    desk.config.write_bytes(b"\xef\xbb\xbf" + desk.config.read_bytes())
+    refused(desk, "config.toml:1", "byte order mark", "UTF-8 without")
+
+
 def test_a_missing_secret_is_told_by_the_name_of_its_variable(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEWS_KEY")
     refused(desk, "config.toml:8:apps.news.api_key: the environment variable NEWS_KEY is not set")

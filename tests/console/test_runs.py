@@ -128,10 +128,18 @@ def test_apply_without_a_plan_needs_a_yes(desk: Desk) -> None:
 def test_a_run_once_refuses_a_mapping_that_was_never_applied_and_names_the_way(desk: Desk) -> None:
     said = desk.say("run", "--once")
     assert said.code == 6
-    assert "people" in said.err
+    assert "the mapping of people was never applied" in said.err
     assert "syncd plan" in said.err
     assert "syncd apply" in said.err
     assert desk.written("crm") == desk.written("news") == 0
+
+
+def test_a_run_once_tells_a_mapping_that_was_changed_from_one_that_was_never_applied(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    desk.write('first  = "prefer crm"', 'first  = "prefer news"')
+    said = desk.say("run", "--once")
+    assert said.code == 6
+    assert "the mapping of people was changed since it was applied" in said.err
 
 
 def test_a_run_once_carries_an_edit_across_and_then_has_nothing_left_to_do(desk: Desk) -> None:

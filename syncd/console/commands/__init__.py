@@ -16,6 +16,7 @@ from cyclopts import Parameter
 
 from syncd.console.outline import Outline, config_path, read_outline
 from syncd.console.voice import say_json, tables
+from syncd.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,6 +59,15 @@ class Common:
 
         read_outline(self.path)  # tells of a missing file in its own words
         return load(self.path)
+
+    def working(self) -> Config:
+        """The whole configuration, where there is something to keep the same. Raises ConfigError where there is not."""
+        config = self.whole()
+        missing = [f"no [{name}.…]" for name, there in (("apps", config.apps), ("syncs", config.syncs)) if not there]
+        if missing:
+            hint = "make a configuration with: syncd init; or see config.example.toml"
+            raise ConfigError([Problem(str(self.path), f"nothing to sync: {' and '.join(missing)}")], hint=hint)
+        return config
 
     def answer(self, value: Any, rendered: Callable[[], Iterable[RenderableType]], code: int = DONE) -> int:
         """Say the answer; `rendered` makes tables of it. The exit code."""

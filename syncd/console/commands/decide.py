@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from syncd.console.commands import COMMON, DONE, By, Common, person
-from syncd.errors import ConfigError, Halted
+from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
     from syncd.console.work import Answered
@@ -201,8 +201,8 @@ def _chosen(numbers: Sequence[int], everything: Callable[[], list[int]] | None) 
 
 
 def _said(done: Sequence[Answered], common: Common) -> int:
-    """The answers; a Halted exit code where one could not be given."""
+    """The answers, and the exit code of the gravest that could not be given."""
     from syncd.console import show
 
-    failed = any(not one.done for one in done)
-    return common.answer(list(done), lambda: show.answers(done), Halted.exit_code if failed else DONE)
+    code = max((one.code for one in done), default=DONE)
+    return common.answer(list(done), lambda: show.answers(done), code)

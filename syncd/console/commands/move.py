@@ -37,7 +37,7 @@ def plan(*, out: Path | None = None, limit: int = 5, common: Common = COMMON) ->
         raise ConfigError(f"--limit is {limit}, expected at least 0")
     if out is not None:
         may_keep(out)
-    with assembled(common.whole()) as world:
+    with assembled(common.working()) as world:
         with progress("rehearsing", quiet=common.json) as step:
             made = propose(world, step)
         if out is not None:
@@ -68,7 +68,7 @@ def apply(
     from syncd.console.runs import apply_now, apply_plan, read_plan
 
     given = None if plan_file is None else read_plan(plan_file)
-    with alone(common.whole(), "apply") as world:
+    with alone(common.working(), "apply") as world:
         chosen = given or _offered(world, common, yes=yes)
         if chosen is None:
             return PENDING
@@ -89,12 +89,12 @@ def run(*, once: Annotated[bool, Parameter(negative="")] = False, common: Common
     if not once:
         from syncd.daemon.daemon import serve
 
-        return serve(common.whole())
+        return serve(common.working())
     from syncd.console import show
     from syncd.console.console import alone
     from syncd.console.runs import run_once
 
-    with alone(common.whole(), "run --once") as world, progress("syncing", quiet=common.json) as step:
+    with alone(common.working(), "run --once") as world, progress("syncing", quiet=common.json) as step:
         done = run_once(world, step)
     return common.answer(done, lambda: show.outcome(done), UNREACHED if done.failing else DONE)
 

@@ -70,7 +70,7 @@ def check(
     from syncd.console.check import check as ask
 
     with progress("checking", quiet=common.json):
-        found = ask(common.whole(), samples=samples)
+        found = ask(common.working(), samples=samples)
 
     def told() -> Iterable[RenderableType]:
         if settings:
