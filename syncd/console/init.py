@@ -24,6 +24,8 @@ from syncd.settings import load
 __all__ = ["Made", "Wanted", "interview", "write_config"]
 
 _SAMPLES: Final = 25
+_TRIES: Final = 3
+"""How often a question is asked."""
 _FIELD: Final = re.compile(r"\.fields\.([a-z][a-z0-9_]*)")
 _PLURALS: Final = {"person": "people", "company": "companies"}
 
@@ -78,8 +80,7 @@ def interview(wanted: Wanted, ask: Callable[[str], str]) -> Wanted:
     apps = dict(wanted.apps)
     known = ", ".join(plugins.announced())
     while len(apps) < 2 or (not wanted.apps and ask("A further app? [y/N]").lower() in {"y", "yes"}):
-        connector = ask(f"Which kind of app ({known})?").strip()
-        plugins.load(connector)
+        connector = _kind(ask, f"Which kind of app ({known})?")
         apps[ask(f"What shall it be called? [{connector}]").strip() or connector] = connector
     settings, secrets = dict(wanted.settings), dict(wanted.secrets)
     for app, connector in apps.items():
@@ -91,8 +92,31 @@ def interview(wanted: Wanted, ask: Callable[[str], str]) -> Wanted:
             )
         for key in _required_keys(model):
             if (app, key) not in settings:
-                settings[app, key] = ask(f"{app}: {key}, {model.model_fields[key].description or 'required'}?").strip()
+                question = f"{app}: {key}, {model.model_fields[key].description or 'required'}?"
+                settings[app, key] = _something(ask, question)
     return replace(wanted, apps=apps, settings=settings, secrets=secrets)
+
+
+def _kind(ask: Callable[[str], str], question: str) -> str:
+    """A connector that there is. What is none is asked again, with the nearest spelling; the last mistake is raised."""
+    said = question
+    for _ in range(_TRIES - 1):
+        try:
+            plugins.load(name := ask(said).strip())
+        except ConfigError as error:
+            said = f"{error.message}{f' ({error.hint})' if error.hint else ''}. {question}"
+        else:
+            return name
+    plugins.load(name := ask(said).strip())
+    return name
+
+
+def _something(ask: Callable[[str], str], question: str) -> str:
+    """An answer that is not empty. Raises ConfigError where none comes."""
+    for _ in range(_TRIES):
+        if answer := ask(question).strip():
+            return answer
+    raise ConfigError("no answer", hint=question)
 
 
 def write_config(path: Path, wanted: Wanted) -> Made:
@@ -106,13 +130,20 @@ def write_config(path: Path, wanted: Wanted) -> Made:
     if len(wanted.apps) < 2:
         raise ConfigError("a sync needs two apps", hint="say --app crm=hubspot --app news=mailchimp")
     draft = path.with_name(f".{path.name}.draft")
+    store = path.with_name("syncd.db")
+    fresh = not store.exists()
     try:
-        return _write(path, draft, wanted)
+        made = _write(path, draft, wanted)
+        fresh = False
     except ConfigError as error:
         told = [replace(p, where=p.where.replace(draft.name, path.name)) for p in error.problems]
         raise ConfigError(told, hint=error.hint) from error
     finally:
         draft.unlink(missing_ok=True)
+        if fresh:  # the store was made for the asking alone
+            for left in ("", "-wal", "-shm"):
+                store.with_name(f"{store.name}{left}").unlink(missing_ok=True)
+    return made
 
 
 def _write(path: Path, draft: Path, wanted: Wanted) -> Made:
@@ -254,7 +285,8 @@ def _head(wanted: Wanted) -> str:
         lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
         for key, info in model.model_fields.items():
             if key not in secrets and key not in given:
-                lines.append(f"# {key}: {' '.join((info.description or 'another address for the app').split())}")
+                about = " ".join((info.description or "another address for the app").split())
+                lines.append(f'# {key} = ""    # {about}')
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 

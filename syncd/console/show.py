@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 from rich.text import Text
 
-from syncd.console.tell import Line, said
+from syncd.console.tell import Line, said, short
 from syncd.console.voice import clean
 
 if TYPE_CHECKING:
@@ -219,11 +219,13 @@ def work(found: Sequence[Work]) -> Iterable[RenderableType]:
         yield words("nothing waits here", "green")
         return
     headings = ("number", "kind", "who", "field", "app", "agreed", "theirs", "reason", "since")
-    yield grid(headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), w.reason, when(w.opened)) for w in found))
+    yield grid(
+        headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), short(w.reason), when(w.opened)) for w in found)
+    )
 
 
 def _who(item: Work) -> str:
-    return item.label or item.record or item.entity
+    return short(item.label or item.record or item.entity)
 
 
 def _sides(item: Work) -> tuple[str, str]:

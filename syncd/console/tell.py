@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from syncd.console.status import moment
 from syncd.store.values import Entry, Event
 
-__all__ = ["Line", "line", "said", "tell", "tell_field"]
+__all__ = ["Line", "line", "said", "short", "tell", "tell_field"]
+
+_LONGEST: Final = 80
+"""Characters of a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +135,19 @@ def tell_field(entry: Entry, field: str, author_of: Callable[[int], str]) -> str
 
 
 def said(value: Any) -> str:
-    """A value as a person writes it."""
+    """A value as a person writes it; a long one is cut, and is whole among an answer's own values in JSON."""
     if value is None or value in ("", [], ()):
         return "blank"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return ", ".join(said(item) for item in value)
-    return f'"{value}"' if isinstance(value, str) else str(value)
+        return short(", ".join(said(item) for item in value))
+    return f'"{short(value)}"' if isinstance(value, str) else short(str(value))
+
+
+def short(text: str) -> str:
+    """At most so many characters that a line stays a line."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _change(name: str, what: Mapping[str, Any]) -> str:

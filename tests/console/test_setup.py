@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,6 +101,40 @@ def test_init_asks_for_what_it_was_not_told() -> None:
     assert told.apps == {"crm": "hubspot", "ghost": "ghost"}
     assert told.secrets == {("crm", "token"): "CRM_TOKEN", ("ghost", "admin_key"): "BLOG_KEY"}
     assert told.settings == {("ghost", "base_url"): "https://blog.example.com"}
+
+
+def test_init_asks_again_after_a_typo_and_after_an_empty_answer() -> None:
+    said = iter(["hubspt", "hubspot", "crm", "", "ghost", "", "n", "", "", "", "https://blog.example.com"])
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return next(said)
+
+    told = interview(Wanted(), ask)
+    assert told.apps == {"crm": "hubspot", "ghost": "ghost"}
+    assert told.settings == {("ghost", "base_url"): "https://blog.example.com"}
+    assert 'did you mean "hubspot"?' in asked[1]
+
+
+def test_init_stops_asking_after_three_mistakes() -> None:
+    answers = iter(["a", "b", "c"])
+    with pytest.raises(ConfigError, match='no connector "c"'):
+        interview(Wanted(), lambda _: next(answers))
+
+
+def test_an_init_that_fails_leaves_nothing_behind(desk: Desk) -> None:
+    desk.config.unlink()
+    desk.faults("news", revoked=True)
+    assert desk.say("init", *wanted(desk)).code == 4
+    assert list(desk.folder.iterdir()) == []
+
+
+def test_the_settings_that_init_leaves_as_comments_are_toml_once_uncommented(desk: Desk) -> None:
+    desk.config.unlink()
+    desk.ask("init", *wanted(desk))
+    text = re.sub(r"^# (?=\w+ = )", "", desk.config.read_text(), flags=re.MULTILINE)
+    assert tomllib.loads(text)["apps"]["news"]["audience"] == ""
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,15 @@ def test_values_are_said_as_a_person_writes_them() -> None:
     ]
 
 
+def test_a_long_value_is_cut_where_people_read_and_whole_in_json() -> None:
+    long = "x" * 5000
+    assert said(long) == f'"{"x" * 79}…"'
+    assert len(said([long, long])) <= 80
+    told = line(Entry(event=Event.MERGED, app="crm", fields={"note": {"old": None, "new": long}}))
+    assert len(told.text) < 200
+    assert told.fields["note"]["new"] == long
+
+
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_has_a_sentence_for_the_log_and_for_one_field(event: Event) -> None:
     entry = Entry(
