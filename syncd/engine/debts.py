@@ -8,12 +8,12 @@ from dataclasses import replace
 from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
-from syncd.core.record import EntityId
+from syncd.core.record import EntityId, Fields
 from syncd.engine.calls import reachable
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["frozen", "lacks", "note_debts", "note_referrers", "waits"]
+__all__ = ["claims", "frozen", "lacks", "note_debts", "note_referrers", "waits"]
 
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
@@ -66,14 +66,25 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
         tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
 
 
+def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> Fields:
+    """What the app is to be told now. Outside its filter that is an opt-out and nothing else."""
+    wanted = reachable(tx, sync, link.ref.app, owed(entity, link, sync, parked))
+    match link.state:
+        case LinkState.LIVE:
+            return wanted
+        case LinkState.OUT_OF_SCOPE:
+            return {name: value for name, value in wanted.items() if value is True and sync.rules[name].consent}
+        case _:
+            return {}
+
+
 def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:
     """Has this app yet to be told something about the entity?"""
     link = tx.links.at(entity.id, app)
     if link is not None:
         if entity.deleted:
             return True
-        wanted = owed(entity, link, sync, frozen(work, entity, app))
-        return link.state is LinkState.LIVE and bool(reachable(tx, sync, app, wanted))
+        return bool(claims(tx, sync, entity, link, frozen(work, entity, app)))
     if entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
         return False
     if any(gone.ref.app == app for gone in tx.links.of(entity.id)):

@@ -50,7 +50,8 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
     link = tx.links.get(sync.name, ref) or Link(entity.id, ref)
     shown = record.fields if record else {}
     kept = {name: shown.get(name, raw) for name, raw in intent.patch.items()}
-    link = replace(link, seen={**link.seen, **kept}, state=LinkState.LIVE, missed_at=None)
+    state = LinkState.OUT_OF_SCOPE if link.state is LinkState.OUT_OF_SCOPE else LinkState.LIVE
+    link = replace(link, seen={**link.seen, **kept}, state=state, missed_at=None)
     sent, coerced = settled(entity, link, sync, intent.goal)
     link = replace(link, sent=sent)
     if record is not None:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
-from syncd.core.entity import Entity, Link, LinkState, owed
+from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
 from syncd.engine import calls
 from syncd.engine.consent import heed
-from syncd.engine.debts import frozen, lacks, note_debts, waits
+from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge, fuse
 from syncd.engine.gone import probe
 from syncd.engine.outcome import doubt_all, store_outcomes
@@ -192,7 +192,7 @@ def _draft(
         return None
     work = tx.parked.of([entity.id]).get(entity.id, [])
     link = tx.links.at(entity.id, app)
-    if waits(work) or (link is not None and link.state in (LinkState.MISSING, LinkState.OUT_OF_SCOPE)):
+    if waits(work) or (link is not None and link.state is LinkState.MISSING):
         tx.deliveries.settle(delivery)
         return None
     if link is None:
@@ -213,7 +213,7 @@ def _change(
 ) -> _Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
     parked = frozen(work, entity, app)
-    wanted = calls.reachable(tx, sync, app, owed(entity, link, sync, parked))
+    wanted = claims(tx, sync, entity, link, parked)
     open_now = {name: value for name, value in wanted.items() if not _veiled(sync.rules[name], link, fact)}
     done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)

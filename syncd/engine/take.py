@@ -77,15 +77,17 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             continue
         if link is not None and link.state is LinkState.GONE:
             link = _returned(page, link, fact)
+            back = link is not None
+        else:
+            back = link is not None and link.state is LinkState.MISSING
         if link is None:
             changed += _first(page, fact, views.get(fact.ref) or told(sync, fact))
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
-            missing = link.state is LinkState.MISSING
-            found = replace(link, state=LinkState.LIVE, missed_at=None) if missing else link
+            found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link
             changed += fold(page, tx.entities.get(link.entity), found, fact)
-            if missing:  # what it was owed had been let go
+            if back:  # what it was owed had been let go
                 note_debts(tx, sync, tx.entities.get(link.entity), None)
     return Tally(read=len(facts), changed=changed)
 
@@ -132,8 +134,7 @@ def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
     tx.parked.withdraw([item for item in work if item.kind is ParkedKind.HOLD], "the record came back")
     if entity.deleted:
-        entity = replace(entity, deleted=False)
-        tx.entities.put(entity, all_keys(sync, entity.fields))
+        revive(tx, sync, entity, note)  # what syncd had deleted elsewhere is made again
     return replace(link, state=LinkState.LIVE, missed_at=None)
 
 
@@ -330,6 +331,8 @@ def _park(world: World, tx: Transaction, sync: Sync, entity: Entity, ref: Ref, r
             tx.parked.park(_question(kind, sync, entity.id, ref, verdict, seq))
             continue
         about = [item for item in work if item.field == verdict.field and item.app == ref.app]
+        if verdict.verdict is Verdict.TAKEN:
+            about += [item for item in work if _conceded(item, verdict)]
         if verdict.verdict is Verdict.LOST:
             about = [item for item in about if item.kind is ParkedKind.QUARANTINE]
         tx.parked.withdraw([item for item in about if item.kind is not ParkedKind.LOOP], "settled by the app itself")
@@ -337,6 +340,12 @@ def _park(world: World, tx: Transaction, sync: Sync, entity: Entity, ref: Ref, r
             reason = f"{ref.app} and another app keep rewriting each other's value"
             parked = Parked(kind=ParkedKind.LOOP, sync=sync.name, entity=entity.id, field=verdict.field, cause=seq)
             tx.parked.park(replace(parked, reason=reason, detail={"value": _plain(verdict.new), "app": ref.app}))
+
+
+def _conceded(item: Parked, verdict: Verdicts) -> bool:
+    """Another app had asked for the very value that is taken now."""
+    same = item.kind is ParkedKind.CONFLICT and item.field == verdict.field
+    return same and item.detail.get("theirs") == _plain(verdict.new)
 
 
 def _question(kind: ParkedKind, sync: Sync, entity: EntityId, ref: Ref, verdict: Verdicts, seq: int) -> Parked:

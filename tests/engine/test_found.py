@@ -376,3 +376,38 @@ def test_a_value_that_made_no_sense_is_no_question_any_more_once_it_is_cleared()
     scene.fake("crm").person_edits("crm-1", stage="")
     scene.run()
     assert scene.parked() == []
+
+
+def test_an_opt_out_reaches_a_record_that_left_its_filter() -> None:
+    scene = _linked(3, sync=replace(people(APPS), filters={"news": lambda fields: fields.get("first") != "Out"}))
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_edits("crm-1", first="Out")
+    scene.run()
+    crm.person_edits("crm-1", out=True, phone="not for news")
+    for _ in range(3):
+        report = scene.run()
+    shown = news.shown(news.find_one(email="p0@example.com"))
+    assert (shown["out"], shown["phone"]) == (True, None)
+    assert report.tally.written == 0
+
+
+def test_who_is_restored_after_a_spread_delete_is_restored_everywhere() -> None:
+    scene = _linked(30, sync=replace(people(APPS), deletes=Deletion.PROPAGATE))
+    row = scene.fake("crm").rows["crm-1"]
+    scene.fake("crm").person_deletes("crm-1")
+    _later(scene)
+    assert len(scene.fake("news").rows) == 29
+    scene.fake("crm").rows["crm-1"] = row
+    _later(scene)
+    assert len(scene.fake("news").rows) == 30
+
+
+def test_a_conflict_that_people_settle_themselves_closes() -> None:
+    scene = _linked()
+    scene.fake("crm").person_edits("crm-1", phone="2")
+    scene.fake("news").person_edits("news-1", phone="3")
+    scene.run()
+    scene.fake("crm").person_edits("crm-1", phone="3")
+    scene.run()
+    scene.run()
+    assert scene.parked() == []

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from syncd.store.memory import MemoryStore
 
+from syncd.store.memory import MemoryStore
 from syncd.store.ports import Storage
 from syncd.store.store import Store
 from tests.live.servers.postgres import Postgres, running_postgres
