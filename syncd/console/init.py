@@ -27,6 +27,8 @@ _SAMPLES: Final = 25
 _TRIES: Final = 3
 """How often a question is asked."""
 _FIELD: Final = re.compile(r"\.fields\.([a-z][a-z0-9_]*)")
+_SETTING: Final = re.compile(r":apps\.([\w-]+)\.(\w+)$")
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _PLURALS: Final = {"person": "people", "company": "companies"}
 
 
@@ -45,6 +47,10 @@ class Wanted:
     def of(cls, apps: Iterable[str], settings: Iterable[str], secrets: Iterable[str]) -> Wanted:
         """From NAME=CONNECTOR, NAME.KEY=VALUE and NAME.KEY=VARIABLE. Raises ConfigError for anything else."""
         named = dict(_split(text, "NAME=CONNECTOR") for text in apps)
+        for name in named:
+            if not _NAME.fullmatch(name):
+                hint = "a name is lower-case letters, digits, - and _, such as crm=hubspot"
+                raise ConfigError([Problem("--app", f'"{name}" is no name', hint)])
         return cls(
             apps=named,
             settings={_key(name, named): value for name, value in (_split(t, "NAME.KEY=VALUE") for t in settings)},
@@ -129,6 +135,12 @@ def write_config(path: Path, wanted: Wanted) -> Made:
         raise ConfigError([Problem(str(path), "exists already")], hint="name another with --config, or move it away")
     if len(wanted.apps) < 2:
         raise ConfigError("a sync needs two apps", hint="say --app crm=hubspot --app news=mailchimp")
+    for app, key in wanted.settings:
+        if key in _secrets(plugins.load(wanted.apps[app]).settings):
+            hint = f"say --secret {app}.{key}=VARIABLE, and set that variable"
+            raise ConfigError(
+                [Problem(f"--set {app}.{key}", "is a secret: it does not belong on a command line", hint)]
+            )
     draft = path.with_name(f".{path.name}.draft")
     store = path.with_name("syncd.db")
     fresh = not store.exists()
@@ -136,7 +148,7 @@ def write_config(path: Path, wanted: Wanted) -> Made:
         made = _write(path, draft, wanted)
         fresh = False
     except ConfigError as error:
-        told = [replace(p, where=p.where.replace(draft.name, path.name)) for p in error.problems]
+        told = [_as_said(problem, wanted, draft.name, path.name) for problem in error.problems]
         raise ConfigError(told, hint=error.hint) from error
     finally:
         draft.unlink(missing_ok=True)
@@ -144,6 +156,22 @@ def write_config(path: Path, wanted: Wanted) -> Made:
             for left in ("", "-wal", "-shm"):
                 store.with_name(f"{store.name}{left}").unlink(missing_ok=True)
     return made
+
+
+def _as_said(problem: Problem, wanted: Wanted, draft: str, path: str) -> Problem:
+    """A problem of the draft as one of what was said: nobody has seen the draft."""
+    found = _SETTING.search(problem.where)
+    if found is None:
+        return replace(problem, where=problem.where.replace(draft, path))
+    app, key = found.groups()
+    connector = wanted.apps.get(app, "")
+    if key == "connector":
+        return replace(problem, where=f"--app {app}={connector}")
+    if (app, key) in wanted.settings:
+        return replace(problem, where=f"--set {app}.{key}")
+    if (app, key) in wanted.secrets or "environment variable" in problem.message:
+        return replace(problem, where=f"--secret {app}.{key}")
+    return replace(problem, where=f"--set {app}.{key}")
 
 
 def _write(path: Path, draft: Path, wanted: Wanted) -> Made:
@@ -293,10 +321,14 @@ def _head(wanted: Wanted) -> str:
 
 def _secret_keys(model: type[Settings]) -> list[str]:
     """The secrets that must be given; where none must, the first there is."""
-    secret = [
+    secret = _secrets(model)
+    return [key for key in secret if model.model_fields[key].is_required()] or secret[:1]
+
+
+def _secrets(model: type[Settings]) -> list[str]:
+    return [
         key for key, info in model.model_fields.items() if SecretStr in (info.annotation, *get_args(info.annotation))
     ]
-    return [key for key in secret if model.model_fields[key].is_required()] or secret[:1]
 
 
 def _required_keys(model: type[Settings]) -> list[str]:

@@ -65,14 +65,31 @@ def test_init_never_writes_over_a_configuration(desk: Desk) -> None:
     assert desk.config.read_bytes() == before
 
 
-def test_init_tells_a_missing_secret_by_the_name_of_the_file_that_it_would_have_written(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (("--app", "my crm=mailchimp"), '--app: "my crm" is no name'),
+        (("--set", "crm.token=pat-twin"), "--set crm.token: is a secret"),
+        (("--set", "crm.tokn=x"), "--set crm.tokn: unknown key"),
+    ],
+)
+def test_init_tells_a_mistake_on_the_command_line_as_one_of_the_option(
+    desk: Desk, more: tuple[str, ...], expected: str
 ) -> None:
+    desk.config.unlink()
+    said = desk.say("init", *wanted(desk), *more)
+    assert said.code == 3
+    assert expected in said.err
+    assert "config.toml" not in said.err
+    assert "pat-twin" not in said.err
+
+
+def test_init_tells_a_missing_secret_as_one_of_the_option(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.config.unlink()
     monkeypatch.delenv("CRM_TOKEN")
     said = desk.say("init", *wanted(desk))
     assert said.code == 3
-    assert "apps.crm.token: the environment variable CRM_TOKEN is not set" in said.err
+    assert "--secret crm.token: the environment variable CRM_TOKEN is not set" in said.err
     assert ".draft" not in said.err
     assert not desk.config.exists()
 
