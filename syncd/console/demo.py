@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -30,6 +30,22 @@ __all__ = ["demo"]
 
 _PATIENCE = 60.0
 """Seconds within which the apps must agree once people have stopped."""
+
+
+_MEANING: Final = {
+    "edits": "values that people typed",
+    "mirrored": "of those, how many came to stand in the other app",
+    "conflicts": "typed on both sides at once: one value stands, the other is in the change log",
+    "lost": "values that stand nowhere and are in no log: must be 0",
+    "duplicates": "people who are twice in one app: must be 0",
+    "resubscribed": "people written to again after they had left: must be 0",
+    "echoes": "writes although nothing had changed any more: must be 0",
+    "converged": "whether both apps show the same of everybody",
+    "calls_per_change": "requests to the apps for each mirrored value, polling included",
+}
+"""What each figure of the summary says."""
+_COLUMNS: Final = {"when": 8, "who": 26, "app": 4, "what": 8, "field": 10, "from": 14, "to": 14, "why": 16}
+"""Heading to width: lines stay where they are while values change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,11 @@ def demo(
         span = TypeAdapter(Duration).validate_python(seconds).total_seconds()
     except ValidationError as error:
         raise ConfigError(f'--for is "{seconds}"', hint='write a duration such as "20s" or "2m"') from error
-    found = _perform(span, seed, quiet=json)
+    try:
+        found = _perform(span, seed, quiet=json)
+    except KeyboardInterrupt:
+        _say("the demo was stopped; nothing is left of it", quiet=json)
+        raise
     if json:
         say_json(asdict(found))
     else:
@@ -114,7 +134,7 @@ def _perform(seconds: float, seed: int, *, quiet: bool) -> Summary:
 
 def _play(show: _Show, seconds: float, *, quiet: bool) -> None:
     """People type while syncd runs; then both come to rest."""
-    typing = threading.Thread(target=show.audience.perform, args=(seconds,), name="people")
+    typing = threading.Thread(target=show.audience.perform, args=(seconds,), name="people", daemon=True)
     typing.start()
     if quiet or not output().is_terminal:
         typing.join()
@@ -172,7 +192,10 @@ def _crowd(actors: object, sync: Sync) -> str:
         by_address([actor for actor in actors if isinstance(actor, Actor)], sync) if isinstance(actors, tuple) else {}
     )
     both = sum(len(apps) > 1 for apps in known.values())
-    return f"{len(known)} people, {both} of them known to more than one"
+    each = max(
+        sum(actor in apps for apps in known.values()) for actor in {app for apps in known.values() for app in apps}
+    )
+    return f"{len(known)} people, {each} in each, {both} of them known to both"
 
 
 def _watch(show: _Show, typing: threading.Thread) -> None:
@@ -192,13 +215,25 @@ def _drawn(show: _Show) -> RenderableType:
 
     with show.assembly.world.store.read() as tx:
         entries = tx.log.find(limit=12)
+        people = tx.entities.labels([entry.entity for entry in entries if entry.entity])
         counts = tx.log.counts()
         owed = {app: tx.deliveries.count(app) for app in show.assembly.world.apps}
-    table = Table("when", "app", "what", "field", "from", "to", "why", box=None, expand=True)
+    table = Table(box=None)
+    for heading, width in _COLUMNS.items():
+        table.add_column(heading, width=width, no_wrap=True, overflow="ellipsis")
     for entry in entries:
         for name, what in list(entry.fields.items())[:1] or [("", {})]:
             moment = time.strftime("%H:%M:%S", time.localtime(entry.at))
-            words = [entry.app, entry.event.value, name, what.get("old", ""), what.get("new", ""), what.get("rule", "")]
+            who = people.get(entry.entity, "") if entry.entity else ""
+            words = [
+                who,
+                entry.app,
+                entry.event.value,
+                name,
+                what.get("old", ""),
+                what.get("new", ""),
+                what.get("rule", ""),
+            ]
             table.add_row(moment, *(Text(clean("" if word is None else word)) for word in words))
     left = max(0.0, show.until - time.monotonic())
     head = f"{left:4.0f} s to go   {counts.get('merged', 0)} changes   {counts.get('sent', 0)} writes   "
@@ -214,7 +249,7 @@ def _say(line: str, *, quiet: bool) -> None:
 def _close(found: Summary) -> None:
     from rich.table import Table
 
-    table = Table("asked of the two apps themselves", "", box=None)
+    table = Table("asked of the two apps themselves", "", "what it means", box=None)
     for name, value in asdict(found).items():
-        table.add_row(name.replace("_", " "), str(value))
+        table.add_row(name.replace("_", " "), str(value), _MEANING[name])
     output().print(table)
