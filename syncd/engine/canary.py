@@ -8,9 +8,10 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import calls
 from syncd.engine.world import World
-from syncd.errors import Unavailable
+from syncd.errors import Halted, Unavailable
+from syncd.store.ports import Transaction
 
-__all__ = ["sworn_read"]
+__all__ = ["accepted", "resumed_at", "sworn_read"]
 
 _CANARIES = 3
 _CHOIR = 50
@@ -20,13 +21,20 @@ _CHOIR = 50
 def sworn_read(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
     """Read by id, bracketed by reads of records known to be alive.
 
-    Raises Unavailable if the app denies those too: then what it says of `refs` is no evidence.
+    Raises Unavailable if the app denies those too: then what it says of `refs` is no evidence. Raises Halted if the
+    refs are all that is known of the app, several, and all of them are denied: nobody is left to vouch for it.
     """
     with world.store.read() as tx:
         canaries = [ref for ref in tx.links.canaries(sync.name, app, _CHOIR + len(refs)) if ref not in refs]
+        vouched = bool(canaries) or len(refs) == 1 or accepted(tx, app)
     _sing(world, app, canaries)
     found = calls.read(world, app, refs)
     _sing(world, app, canaries)
+    if not vouched and all(isinstance(fact, Gone) and not fact.told for fact in found.values()):
+        raise Halted(
+            f"{app}: all {len(refs)} records that are linked there are denied",
+            hint=f"look at {app}; if this is right, run: syncd resume {app}",
+        )
     return found
 
 
@@ -46,3 +54,13 @@ def _sing(world: World, app: str, canaries: Sequence[Ref]) -> None:
 def _alive(world: World, app: str, refs: Sequence[Ref]) -> bool:
     found = world.apps[app].connector.read(refs) if refs else {}
     return any(isinstance(fact, Record) for fact in found.values())
+
+
+def accepted(tx: Transaction, app: str) -> bool:
+    """A person has looked at this app within the hour, and said to go on."""
+    return resumed_at(tx, app) > tx.now - 3600
+
+
+def resumed_at(tx: Transaction, app: str) -> float:
+    """When a person last said to go on, in seconds since the epoch."""
+    return float(tx.meta.get(f"resumed:{app}") or 0.0)

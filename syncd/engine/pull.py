@@ -9,6 +9,7 @@ from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import calls
+from syncd.engine.canary import accepted, resumed_at
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.take import LISTED, READ, take
@@ -126,7 +127,7 @@ def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tall
     with world.store.read() as tx:
         lacking = tx.links.unswept(sync.name, app, sweep)
         linked = tx.links.linked(sync.name, app)
-        trip = None if _accepted(tx, app) else guard.listing(linked, len(lacking), listed, world.safety.limits)
+        trip = None if accepted(tx, app) else guard.listing(linked, len(lacking), listed, world.safety.limits)
     if trip:
         raise Halted(
             f"{app}: {trip.reason}",
@@ -140,9 +141,9 @@ def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tall
 
 def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
-    if _accepted(tx, app):
+    if accepted(tx, app):
         return
-    since = max(tx.now - 3600, _resumed(tx, app) + 3600)  # what a person has let through is not counted again
+    since = max(tx.now - 3600, resumed_at(tx, app) + 3600)  # what a person has let through is not counted again
     linked = tx.links.linked(sync.name, app)
     limits, trip = world.safety.limits, None
     if tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since) > min(limits.changes, limits.blanks):
@@ -153,16 +154,6 @@ def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
             f"{app}: {trip.reason}",
             hint=f"look at {app}; if this is right, run: syncd resume {app}",
         )
-
-
-def _accepted(tx: Transaction, app: str) -> bool:
-    """A person has looked at this app within the hour, and said to go on."""
-    return _resumed(tx, app) > tx.now - 3600
-
-
-def _resumed(tx: Transaction, app: str) -> float:
-    """When a person last said to go on, in seconds since the epoch."""
-    return float(tx.meta.get(f"resumed:{app}") or 0.0)
 
 
 def _changed(tx: Transaction, sync: Sync, app: str, since: float) -> tuple[int, int]:

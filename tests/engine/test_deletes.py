@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from syncd.core.fieldmap import Deletion
+from syncd.core.record import Ref
 from syncd.engine.decide import approve, drop_hold
 from syncd.engine.remedies import paused
 from syncd.sdk.contract import Deletes
@@ -149,3 +150,13 @@ def test_archive_deletes_where_it_can_be_taken_back_and_asks_elsewhere() -> None
     scene.fake("crm").person_deletes("crm-2")
     _believed(scene)
     assert len(scene.fake("news").rows) == 29
+
+
+def test_when_everything_is_denied_and_nobody_can_vouch_a_person_is_asked() -> None:
+    scene = _scene(3, Deletion.PROPAGATE)
+    scene.fake("crm").fault = "blind"
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("crm", "people", f"crm-{n}") for n in (1, 2, 3)], tx.now)
+    scene.run(whole=False)
+    assert "all 3 records that are linked there are denied" in paused(scene.world, "crm")
+    assert len(scene.fake("news").rows) == 3
