@@ -40,7 +40,10 @@ def pull_app(world: World, app: str, *, whole: bool = False) -> tuple[Tally, flo
                 tally += pull(world, sync, app, whole=whole)
                 tally += look_again(world, sync, app)
         with world.store.begin() as tx:
+            failing = tx.apps.get(app).failing
             tx.apps.answered(app)
+        if failing:
+            world.log.info("app answers again", app=app)
         return tally
 
     return attempt(world, app, stage)

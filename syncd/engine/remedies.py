@@ -60,4 +60,6 @@ def resume(world: World, app: str, by: str = "") -> bool:
         if news:
             tx.meta.put(f"resumed:{app}", str(tx.now))
             tx.log.append(Entry(event=Event.RESUMED, app=app, by=by))
+    if news:
+        world.log.info("app resumed", app=app, by=by)
     return news
