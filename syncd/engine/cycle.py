@@ -58,7 +58,7 @@ def tend(world: World, app: str) -> tuple[Tally, float]:
     return attempt(world, app, stage)
 
 
-def deliver_all(world: World, progress: Callable[[Tally], None] = lambda _: None) -> Iterator[Tally]:
+def deliver_all(world: World) -> Iterator[Tally]:
     """Tend every app in turn until nothing that is due is left, or nothing moves any more."""
     for _ in range(_ROUNDS * 1000):
         moved, before = Tally(), _due(world)
@@ -67,7 +67,6 @@ def deliver_all(world: World, progress: Callable[[Tally], None] = lambda _: None
         for app in world.apps:
             done, _wait = tend(world, app)
             moved += done
-        progress(moved)
         yield moved
         if moved == Tally() and _due(world) >= before:
             return

@@ -10,6 +10,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields
 from syncd.engine.calls import reachable
+from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
@@ -23,7 +24,7 @@ def frozen(work: list[Parked], entity: Entity, app: str) -> frozenset[str]:
     fields = {item.field for item in work if item.kind in _WHOLE}
     for item in work:
         refused = item.kind is ParkedKind.QUARANTINE and item.app == app and item.field and item.ref is None
-        if refused and item.detail.get("value") == _plain(entity.value(item.field)):
+        if refused and item.detail.get("value") == plain(entity.value(item.field)):
             fields.add(item.field)
     return frozenset(fields)
 
@@ -47,6 +48,8 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
 
 def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, entity: EntityId) -> None:
     """An entity has a record in one more app: whoever points to it may be owed there now."""
+    if not any(rule.refers == target for sync in syncs.values() for rule in sync.rules.values()):
+        return
     for name, id in tx.entities.by_key((f"reference:{target}", str(entity))):
         if name in syncs:
             note_debts(tx, syncs[name], tx.entities.get(id), None)
@@ -91,7 +94,3 @@ def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Park
         return False  # a person deleted it there: it stays deleted
     wants = sync.filters.get(app)
     return wants is None or wants(entity.fields)
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value

@@ -15,6 +15,7 @@ from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
+from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
@@ -40,7 +41,7 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
                 event=Event.DECIDED,
                 sync=sync.name,
                 entity=entity.id,
-                fields={work.field: {"old": _plain(old.value if old else None), "new": _plain(value)}},
+                fields={work.field: {"old": plain(old.value if old else None), "new": plain(value)}},
                 cause=work.cause,
                 by=by,
                 note=work.kind.value,
@@ -162,7 +163,3 @@ def _entity(work: Parked) -> EntityId:
 
 def _word(value: Value) -> str:
     return "" if value is None else ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
-def _plain(value: Value) -> object:
-    return list(value) if isinstance(value, tuple) else value

@@ -17,6 +17,7 @@ from syncd.engine.fuse import fuse
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
+from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, IntentState, Parked, ParkedKind
 
@@ -59,9 +60,9 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
         if all(shown.get(name) == link.seen.get(name) for name in sync.window(ref.app) if name in shown):
             link = replace(link, version=record.version)
     tx.links.put(sync.name, link)
-    fields: dict[str, dict[str, Any]] = {name: {"new": _plain(value)} for name, value in intent.goal.items()}
+    fields: dict[str, dict[str, Any]] = {name: {"new": plain(value)} for name, value in intent.goal.items()}
     for name, raw in coerced.items():
-        fields[name]["kept"] = _plain(raw)
+        fields[name]["kept"] = plain(raw)
     event = Event.COERCED if coerced else Event.SENT
     tx.log.append(
         Entry(
@@ -135,7 +136,7 @@ def _store(
             else:
                 tx.hints.add([ref], tx.now)
             note_debts(tx, sync, tx.entities.get(intent.entity), delivery.cause)
-            if created and any(r.refers == sync.name for other in world.syncs.values() for r in other.rules.values()):
+            if created:
                 note_referrers(tx, world.syncs, sync.name, intent.entity)
             return Tally(created=1) if created else Tally(updated=1)
         case Refused(_, reason, field, code):
@@ -238,14 +239,14 @@ def _refused(
             entity=entity.id,
             ref=intent.ref,
             app=intent.app,
-            fields={name: {"new": _plain(value)} for name, value in intent.goal.items()},
+            fields={name: {"new": plain(value)} for name, value in intent.goal.items()},
             cause=delivery.cause,
             note=reason,
         )
     )
     for name in names or [""]:
-        value = _plain(entity.value(name)) if name else None
-        detail = {"value": value, "code": code, "goal": {n: _plain(v) for n, v in intent.goal.items()}}
+        value = plain(entity.value(name)) if name else None
+        detail = {"value": value, "code": code, "goal": {n: plain(v) for n, v in intent.goal.items()}}
         parked = Parked(kind=ParkedKind.QUARANTINE, sync=sync.name, app=intent.app, entity=entity.id, field=name)
         tx.parked.park(replace(parked, reason=reason, detail=detail, cause=seq))
     tx.deliveries.settle(delivery)
@@ -269,7 +270,3 @@ def _removed(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, delivery: De
     tx.log.append(
         Entry(event=Event.REMOVED, sync=sync.name, entity=intent.entity, ref=ref, fields=fields, cause=delivery.cause)
     )
-
-
-def _plain(value: object) -> Any:
-    return list(value) if isinstance(value, tuple) else value

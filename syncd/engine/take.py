@@ -18,6 +18,7 @@ from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.loops import loops
 from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
+from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
@@ -193,8 +194,7 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)
     done = fold(_Page(world, tx, sync, READ, ()), entity, link, fact, how)
-    if any(rule.refers == sync.name for other in world.syncs.values() for rule in other.rules.values()):
-        note_referrers(tx, world.syncs, sync.name, entity.id)
+    note_referrers(tx, world.syncs, sync.name, entity.id)
     return done
 
 
@@ -204,7 +204,7 @@ def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Recor
     ours = {name: raw for name, raw in shown.items() if kept_ours(sync, link.ref.app, name, sent, raw)}
     tx.intents.drop([sent.key])
     settled = {
-        rule.name: {"new": _plain(sent.goal[rule.name])}
+        rule.name: {"new": plain(sent.goal[rule.name])}
         for rule in sync.mapped(link.ref.app)
         if rule.name in sent.goal and not ours.keys().isdisjoint(rule.lenses[link.ref.app].window)
     }
@@ -339,13 +339,13 @@ def _park(world: World, tx: Transaction, sync: Sync, entity: Entity, ref: Ref, r
         if verdict.verdict is Verdict.TAKEN and loops(world, tx, sync, entity, verdict.field, ref.app):
             reason = f"{ref.app} and another app keep rewriting each other's value"
             parked = Parked(kind=ParkedKind.LOOP, sync=sync.name, entity=entity.id, field=verdict.field, cause=seq)
-            tx.parked.park(replace(parked, reason=reason, detail={"value": _plain(verdict.new), "app": ref.app}))
+            tx.parked.park(replace(parked, reason=reason, detail={"value": plain(verdict.new), "app": ref.app}))
 
 
 def _conceded(item: Parked, verdict: Verdicts) -> bool:
     """Another app had asked for the very value that is taken now."""
     same = item.kind is ParkedKind.CONFLICT and item.field == verdict.field
-    return same and item.detail.get("theirs") == _plain(verdict.new)
+    return same and item.detail.get("theirs") == plain(verdict.new)
 
 
 def _question(kind: ParkedKind, sync: Sync, entity: EntityId, ref: Ref, verdict: Verdicts, seq: int) -> Parked:
@@ -357,10 +357,6 @@ def _question(kind: ParkedKind, sync: Sync, entity: EntityId, ref: Ref, verdict:
         ref=ref if kind is ParkedKind.QUARANTINE else None,
         field=verdict.field,
         reason=verdict.rule,
-        detail={"app": ref.app, "theirs": _plain(verdict.new), "ours": _plain(verdict.old), "record": ref.id},
+        detail={"app": ref.app, "theirs": plain(verdict.new), "ours": plain(verdict.old), "record": ref.id},
         cause=seq,
     )
-
-
-def _plain(value: Value) -> Any:
-    return list(value) if isinstance(value, tuple) else value

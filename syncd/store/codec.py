@@ -11,7 +11,7 @@ import orjson
 from syncd.core.entity import Held
 from syncd.core.record import Value
 
-__all__ = ["dump", "held_from", "held_text", "instant", "load", "seconds", "value_from"]
+__all__ = ["dump", "held_from", "held_text", "instant", "load", "plain", "seconds", "value_from"]
 
 
 def dump(value: Any) -> str:
@@ -27,6 +27,11 @@ def load(text: str) -> Any:
 def value_from(raw: Any) -> Value:
     """A canonical value out of JSON: lists are tuples."""
     return tuple(raw) if isinstance(raw, list) else raw
+
+
+def plain(value: object) -> Any:
+    """A canonical value as JSON has it: tuples are lists."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def seconds(at: datetime | None) -> float | None:

@@ -8,7 +8,8 @@ import pytest
 
 from syncd.engine.cycle import once
 from syncd.store.values import ParkedKind
-from tests.engine.world import Plain, Scene, people, rule
+from syncd.testing.simulator.lens import Plain
+from tests.engine.world import Scene, people, rule
 
 
 def _linked(**fields: object) -> Scene:

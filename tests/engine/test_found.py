@@ -19,7 +19,8 @@ from syncd.errors import ConfigError, Halted
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Delivery, Event
 from syncd.testing.fake import Fault, capable
-from tests.engine.world import Plain, Scene, people, rule
+from syncd.testing.simulator.lens import Plain
+from tests.engine.world import Scene, people, rule
 
 APPS = ("crm", "news")
 

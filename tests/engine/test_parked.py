@@ -12,7 +12,8 @@ from syncd.engine.decide import resolve_conflict, retry
 from syncd.engine.remedies import paused, resume
 from syncd.errors import ConfigError, Halted
 from syncd.store.values import Event, ParkedKind
-from tests.engine.world import Plain, Scene, people, rule
+from syncd.testing.simulator.lens import Plain
+from tests.engine.world import Scene, people, rule
 
 STAGES = frozenset({"lead", "customer"})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -12,44 +12,14 @@ import structlog
 
 from syncd.core.entity import Entity, Link
 from syncd.core.fieldmap import FieldRule, Policy, Seed, Sync, Way
-from syncd.core.lens import Misfit, View
-from syncd.core.record import ABSENT, EntityId, Fields, Raw, Raws, Value
+from syncd.core.record import EntityId
 from syncd.engine.cycle import Report, once
 from syncd.engine.world import App, Safety, World
 from syncd.store.store import Store
 from syncd.store.values import Entry, Parked
 from syncd.testing.clock import TurnedClock
 from syncd.testing.fake import Fake, text_fields
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """The simplest honest lens: one raw field, "" and None both blank."""
-
-    name: str
-    options: frozenset[str] = frozenset()
-
-    @property
-    def window(self) -> tuple[str, ...]:
-        return (self.name,)
-
-    def get(self, raws: Raws, entity: Fields) -> View:
-        if self.name not in raws:
-            return ABSENT
-        raw = raws[self.name]
-        if isinstance(raw, list):
-            return tuple(raw) or None
-        if self.options and raw not in (None, "") and raw not in self.options:
-            return Misfit("not an option", str(raw))
-        return None if raw in (None, "") else raw
-
-    def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
-        if self.options and value is not None and value not in self.options:
-            return Misfit(f"{value} is not an option of {self.name}")
-        return {self.name: list(value) if isinstance(value, tuple) else value}
-
-    def settles(self, raws: Raws) -> Mapping[str, Raw]:
-        return raws
+from syncd.testing.simulator.lens import Plain
 
 
 def rule(name: str, apps: Sequence[str], **more: Any) -> FieldRule:
