@@ -41,6 +41,9 @@ live: $(VENV)/.dev
 	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
 
 # --- one virtual environment, three stamps: made, able to run, able to develop
+#
+# The locks name everything, so pip resolves nothing (--no-deps): an older pip would look for the newest release behind
+# an extra (coverage[toml]) and refuse it for having no hash.
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -53,12 +56,12 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.made
-	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # Versions are resolved for every Python and platform at once. No index is named: each machine has its own.

@@ -177,7 +177,7 @@ class Daemon:
         """How it is doing."""
         signs = Signs(
             started=self._started,
-            intervals={name: pace.now for name, pace in self._paces.items()},
+            intervals={name: pace.patience for name, pace in self._paces.items()},
             dead=() if self._leaving.is_set() else self._dead(),
             trouble=self._footing.trouble,
             waiting=self._waiting,

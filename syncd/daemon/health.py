@@ -24,7 +24,7 @@ class Signs:
     started: float
     """Seconds since the epoch."""
     intervals: Mapping[str, float]
-    """App to seconds between two polls, as things stand; apps that no sync uses are not in it."""
+    """App to seconds between two polls, never less than is usual; apps that no sync uses are not in it."""
     dead: Sequence[str]
     """Threads that have ended though nobody asked them to."""
     trouble: str

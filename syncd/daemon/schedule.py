@@ -30,6 +30,11 @@ class Pace:
     usual: float
     now: float
 
+    @property
+    def patience(self) -> float:
+        """The interval to judge silence by: that an app is asked often for now does not make it broken sooner."""
+        return max(self.usual, self.now)
+
     @classmethod
     def of(cls, usual: float) -> Pace:
         """The pace to begin with."""

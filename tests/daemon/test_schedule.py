@@ -35,6 +35,11 @@ def test_a_webhook_wakes_a_slow_pace_and_leaves_a_fast_one() -> None:
     assert Pace(60.0, 15.0).usually().now == 15.0
 
 
+def test_an_app_that_is_asked_often_is_not_thought_silent_any_sooner() -> None:
+    assert Pace(60.0, 15.0).patience == 60.0
+    assert Pace(60.0, 240.0).patience == 240.0
+
+
 def test_a_job_is_called_again_and_again_until_the_schedule_stops() -> None:
     calls: list[float] = []
     schedule = Schedule()
