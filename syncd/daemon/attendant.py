@@ -50,6 +50,7 @@ class Attendant:
         self._desk = desk
         self._subscribe = subscribe
         self._tried = False
+        self._unlisted = False
         self._lock = threading.Lock()
         self._asked: set[str] = {"poll"}
         self._alone_until = 0.0
@@ -77,11 +78,17 @@ class Attendant:
         rest = self._alone_until - time.monotonic()
         if rest > 0:
             return rest
+        if self._unlisted:  # a listing that fails every time keeps no delivery waiting
+            self._unlisted = False
+            self._tend()
+            if self._alone_until > time.monotonic():
+                return self._alone_until - time.monotonic()
         with self._lock:
             asked, self._asked = self._asked, set()
         if asked:
             rest = self._list(whole="sweep" in asked)
             if rest:
+                self._unlisted = True
                 with self._lock:
                     self._asked |= asked
                 return rest

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from traceback import extract_tb
+from typing import Final
 
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
@@ -31,17 +35,40 @@ from syncd.core.record import (
     Write,
 )
 from syncd.engine.world import World
-from syncd.errors import ConnectorError
+from syncd.errors import BrokenProtocol, ConnectorError
 from syncd.sdk.contract import Associates, Page
 from syncd.sdk.ties import tied_to
 from syncd.store.ports import Transaction
 
-__all__ = ["changes", "reachable", "read", "reference_keys", "references", "write"]
+__all__ = ["changes", "reachable", "read", "reference_keys", "references", "understood", "write"]
+
+_BUGS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a connector raises that stumbles over an answer."""
+
+
+@contextmanager
+def understood(app: str) -> Iterator[None]:
+    """What a connector raises by mistake is an answer that it does not know. Raises BrokenProtocol."""
+    try:
+        yield
+    except _BUGS as bug:
+        place = extract_tb(bug.__traceback__)[-1]
+        # The message of the error may hold a person's data; where it happened does not.
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        raise BrokenProtocol(
+            f"{app}: the connector stumbles over an answer ({type(bug).__name__} in {where})",
+            hint="this is a mistake in the connector: report it",
+        ) from bug
 
 
 def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterator[Page]:
     """The connector's pages."""
-    for page in world.apps[app].connector.changes(object, since):
+    pages = iter(world.apps[app].connector.changes(object, since))
+    while True:
+        with understood(app):
+            page = next(pages, None)
+        if page is None:
+            return
         if not page.facts or not references(world, app):
             yield page
             continue
@@ -51,7 +78,8 @@ def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterat
 
 def read(world: World, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
     """Facts by id."""
-    found = world.apps[app].connector.read(refs)
+    with understood(app):
+        found = world.apps[app].connector.read(refs)
     if not references(world, app):
         return found
     shown = {r.ref: r for r in _inward(world, app, [r for r in found.values() if isinstance(r, Record)])}
@@ -62,10 +90,12 @@ def write(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
     """Writes, then the ties that were among their fields."""
     pointing = references(world, app)
     if not pointing:
-        return world.apps[app].connector.write(writes)
+        with understood(app):
+            return world.apps[app].connector.write(writes)
     plain, ties = _outward(world, app, writes, pointing)
     silent = {w.key for w in plain if isinstance(w, Update) and not w.patch}
-    outcomes = {o.key: o for o in world.apps[app].connector.write([w for w in plain if w.key not in silent])}
+    with understood(app):
+        outcomes = {o.key: o for o in world.apps[app].connector.write([w for w in plain if w.key not in silent])}
     outcomes |= {w.key: Stored(w.key, w.ref) for w in plain if isinstance(w, Update) and w.key in silent}
     for key, pairs in ties.items():
         outcomes[key] = _tied(world, app, outcomes[key], pairs)
@@ -124,7 +154,9 @@ def _with_ties(
         to, refs = tied_to(field), [ref for ref in shown if ref.object == object]
         if not to or not refs or not isinstance(connector, Associates):
             continue
-        for ref, ends in connector.associated(refs, to).items():
+        with understood(app):
+            tied = connector.associated(refs, to)
+        for ref, ends in tied.items():
             tie = ends[0].id if ends else None
             shown[ref] = replace(shown[ref], fields={**shown[ref].fields, field: tie})
     return list(shown.values())

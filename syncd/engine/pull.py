@@ -8,7 +8,7 @@ from syncd.core import guard
 from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
-from syncd.engine import calls
+from syncd.engine import apart, calls
 from syncd.engine.canary import accepted, resumed_at
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
@@ -63,11 +63,14 @@ def read_hints(world: World, app: str) -> Tally:
                 refs, asked = tx.hints.due(app, object, tx.now, _HINTS), tx.now
             if not refs:
                 continue
+            unasked: set[Ref] = set()
             for sync in world.syncs.values():
                 if sync.apps.get(app) == object:
-                    tally += _facts_of(world, sync, app, refs)
+                    done, left = _facts_of(world, sync, app, refs)
+                    tally += done
+                    unasked |= left
             with world.store.begin() as tx:
-                tx.hints.drop(refs, asked)
+                tx.hints.drop([ref for ref in refs if ref not in unasked], asked)
     return tally
 
 
@@ -77,8 +80,9 @@ def _page(world: World, sync: Sync, app: str, page: Page, sweep: int | None) -> 
         tx.links.load(sync.name, rows)
         news = [row for row in page.rows if _news(tx, sync, row)]
     doubted = [row.ref for row in news if not (page.facts and isinstance(row, Record))]
-    tally = _facts_of(world, sync, app, doubted)
+    tally, unasked = _facts_of(world, sync, app, doubted)
     with world.store.begin() as tx:
+        tx.hints.add(unasked, tx.now)
         if page.facts:
             facts = [row for row in news if isinstance(row, Record)]
             tally += take(world, tx, sync, facts, LISTED)
@@ -104,22 +108,25 @@ def _news(tx: Transaction, sync: Sync, row: Record | Gone | Merged) -> bool:
     return shown != seen or (link.version.at is None) != (row.version.at is None)
 
 
-def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
-    """Read by id, and fold in what the reads show."""
+def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[Tally, set[Ref]]:
+    """Read by id, and fold in what the reads show; and who is still to be asked for."""
     tally = Tally()
     if not refs:
-        return tally
-    found = calls.read(world, app, list(dict.fromkeys(refs)))
+        return tally, set()
+    asked = apart.read(world, sync, app, list(dict.fromkeys(refs)))
+    found = asked.found
     gone = [fact for fact in found.values() if isinstance(fact, Gone)]
     with world.store.begin() as tx:
         facts = [fact for fact in found.values() if isinstance(fact, Record)]
         tally += take(world, tx, sync, facts, READ)
         _brake(world, tx, sync, app)
+        apart.close_unread(tx, sync, app, found)
+        apart.put_off(world, tx, sync, asked.failed)
         for fact in found.values():
             if isinstance(fact, Merged):
                 follow_merge(tx, sync, fact)
         known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
-    return tally + probe(world, sync, app, known)
+    return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
 
 
 def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tally:

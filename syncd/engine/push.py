@@ -6,15 +6,15 @@ One batch at a time, the app's turn held throughout, so that no listing fetched 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.match import keys
-from syncd.core.record import Create, Delete, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
-from syncd.engine import calls
+from syncd.core.record import Create, Delete, EntityId, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
+from syncd.engine import apart, calls
 from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge, fuse
@@ -73,10 +73,13 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     deliveries = _sift(world, sync, app, deliveries)
     if not deliveries:
         return Tally()
-    current = _look(world, sync, app, deliveries)
+    current, unseen = _look(world, sync, app, deliveries)
     with world.store.begin() as tx:
         _load(tx, deliveries)
-        drafts = [draft for delivery in deliveries if (draft := _draft(world, tx, sync, app, delivery, current))]
+        for delivery in [one for one in deliveries if one.entity in unseen]:
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
+        seen = [delivery for delivery in deliveries if delivery.entity not in unseen]
+        drafts = [draft for delivery in seen if (draft := _draft(world, tx, sync, app, delivery, current))]
         tx.intents.put([draft.intent for draft in drafts])
     if not drafts:
         return Tally()
@@ -124,8 +127,13 @@ def backoff(world: World, delivery: Delivery, failed: ConnectorError | None = No
     return doubled * (0.75 + world.chance.random() / 2)
 
 
-def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> dict[Ref, Record]:
-    """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
+def _look(
+    world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]
+) -> tuple[dict[Ref, Record], set[EntityId]]:
+    """Read the records that are to be written, and look for those that are to be made; fold in what is found.
+
+    Also: the entities of which nobody can tell for now whether the app has a record.
+    """
     with world.store.read() as tx:
         _load(tx, deliveries)
         links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
@@ -133,19 +141,23 @@ def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
         missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
         tried = {delivery.entity for delivery in deliveries if delivery.attempts}
     refs = [link.ref for id, link in links.items() if link and id not in doubtful]
-    facts = dict(calls.read(world, app, refs)) if refs else {}
+    asked = apart.read(world, sync, app, refs)
+    facts, failed = dict(asked.found), dict(asked.failed)
     unsure = [e for e in missing if not e.deleted and (e.id in tried or not _app_would_say(world, sync, app, e))]
     found = find_records(world, sync, app, unsure)
-    strangers = [ref for ref in found if ref not in facts]
-    if strangers:
-        facts |= calls.read(world, app, strangers)
+    strangers = list(dict.fromkeys(ref for at in found.values() for ref in at if ref not in facts))
+    asked = apart.read(world, sync, app, strangers)
+    facts.update(asked.found)
+    failed.update(asked.failed)
     with world.store.begin() as tx:
+        apart.put_off(world, tx, sync, failed)
         take(world, tx, sync, [fact for fact in facts.values() if isinstance(fact, Record)], READ)
         for fact in facts.values():
             if isinstance(fact, Merged):
                 follow_merge(tx, sync, fact)
     probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
-    return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
+    unseen = {e.id for e in unsure if e.id not in found or any(ref not in facts for ref in found[e.id])}
+    return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}, unseen
 
 
 def _app_would_say(world: World, sync: Sync, app: str, entity: Entity) -> bool:
@@ -158,13 +170,17 @@ def _app_would_say(world: World, sync: Sync, app: str, entity: Entity) -> bool:
     )
 
 
-def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> list[Ref]:
-    """Records in the app that have the match keys of entities which have no record there yet."""
+def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:
+    """For each entity, the records in the app that have its match keys.
+
+    Whoever is missing from the answer could not be looked for: a record there may be or not.
+    """
+    at: dict[EntityId, list[Ref]] = {entity.id: [] for entity in entities}
     connector = world.apps[app].connector
     if not entities or not isinstance(connector, Finds):
-        return []
+        return at
     findable = set(connector.findable(sync.apps[app]))
-    wanted: dict[str, list[str]] = defaultdict(list)
+    wanted: dict[str, dict[str, list[EntityId]]] = defaultdict(lambda: defaultdict(list))
     for entity in entities:
         for names in sync.match:
             rule = sync.rules.get(names[0])
@@ -174,12 +190,16 @@ def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity])
             put = lens.put(entity.value(names[0]), {}) if entity.value(names[0]) else {}
             raw = put.get(lens.window[0]) if isinstance(put, dict) else None
             if isinstance(raw, str):
-                wanted[lens.window[0]].append(raw)
-    refs: list[Ref] = []
+                wanted[lens.window[0]][raw].append(entity.id)
     for field, values in wanted.items():
-        for found in connector.find(sync.apps[app], field, list(dict.fromkeys(values))).values():
-            refs += found
-    return list(dict.fromkeys(refs))
+        found = apart.find(world, sync, app, connector, field, list(values))
+        for value, ids in values.items():
+            for id in ids:
+                if value not in found:
+                    at.pop(id, None)
+                elif id in at:
+                    at[id] += found[value]
+    return at
 
 
 def _draft(

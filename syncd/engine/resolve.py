@@ -87,12 +87,14 @@ def _known(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tal
     with world.store.begin() as tx:
         for intent in intents:
             fact = found.get(intent.ref) if intent.ref else None
-            if isinstance(fact, Record):
+            if fact is None:
+                tx.intents.put([replace(intent, at=tx.now)])  # it cannot be read: the doubt goes on
+            elif isinstance(fact, Record):
                 tally += _settle(world, tx, sync, intent, fact)
             elif isinstance(fact, Gone) and intent.kind is IntentKind.DELETE:
                 _deleted(tx, sync, intent)
                 tally += Tally(deleted=1)
-            elif fact is not None:
+            else:
                 _not_believed(world, tx, sync, intent, fact)
     return tally
 
@@ -153,15 +155,20 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
         # Looked for by what was sent: the entity may have another address by now.
         entities = [Entity(i.entity, sync.name, {n: Held(value) for n, value in i.goal.items()}) for i in intents]
         tied = {intent.key for intent in intents if tx.links.at(intent.entity, app) is not None}
-    refs = find_records(world, sync, app, entities)
+    at = find_records(world, sync, app, entities)
+    refs = list(dict.fromkeys(ref for found in at.values() for ref in found))
     facts = sworn_read(world, sync, app, refs) if refs else {}
     tally = Tally()
     with world.store.begin() as tx:
         for intent in intents:
             entity = tx.entities.get(intent.entity)
             mine = [fact for fact in facts.values() if isinstance(fact, Record) and _is_ours(tx, sync, intent, fact)]
+            unread = intent.entity not in at or any(ref not in facts for ref in at[intent.entity])
             if intent.key in tied:
                 tx.intents.drop([intent.key])
+            elif unread and not mine:
+                tx.intents.put([replace(intent, at=tx.now)])
+                continue
             elif mine:
                 bind(world, tx, sync, entity, mine[0], "found after a create in doubt")
                 tally += Tally(created=1)

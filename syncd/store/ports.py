@@ -162,13 +162,19 @@ class Hints(Protocol):
     """The inbox: records that should be read again, each at most once."""
 
     def add(self, refs: Iterable[Ref], due: float) -> None:
-        """Note records to be read at or after `due`."""
+        """Note records to be read at or after `due`; tries that failed stay counted."""
 
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
         """Records to read now."""
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         """These were read at or after `read_at`, and what they showed is stored; a hint that came later stays."""
+
+    def postpone(self, ref: Ref, until: float) -> None:
+        """The record could not be read: try again at or after `until`; one more try is counted."""
+
+    def tries(self, ref: Ref) -> int:
+        """How often the record could not be read since it was last read."""
 
     def count(self, app: str) -> int:
         """How many wait."""

@@ -148,6 +148,7 @@ class HintRow(Row, table=True):
     object: str = Field(primary_key=True)
     record: str = Field(primary_key=True)
     due: float = Field(sa_column=Column(Float, nullable=False))
+    tries: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
 
 
 class CursorRow(Row, table=True):

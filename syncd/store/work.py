@@ -41,8 +41,7 @@ class Hints:
         self._db = db
 
     def add(self, refs: Iterable[Ref], due: float) -> None:
-        rows = [{"app": r.app, "object": r.object, "record": r.id, "due": due} for r in dict.fromkeys(refs)]
-        upsert(self._db, HINT, rows)
+        upsert(self._db, HINT, [_hint(ref, due) for ref in dict.fromkeys(refs)], keep=("tries",))
 
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
         where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due <= now)
@@ -53,6 +52,13 @@ class Hints:
         gone = [{"a": ref.app, "o": ref.object, "r": ref.id, "t": read_at} for ref in refs]
         if gone:
             self._db.execute(_DROP, gone)
+
+    def postpone(self, ref: Ref, until: float) -> None:
+        upsert(self._db, HINT, [{**_hint(ref, until), "tries": 1}], joined={"tries": lambda _: HINT.c.tries + 1})
+
+    def tries(self, ref: Ref) -> int:
+        where = and_(HINT.c.app == ref.app, HINT.c.object == ref.object, HINT.c.record == ref.id)
+        return int(self._db.execute(select(HINT.c.tries).where(where)).scalar() or 0)
 
     def count(self, app: str) -> int:
         return int(self._db.execute(select(func.count()).select_from(HINT).where(HINT.c.app == app)).scalar_one())
@@ -188,6 +194,10 @@ class Intents:
         if app not in self._open:
             self._open[app] = {intent.key: intent for intent in self.open(app)}
         return self._open[app]
+
+
+def _hint(ref: Ref, due: float) -> dict[str, Any]:
+    return {"app": ref.app, "object": ref.object, "record": ref.id, "due": due, "tries": 0}
 
 
 def _same(delivery: Delivery) -> Any:

@@ -82,6 +82,12 @@ class Fake:
     """Called after our read and before our write lands: a person types."""
     hidden: frozenset[str] = frozenset()
     """Fields that are not shown at all."""
+    unreadable: dict[str, Exception] = field(default_factory=dict)
+    """What a read of these records raises, by id, and whoever is asked for along with them."""
+    unsearchable: dict[str, Exception] = field(default_factory=dict)
+    """The same for a search, by value."""
+    concealed: frozenset[str] = frozenset()
+    """Records that no listing shows."""
     truncated: int | None = None
     """A full listing stops after so many rows and says that it is complete."""
     rows: dict[str, _Row] = field(default_factory=dict)
@@ -143,7 +149,7 @@ class Fake:
         self._reachable()
         self._mine(object)
         start = float(since) if since is not None and self.capabilities.incremental else None
-        rows = sorted(((row.at, row.serial, id) for id, row in self.rows.items()))
+        rows = sorted((row.at, row.serial, id) for id, row in self.rows.items() if id not in self.concealed)
         if start is not None:
             rows = [entry for entry in rows if entry[0] >= start]
         if self.fault == "blind":
@@ -163,6 +169,8 @@ class Fake:
         """By id."""
         self._reachable()
         self.calls += 1
+        for failure in [self.unreadable[ref.id] for ref in refs if ref.id in self.unreadable]:
+            raise failure
         found: dict[Ref, Record | Gone | Merged] = {}
         for ref in refs:
             if self.fault == "blind":
@@ -195,6 +203,8 @@ class Fake:
         self._reachable()
         self._mine(object)
         self.calls += 1
+        for failure in [self.unsearchable[value] for value in values if value in self.unsearchable]:
+            raise failure
         found: dict[str, list[Ref]] = {value: [] for value in values}
         for value in values:
             for id, row in self.rows.items():

@@ -147,7 +147,7 @@ def test_a_write_whose_outcome_could_not_be_stored_is_looked_at_not_repeated(com
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_stops_the_daemon_with_an_exit_code(company: Company) -> None:
     def breaks(_: object) -> str:
-        raise ZeroDivisionError
+        raise RuntimeError("what nobody expects")
 
     company.person(ADA, "Ada")
     company.apps["news"].refuses = breaks

@@ -27,6 +27,23 @@ def test_a_hint_is_due_at_its_time_until_it_is_dropped(store: Storage) -> None:
         assert tx.hints.due("crm", "firms", START + 60, 10) == []
 
 
+def test_the_tries_of_a_hint_are_counted_until_it_is_dropped_whoever_hints_at_it_again(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.hints.add([ref("1")], START)
+        assert tx.hints.tries(ref("1")) == tx.hints.tries(ref("2")) == 0
+        tx.hints.postpone(ref("1"), START + 60)
+        tx.hints.postpone(ref("2"), START + 60)
+        tx.hints.postpone(ref("2"), START + 90)
+    with store.begin() as tx:
+        assert (tx.hints.tries(ref("1")), tx.hints.tries(ref("2"))) == (1, 2)
+        assert tx.hints.due("crm", "contacts", START + 60, 10) == [ref("1")]
+        tx.hints.add([ref("2")], START)
+        assert tx.hints.tries(ref("2")) == 2
+        tx.hints.drop([ref("1"), ref("2")], START)
+    with store.read() as tx:
+        assert (tx.hints.tries(ref("1")), tx.hints.tries(ref("2"))) == (1, 0)
+
+
 def test_a_cursor_is_where_it_was_last_put(store: Storage) -> None:
     with store.begin() as tx:
         assert tx.cursors.get("people", "crm") == Progress()

@@ -51,7 +51,7 @@ _PARKED: Final[Mapping[ParkedKind, str]] = {
     ParkedKind.BLANK: 'a field was emptied, under blank = "hold"',
     ParkedKind.LOOP: "two apps keep rewriting each other's value; the field is frozen",
     ParkedKind.HOLD: "a record was deleted in one app; the others wait for a yes",
-    ParkedKind.QUARANTINE: "an app refuses a record or a value, or a value makes no sense",
+    ParkedKind.QUARANTINE: "an app refuses a record or a value, a value makes no sense, or a record cannot be read",
     ParkedKind.AMBIGUOUS: "a record could be one of several",
     ParkedKind.DUPLICATE: "a second record of one app has the same match key",
 }

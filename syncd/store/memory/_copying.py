@@ -44,7 +44,10 @@ def rows(tables: Tables) -> Iterator[Part]:
         ],
         LinkRow: [link_row(name[0], link, tables.swept[name]) for name, link in tables.links.items()],
         ChangeRow: list(tables.changes.values()),
-        HintRow: [{"app": r.app, "object": r.object, "record": r.id, "due": due} for r, due in tables.hints.items()],
+        HintRow: [
+            {"app": r.app, "object": r.object, "record": r.id, "due": due, "tries": tries}
+            for r, (due, tries) in tables.hints.items()
+        ],
         CursorRow: [
             {"sync": sync, "app": app, "value": at.cursor, "listed_at": at.listed_at, "polled_at": at.polled_at}
             for (sync, app), at in tables.cursors.items()

@@ -40,7 +40,7 @@ class Tables:
         """The same, by link."""
         self.unheld: dict[Name, Link] = {}
         """Links put and not yet held against the others."""
-        self.hints: dict[Ref, float] = {}
+        self.hints: dict[Ref, tuple[float, int]] = {}
         self.cursors: dict[tuple[str, str], Progress] = {}
         self.deliveries: dict[tuple[str, str, EntityId], Delivery] = {}
         self.intents: dict[str, Intent] = {}

@@ -16,17 +16,23 @@ class Hints:
 
     def add(self, refs: Iterable[Ref], due: float) -> None:
         for ref in refs:
-            self._tables.put(self._tables.hints, ref, due)
+            self._tables.put(self._tables.hints, ref, (due, self.tries(ref)))
 
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
         hints = self._tables.hints.items()
-        ripe = sorted((due, ref) for ref, due in hints if due <= now and ref.app == app and ref.object == object)
+        ripe = sorted((due, ref) for ref, (due, _) in hints if due <= now and ref.app == app and ref.object == object)
         return [ref for _, ref in ripe[:limit]]
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         for ref in refs:
-            if self._tables.hints.get(ref, read_at) <= read_at:
+            if ref in self._tables.hints and self._tables.hints[ref][0] <= read_at:
                 self._tables.drop(self._tables.hints, ref)
+
+    def postpone(self, ref: Ref, until: float) -> None:
+        self._tables.put(self._tables.hints, ref, (until, self.tries(ref) + 1))
+
+    def tries(self, ref: Ref) -> int:
+        return self._tables.hints[ref][1] if ref in self._tables.hints else 0
 
     def count(self, app: str) -> int:
         return sum(1 for ref in self._tables.hints if ref.app == app)
