@@ -23,6 +23,8 @@ def frozen(work: list[Parked], entity: Entity, app: str) -> frozenset[str]:
     """The fields of an entity that wait for a person before they may be written to an app."""
     fields = {item.field for item in work if item.kind in _WHOLE}
     for item in work:
+        if item.kind is ParkedKind.AMBIGUOUS and item.app == app and item.field:
+            fields.add(item.field)  # another record there has this match key
         refused = item.kind is ParkedKind.QUARANTINE and item.app == app and item.field and item.ref is None
         if refused and item.detail.get("value") == plain(entity.value(item.field)):
             fields.add(item.field)

@@ -11,6 +11,7 @@ from syncd.core.record import EntityId, Record, Value
 from syncd.engine import calls
 from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts
+from syncd.engine.namesakes import part
 from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
@@ -94,6 +95,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
         tx.parked.close(id, "approved", by)
         entity = replace(entity, deleted=True)
         tx.entities.put(entity, all_keys(sync, entity.fields))
+        part(tx, sync, entity.id, "deleted")
         note_debts(tx, sync, entity, seq)
     return True
 

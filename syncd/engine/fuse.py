@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.record import Merged
+from syncd.core.record import EntityId, Merged
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debts
+from syncd.engine.namesakes import part
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["follow_merge", "fuse"]
+__all__ = ["follow_merge", "fuse", "fuse_at_last"]
 
 
 def follow_merge(tx: Transaction, sync: Sync, merged: Merged) -> None:
@@ -51,7 +52,7 @@ def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> b
         parked = Parked(
             kind=ParkedKind.AMBIGUOUS, sync=sync.name, entity=keep.id, reason=f"{why}, but both live in {apps}"
         )
-        tx.parked.park(replace(parked, detail={"entities": [keep.id, lose.id]}))
+        tx.parked.park(replace(parked, detail={"entities": [keep.id, lose.id], "why": why}))
         return False
     for link in moving:
         tx.links.put(sync.name, Link(keep.id, link.ref, created=link.created))
@@ -70,5 +71,25 @@ def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> b
     tx.entities.put(kept, all_keys(sync, kept.fields))
     tx.entities.put(replace(lose, deleted=True), ())
     tx.parked.withdraw(tx.parked.of([lose.id]).get(lose.id, []), f"fused with {keep.id}")
+    part(tx, sync, lose.id, f"fused with {keep.id}")
+    there = {link.ref.app for link in moving}
+    asked = [
+        work
+        for work in tx.parked.of([keep.id]).get(keep.id, [])
+        if lose.id in work.detail.get("entities", ()) or (work.kind is ParkedKind.HOLD and work.app in there)
+    ]
+    tx.parked.withdraw(asked, f"fused with {lose.id}")
     note_debts(tx, sync, kept, seq)
     return True
+
+
+def fuse_at_last(tx: Transaction, sync: Sync, id: EntityId) -> bool:
+    """Two that ought to be one, but for an app where both had a record, may be one now. True if they are."""
+    for work in [work for app in sync.apps for work in tx.parked.rivals(app)]:
+        pair = work.detail.get("entities", ())
+        if work.kind is not ParkedKind.AMBIGUOUS or "why" not in work.detail or id not in pair:
+            continue
+        keep, lose = (tx.entities.get(one) for one in pair)
+        if not keep.deleted and not lose.deleted and fuse(tx, sync, keep, lose, work.detail["why"]):
+            return True
+    return False

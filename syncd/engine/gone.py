@@ -13,7 +13,8 @@ from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine.canary import sworn_read
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debts
-from syncd.engine.fuse import follow_merge
+from syncd.engine.fuse import follow_merge, fuse_at_last
+from syncd.engine.namesakes import part
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -76,6 +77,9 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
         if work.app == link.ref.app and work.kind is ParkedKind.QUARANTINE:
             tx.parked.close(work.id, "the record is gone", "")
     _look_at_rivals(tx, entity, link)
+    part(tx, sync, entity.id, f"the record in {link.ref.app} is gone")
+    if fuse_at_last(tx, sync, entity.id):
+        return
     if not others:
         tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
         return

@@ -19,6 +19,7 @@ from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge, fuse
 from syncd.engine.gone import probe
+from syncd.engine.namesakes import ask_about_key
 from syncd.engine.outcome import doubt_all, store_outcomes
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
@@ -234,6 +235,8 @@ def _change(
     work = tx.parked.of([entity.id]).get(entity.id, [])
     parked = frozen(work, entity, app)
     wanted = claims(tx, sync, entity, link, parked)
+    taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
+    wanted = {name: value for name, value in wanted.items() if name not in taken}
     open_now = {name: value for name, value in wanted.items() if not _veiled(sync.rules[name], link, fact)}
     done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)

@@ -16,6 +16,7 @@ from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
 from syncd.engine.consent import all_keys, consent_keys, enrol, heed, opt_in
 from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.loops import loops
+from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
 from syncd.store.codec import plain
@@ -272,6 +273,8 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
         for v in result.verdicts:
             if v.verdict is Verdict.TAKEN and v.old is True and sync.rules[v.field].consent:
                 opt_in(tx, sync, sync.rules[v.field], entity_now.fields, seq or None, app=fact.ref.app)
+        if tells_apart(sync, result.changed) and tx.links.of(entity.id):
+            part(tx, sync, entity.id, "it has another key")
         entity_now = heed(tx, sync, entity_now)
         opted_out = any(v.new is True and sync.rules[v.field].consent for v in result.verdicts)
         if opted_out or any(rule.consent and rule.address in result.changed for rule in sync.rules.values()):

@@ -1,0 +1,56 @@
+"""Two entities that come to have the same match key: neither is told to an app where the other has a record too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncd.core.entity import Entity
+from syncd.core.fieldmap import Sync
+from syncd.core.match import keys
+from syncd.core.record import EntityId
+from syncd.engine.debts import note_debts
+from syncd.store.ports import Transaction
+from syncd.store.values import Parked, ParkedKind
+
+__all__ = ["ask_about_key", "part", "tells_apart"]
+
+
+def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
+    """Is one of these fields a match key by itself?"""
+    return any(len(key) == 1 and key[0] in names for key in sync.match)
+
+
+def ask_about_key(
+    tx: Transaction, sync: Sync, app: str, entity: Entity, wanted: Iterable[str], cause: int | None
+) -> frozenset[str]:
+    """The fields that would make a second record of the app known by a key; a person is asked about each."""
+    own = [key for key in keys(sync, entity.fields) if key[0] in wanted]  # a key of several fields is a weak one
+    taken: set[str] = set()
+    for (field, _), holders in tx.entities.holders(sync.name, own).items():
+        for rival in holders:
+            link = tx.links.at(rival, app) if rival != entity.id else None
+            if link is None or field in taken:
+                continue
+            taken.add(field)
+            tx.parked.park(
+                Parked(
+                    kind=ParkedKind.AMBIGUOUS,
+                    sync=sync.name,
+                    app=app,
+                    entity=entity.id,
+                    field=field,
+                    reason=f"another record in {app} has the same {field}",
+                    detail={"entities": [entity.id, rival], "by": field, "record": link.ref.id},
+                    cause=cause,
+                )
+            )
+    return frozenset(taken)
+
+
+def part(tx: Transaction, sync: Sync, id: EntityId, why: str) -> None:
+    """An entity has another key, or is no more: questions about whose key it is are closed, and what waited goes."""
+    for app in sync.apps:
+        for work in [work for work in tx.parked.rivals(app) if work.field and id in work.detail.get("entities", ())]:
+            tx.parked.withdraw([work], why)
+            if work.entity is not None:
+                note_debts(tx, sync, tx.entities.get(work.entity), work.cause)

@@ -1,0 +1,161 @@
+"""A match key that somebody else has, after a merge or an edit: one person, or a question; never a double."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.engine.cycle import pull_app, tend
+from syncd.engine.decide import retry
+from syncd.store.values import Event, Parked, ParkedKind
+from tests.engine.world import Scene
+
+
+def _two(names: tuple[str, ...] = ("crm", "news")) -> Scene:
+    scene = Scene(names=names)
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada", phone="4")
+    scene.fake("crm").person_creates(email="eve@example.com", first="Eve")
+    for n in range(6):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com")
+    scene.run()
+    return scene
+
+
+def _merge(scene: Scene) -> None:
+    """A person merges Ada's record into Eve's, and lets Ada's values stand."""
+    scene.fake("crm").person_merges("crm-2", "crm-1")
+    scene.fake("crm").person_edits("crm-2", email="ada@example.com", first="Ada", phone="4")
+
+
+def _settled(scene: Scene) -> None:
+    for _ in range(3):
+        scene.run()
+        scene.wait(minutes=11)
+    for fake in scene.fakes.values():
+        fake.writes.clear()
+    scene.run()
+    assert [write for fake in scene.fakes.values() for write in fake.writes] == []
+
+
+def _emails(scene: Scene, app: str) -> list[str]:
+    return sorted(str(row.fields["email"]) for row in scene.fake(app).rows.values() if row.fields["first"])
+
+
+def _asked(scene: Scene) -> list[Parked]:
+    return [work for work in scene.parked() if work.kind is ParkedKind.AMBIGUOUS]
+
+
+@pytest.mark.parametrize("order", [("crm", "news"), ("news", "crm")])
+def test_the_survivor_of_a_merge_takes_no_address_that_another_record_has_elsewhere(order: tuple[str, ...]) -> None:
+    scene = _two()
+    _merge(scene)
+    for app in order:
+        pull_app(scene.world, app)
+        tend(scene.world, app)
+    _settled(scene)
+    assert _emails(scene, "news") == ["ada@example.com", "eve@example.com"]
+    assert _emails(scene, "crm") == ["ada@example.com"]
+    assert _asked(scene)
+
+
+def test_what_is_no_key_goes_on_meanwhile() -> None:
+    scene = _two()
+    _merge(scene)
+    _settled(scene)
+    assert scene.fake("news").find_one(email="eve@example.com", phone="4")
+
+
+def test_once_the_other_app_has_merged_its_two_as_well_they_are_one_person() -> None:
+    scene = _two()
+    _merge(scene)
+    _settled(scene)
+    keep, lose = (scene.fake("news").find_one(email=f"{name}@example.com") for name in ("ada", "eve"))
+    scene.fake("news").person_merges(keep, lose)
+    _settled(scene)
+    assert _asked(scene) == []
+    assert [entity.value("email") for entity in scene.entities()].count("ada@example.com") == 1
+    scene.fake("news").person_edits(keep, first="Augusta")
+    scene.run()
+    assert scene.fake("crm").shown("crm-2")["first"] == "Augusta"
+
+
+def test_once_the_other_record_is_deleted_the_address_goes_through() -> None:
+    scene = _two()
+    _merge(scene)
+    _settled(scene)
+    scene.fake("news").person_deletes(scene.fake("news").find_one(email="ada@example.com"))
+    _settled(scene)
+    assert _emails(scene, "news") == ["ada@example.com"]
+    assert _asked(scene) == []
+
+
+def test_an_opt_out_of_either_holds_for_both() -> None:
+    scene = _two()
+    scene.fake("crm").person_edits("crm-1", out=True)
+    scene.run()
+    _merge(scene)
+    _settled(scene)
+    assert [row.fields["out"] for row in scene.fake("news").rows.values() if row.fields["first"]] == [True, True]
+
+
+def test_a_merge_of_one_who_is_nowhere_else_is_the_survivors_and_both_pasts_are_in_the_log() -> None:
+    scene = _two()
+    scene.fake("news").person_deletes(scene.fake("news").find_one(email="eve@example.com"))
+    for _ in range(3):
+        scene.run()
+        scene.wait(minutes=11)
+    scene.fake("crm").person_merges("crm-2", "crm-1")
+    _settled(scene)
+    assert _emails(scene, "news") == ["eve@example.com"]
+    (fused,) = [entry for entry in scene.log() if entry.note.startswith("fused")]
+    assert (fused.fields["email"]["old"], fused.fields["email"]["new"]) == ("eve@example.com", "ada@example.com")
+    assert [entry.ref.id for entry in scene.log() if entry.event is Event.GONE and entry.ref][-1] == "crm-1"
+
+
+def test_an_edit_to_an_address_that_another_has_is_a_question_and_makes_no_double() -> None:
+    scene = _two()
+    scene.fake("crm").person_edits("crm-2", email="ADA@example.com", first="Evelyn")
+    _settled(scene)
+    assert _emails(scene, "news") == ["ada@example.com", "eve@example.com"]
+    assert scene.fake("news").find_one(email="eve@example.com", first="Evelyn")
+    (work,) = _asked(scene)
+    assert work.reason == "another record in news has the same email"
+
+
+def test_to_try_again_asks_again_while_it_is_so() -> None:
+    scene = _two()
+    scene.fake("crm").person_edits("crm-2", email="ada@example.com")
+    _settled(scene)
+    (work,) = _asked(scene)
+    retry(scene.world, work.id, by="op")
+    _settled(scene)
+    (again,) = _asked(scene)
+    assert again.id != work.id
+
+
+def test_the_question_closes_itself_when_the_other_has_another_address() -> None:
+    scene = _two()
+    scene.fake("crm").person_edits("crm-2", email="ada@example.com")
+    _settled(scene)
+    scene.fake("crm").person_edits("crm-1", email="countess@example.com")
+    _settled(scene)
+    assert _asked(scene) == []
+    assert _emails(scene, "news") == ["ada@example.com", "countess@example.com"]
+
+
+def test_the_question_closes_itself_when_the_edit_is_taken_back() -> None:
+    scene = _two()
+    scene.fake("crm").person_edits("crm-2", email="ada@example.com")
+    _settled(scene)
+    scene.fake("crm").person_edits("crm-2", email="eve@example.com")
+    _settled(scene)
+    assert _asked(scene) == []
+
+
+def test_two_who_swap_their_addresses_are_no_question() -> None:
+    scene = _two()
+    scene.fake("crm").person_edits("crm-1", email="eve@example.com")
+    scene.fake("crm").person_edits("crm-2", email="ada@example.com")
+    _settled(scene)
+    assert scene.fake("news").find_one(email="eve@example.com", first="Ada")
+    assert scene.fake("news").find_one(email="ada@example.com", first="Eve")
+    assert scene.parked() == []
