@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from syncd.core.fieldmap import Computed, FieldRule, Sync, Way
+from syncd.core.fieldmap import Computed, Deletion, FieldRule, Sync, Way
 from syncd.core.lens import Lens, Misfit
 from syncd.core.record import Fields, Raw, Value
 from syncd.mapping.cells import Spot, lens_of, property_of, way_of
@@ -60,6 +60,7 @@ class _Fitting:
         rules = {name: rule for name, field in meant.fields.items() if (rule := self._rule(field)) is not None}
         rules |= {rule.name: rule for rule in self._whole_names(rules)}
         creates = self._creates()
+        self._check_archives()
         if len(rules) >= len(shape.fields):
             self._check_needs(creates, rules.values())
         if self.note.problems:
@@ -175,6 +176,16 @@ class _Fitting:
                 why = "cannot make new records" if app in apps else "is no app of this sync"
                 self.note(("creates", index), f'"{app}" {why}', suggest(app, able))
         return frozenset(app for app in able if asked is None or app in asked)
+
+    def _check_archives(self) -> None:
+        """Where removing is for good, `deletes = "archive"` would be a promise that nobody keeps."""
+        if self.meant.sync.deletes is not Deletion.ARCHIVE:
+            return
+        able = [app for app in self.objects if self.objects[app].capabilities.archives or app in self.read_only]
+        unable = [app for app in self.objects if app not in able]
+        if unable:
+            why = f"{', '.join(unable)} cannot archive: deleting there is for good"
+            self.note(("deletes",), why, '"hold" asks a person first')
 
     def _check_needs(self, creates: Iterable[str], rules: Iterable[FieldRule]) -> None:
         """What an app needs to make a record, some field must give it."""
