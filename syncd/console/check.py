@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from syncd.console.discover import Reached, connected, reach, sample
 from syncd.core.fieldmap import Sync
 from syncd.errors import ConfigError, ConnectorError, Problem
-from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syncs
+from syncd.mapping.load import Row, check_laws, check_shapes, describe, doubts, load_syncs
 from syncd.sdk.contract import Connector
 from syncd.settings import AppConfig, Config
 
@@ -61,6 +61,8 @@ class Checked:
     apps: tuple[AppCheck, ...]
     syncs: tuple[SyncCheck, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    """What may be meant so, and changes no exit code."""
 
     @property
     def exit_code(self) -> int:
@@ -82,12 +84,14 @@ def check(config: Config, *, samples: int) -> Checked:
         if any(found.error for found in reached.values()):
             return Checked(apps=_apps(config, reached, {}), syncs=(), problems=())
         try:
-            syncs = load_syncs(config, {name: found.objects for name, found in reached.items()})
+            schemas = {name: found.objects for name, found in reached.items()}
+            syncs = load_syncs(config, schemas)
         except ConfigError as error:
             return Checked(apps=_apps(config, reached, {}), syncs=(), problems=tuple(error.problems))
         sampled: dict[str, int] = dict.fromkeys(config.apps, 0)
         checked = tuple(_sync(sync, connectors, samples, sampled) for sync in syncs.values())
-    return Checked(apps=_apps(config, reached, sampled), syncs=checked, problems=())
+    apps = _apps(config, reached, sampled)
+    return Checked(apps=apps, syncs=checked, problems=(), warnings=doubts(config, schemas))
 
 
 def _apps(config: Config, reached: Mapping[str, Reached], sampled: Mapping[str, int]) -> tuple[AppCheck, ...]:

@@ -270,6 +270,8 @@ def checked(found: Checked) -> Iterable[RenderableType]:
         yield from (words(f"  {breach}", "red") for breach in sync.breaches)
     for problem in found.problems:
         yield words(problem, "red")
+    for warning in found.warnings:
+        yield words(f"warning: {warning}", "yellow")
     yield words("")
     if found.exit_code == 0:
         yield words("everything fits; see what a run would do with: syncd plan", "green")

@@ -12,13 +12,14 @@ from syncd.mapping.fit import fit
 from syncd.mapping.laws import Breach, breaches
 from syncd.mapping.meaning import Meant, meant
 from syncd.mapping.mistakes import Notes
+from syncd.mapping.overlap import double_writers, shared_objects
 from syncd.mapping.shape import shaped
 from syncd.mapping.templates import included
 from syncd.sdk.contract import Object
-from syncd.settings import Config
+from syncd.settings import Config, SyncConfig
 from syncd.spelling import suggest
 
-__all__ = ["Row", "check_laws", "check_shapes", "describe", "load_syncs"]
+__all__ = ["Row", "check_laws", "check_shapes", "describe", "doubts", "load_syncs"]
 
 _ARROWS = {Way.BOTH: "↔", Way.READ: "→", Way.WRITE: "←"}
 """Seen from the app: it gives, it takes."""
@@ -38,16 +39,31 @@ def load_syncs(config: Config, schemas: Mapping[str, Sequence[Object]]) -> Mappi
     Raises ConfigError with every problem there is.
     """
     problems: list[Problem] = []
-    syncs = {
-        notes.config.name: sync
-        for meaning, notes in _meant(config, problems)
-        if (sync := fit(meaning, schemas, config.apps, notes)) is not None
-    }
+    syncs, written = _fitted(config, schemas, problems)
     for sync in syncs.values():
         problems += _dangling(sync, syncs, schemas, config)
+    problems += double_writers(syncs, written)
     if problems:
         raise ConfigError(problems)
     return syncs
+
+
+def doubts(config: Config, schemas: Mapping[str, Sequence[Object]]) -> tuple[Problem, ...]:
+    """What may be meant and may be a mistake, of a configuration that loads."""
+    return tuple(shared_objects(*_fitted(config, schemas, [])))
+
+
+def _fitted(
+    config: Config, schemas: Mapping[str, Sequence[Object]], problems: list[Problem]
+) -> tuple[dict[str, Sync], dict[str, SyncConfig]]:
+    """The syncs that fit, and how each is written, its template included."""
+    syncs: dict[str, Sync] = {}
+    written: dict[str, SyncConfig] = {}
+    for meaning, notes in _meant(config, problems):
+        sync = fit(meaning, schemas, config.apps, notes)
+        if sync is not None:
+            syncs[sync.name], written[sync.name] = sync, notes.config
+    return syncs, written
 
 
 def _dangling(
