@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from syncd.core.record import Cursor, Gone, Merged, Outcome, Record, Ref, Unsent, Write
-from syncd.sdk.contract import Associates, Connector, Finds, Object, Page
+from syncd.sdk.contract import Associates, Connector, Dissociates, Finds, Object, Page
 
 __all__ = ["Leaving"]
 
@@ -62,6 +62,11 @@ class Leaving:
         """As it is: the end of a write that has begun."""
         if isinstance(self._inner, Associates):
             self._inner.associate(pairs)
+
+    def dissociate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """As it is, too."""
+        if isinstance(self._inner, Dissociates):
+            self._inner.dissociate(pairs)
 
     def close(self) -> None:
         """The connector belongs to whom it was borrowed from."""

@@ -36,7 +36,7 @@ from syncd.core.record import (
 )
 from syncd.engine.world import World
 from syncd.errors import BrokenProtocol, ConnectorError
-from syncd.sdk.contract import Associates, Page
+from syncd.sdk.contract import Associates, Dissociates, Page
 from syncd.sdk.ties import tied_to
 from syncd.store.ports import Transaction
 
@@ -92,13 +92,15 @@ def write(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
     if not pointing:
         with understood(app):
             return world.apps[app].connector.write(writes)
-    plain, ties = _outward(world, app, writes, pointing)
+    plain, ties, cuts = _outward(world, app, writes, pointing)
     silent = {w.key for w in plain if isinstance(w, Update) and not w.patch}
     with understood(app):
         outcomes = {o.key: o for o in world.apps[app].connector.write([w for w in plain if w.key not in silent])}
     outcomes |= {w.key: Stored(w.key, w.ref) for w in plain if isinstance(w, Update) and w.key in silent}
     for key, pairs in ties.items():
         outcomes[key] = _tied(world, app, outcomes[key], pairs)
+    for key, objects in cuts.items():
+        outcomes[key] = _untied(world, app, outcomes[key], objects)
     records = [o.record for o in outcomes.values() if isinstance(o, Stored) and o.record is not None]
     shown = {record.ref: record for record in _translated(world, app, records, pointing)}
     return [
@@ -212,10 +214,12 @@ def _target(world: World, app: str, target: str, raw: Raw) -> Ref | None:
 
 def _outward(
     world: World, app: str, writes: Sequence[Write], pointing: Mapping[tuple[str, str], str]
-) -> tuple[list[Write], dict[str, list[Ref]]]:
-    """The writes with ids in place of entities, and apart from them the ties, by the key of their write."""
+) -> tuple[list[Write], dict[str, list[Ref]], dict[str, list[str]]]:
+    """The writes with ids in place of entities; apart from them, by the key of their write, whom to tie to, and to
+    which object there shall be no tie any more."""
     plain: list[Write] = []
     ties: dict[str, list[Ref]] = defaultdict(list)
+    cuts: dict[str, list[str]] = defaultdict(list)
     with world.store.read() as tx:
         for write in writes:
             if not isinstance(write, Create | Update):
@@ -223,6 +227,10 @@ def _outward(
                 continue
             object = write.object if isinstance(write, Create) else write.ref.object
             fields = dict(write.fields if isinstance(write, Create) else write.patch)
+            for field in [name for name in fields if tied_to(name) and not fields[name]]:
+                del fields[field]
+                if isinstance(write, Update):
+                    cuts[write.key].append(tied_to(field))
             for field in [name for name in fields if (object, name) in pointing and fields[name]]:
                 link = tx.links.at(EntityId(str(fields[field])), app)
                 if tied_to(field):
@@ -231,7 +239,7 @@ def _outward(
                 elif link is not None:
                     fields[field] = link.ref.id
             plain.append(replace(write, fields=fields) if isinstance(write, Create) else replace(write, patch=fields))
-    return plain, ties
+    return plain, ties, cuts
 
 
 def _tied(world: World, app: str, outcome: Outcome, ends: Sequence[Ref]) -> Outcome:
@@ -244,3 +252,17 @@ def _tied(world: World, app: str, outcome: Outcome, ends: Sequence[Ref]) -> Outc
     except ConnectorError as failed:
         return Unknown(outcome.key, f"stored, but not tied: {failed.message}")
     return replace(outcome, record=None)  # the answer does not show the tie: it is read back
+
+
+def _untied(world: World, app: str, outcome: Outcome, objects: Sequence[str]) -> Outcome:
+    """Untie a record from the one that it shows; if it has further ties, the app shows the next of them."""
+    connector = world.apps[app].connector
+    if not (isinstance(outcome, Stored) and isinstance(connector, Associates) and isinstance(connector, Dissociates)):
+        return outcome
+    try:
+        for object in objects:
+            ends = connector.associated([outcome.ref], object).get(outcome.ref, ())
+            connector.dissociate([(outcome.ref, end) for end in ends[:1]])
+    except ConnectorError as failed:
+        return Unknown(outcome.key, f"stored, but not untied: {failed.message}")
+    return replace(outcome, record=None)

@@ -23,7 +23,7 @@ from syncd.core.record import (
     Write,
 )
 from syncd.errors import Transient
-from syncd.sdk.contract import Associates, Connector, Finds, Object, Page
+from syncd.sdk.contract import Associates, Connector, Dissociates, Finds, Object, Page
 from syncd.sdk.ties import TIE
 
 __all__ = ["Gated", "Rehearsed", "fingerprint"]
@@ -42,7 +42,7 @@ class Rehearsed:
         self._app = app
         self._inner = connector
         self._overlay: dict[Ref, Record | Gone] = {}
-        self._ties: dict[tuple[Ref, str], Ref] = {}
+        self._ties: dict[tuple[Ref, str], Ref | None] = {}
         self.written: list[Write] = []
         self.before: dict[str, Record] = {}
         """What stood in the record before, by the key of the write."""
@@ -112,7 +112,8 @@ class Rehearsed:
         """The app's own ties, and those that would be made."""
         ask = [ref for ref in refs if ref not in self._overlay or ref.id[: len(_NEW)] != _NEW]
         found = dict(self._inner.associated(ask, to)) if ask and isinstance(self._inner, Associates) else {}
-        return {ref: [self._ties[ref, to]] if (ref, to) in self._ties else found.get(ref, ()) for ref in refs}
+        ends = {ref: [end] if (end := self._ties.get((ref, to))) else () for ref in refs if (ref, to) in self._ties}
+        return {ref: ends.get(ref, found.get(ref, ())) for ref in refs}
 
     def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
         """Note them; a tie of a record that would be made goes with the making."""
@@ -120,6 +121,12 @@ class Rehearsed:
             self._ties[one, other.object] = other
             if not one.id.startswith(_NEW):
                 self.written.append(_tie(one, other))
+
+    def dissociate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """Note them."""
+        for one, other in pairs:
+            self._ties[one, other.object] = None
+            self.written.append(_untie(one, other))
 
     def close(self) -> None:
         """The connector belongs to whom it was borrowed from."""
@@ -189,6 +196,14 @@ class Gated:
         if isinstance(self._inner, Associates):
             self._inner.associate(pairs)
 
+    def dissociate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """Those in the plan. Raises Transient for others."""
+        for one, other in pairs:
+            if not self._allows(_untie(one, other), ()):
+                raise Transient(f"{one} is not untied: this is not in the plan")
+        if isinstance(self._inner, Dissociates):
+            self._inner.dissociate(pairs)
+
     def _allows(self, write: Write, pointing: Collection[str]) -> bool:
         """Is it in the plan? Each write there is good for once."""
         names = (fingerprint(write), fingerprint(_to_new(write, pointing)))
@@ -231,3 +246,7 @@ def _to_new(write: Write, pointing: Collection[str]) -> Write:
 
 def _tie(one: Ref, other: Ref) -> Update:
     return Update(one, {f"{TIE}{other.object}": other.id}, f"tie {one} {other}")
+
+
+def _untie(one: Ref, other: Ref) -> Update:
+    return Update(one, {f"{TIE}{other.object}": None}, f"untie {one} {other}")

@@ -30,6 +30,7 @@ __all__ = [
     "Clock",
     "Connector",
     "Deletes",
+    "Dissociates",
     "Field",
     "FieldType",
     "Finds",
@@ -266,6 +267,15 @@ class Associates(Protocol):
 
     def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
         """Tie each pair as primary."""
+        ...
+
+
+@runtime_checkable
+class Dissociates(Protocol):
+    """Can take such a tie back. Without it, a tie can be moved to another record and never cleared."""
+
+    def dissociate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """Untie each pair, whatever it was tied as; a pair that is not tied is no error."""
         ...
 
 

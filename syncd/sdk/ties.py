@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from syncd.sdk.contract import Associates, Connector, Field, FieldType, Object
+from syncd.sdk.contract import Associates, Connector, Dissociates, Field, FieldType, Object
 
 __all__ = ["TIE", "objects_of", "tied_to"]
 
@@ -18,8 +18,15 @@ def objects_of(connector: Connector) -> Sequence[Object]:
     objects = connector.objects()
     if not isinstance(connector, Associates):
         return objects
+    clearable = isinstance(connector, Dissociates)
     return [
-        replace(one, fields={**one.fields, **{f"{TIE}{o.name}": _field(o) for o in objects if o.name != one.name}})
+        replace(
+            one,
+            fields={
+                **one.fields,
+                **{f"{TIE}{o.name}": _field(o, clearable=clearable) for o in objects if o.name != one.name},
+            },
+        )
         for one in objects
     ]
 
@@ -29,12 +36,12 @@ def tied_to(field: str) -> str:
     return field[len(TIE) :] if field.startswith(TIE) else ""
 
 
-def _field(other: Object) -> Field:
+def _field(other: Object, *, clearable: bool) -> Field:
     name = other.label or other.name
     return Field(
         name=f"{TIE}{other.name}",
         type=FieldType.REFERENCE,
         label=f"tied to: {name}",
         refers=other.name,
-        clearable=False,
+        clearable=clearable,
     )

@@ -127,3 +127,26 @@ def test_a_reference_that_leads_nowhere_is_told(
     with pytest.raises(ConfigError) as told, staged(tmp_path, monkeypatch, CONFIG.replace(old, new), twins):
         pass
     assert message in str(told.value)
+
+
+def test_leaving_a_company_in_one_app_leaves_it_in_the_other(stage: Stage) -> None:
+    email, (id, _) = next((e, c) for e, c in stage.by_email("desk", "email").items() if c[1]["account"])
+    assert _company_in_crm(stage, email)
+    stage.twins["desk"].person_edit("contacts", id, {"account": None})
+    stage.settle(12)
+    assert _company_in_crm(stage, email) == ""
+    assert _company_in_desk(stage, email) == ""
+    assert make_plan(stage.assembly.world).writes == ()
+    with stage.assembly.world.store.read() as tx:
+        assert tx.parked.open() == []
+
+
+def test_a_plan_shows_that_a_company_is_left_and_apply_leaves_just_that(stage: Stage) -> None:
+    world = stage.assembly.world
+    email, (id, _) = next((e, c) for e, c in stage.by_email("desk", "email").items() if c[1]["account"])
+    stage.twins["desk"].person_edit("contacts", id, {"account": None})
+    plan = make_plan(world)
+    assert [write.fields["@companies"][1] for write in plan.writes] == [None]
+    assert _company_in_crm(stage, email)
+    apply(world, plan, by="op")
+    assert _company_in_crm(stage, email) == ""

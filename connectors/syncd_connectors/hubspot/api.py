@@ -139,6 +139,11 @@ class Api:
             inputs = [{**pair, "types": [spec]} for pair in inputs]
         return self.http.call("POST", path, json={"inputs": inputs}).json
 
+    def untie(self, start: str, end: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """Remove every association between the two of each pair, labelled or not (spec: associations v4)."""
+        inputs = [{"from": {"id": one}, "to": [{"id": two}]} for one, two in pairs]
+        self.http.call("POST", f"{_TIES}/{start}/{end}/batch/archive", json={"inputs": inputs})
+
 
 def rates(headers: Mapping[str, str]) -> Iterable[Left]:
     """What HubSpot's headers say of its budgets (docs, usage-guidelines). Searches carry none."""

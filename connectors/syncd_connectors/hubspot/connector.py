@@ -164,6 +164,13 @@ class HubSpot:
                 if isinstance(told, dict) and told.get("numErrors"):
                     raise Rejected(f"HubSpot could not associate {told['numErrors']} of {len(chunk)} pairs")
 
+    def dissociate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
+        """Untie each pair; other companies of a contact stay."""
+        for start, end in dict.fromkeys((one.object, two.object) for one, two in pairs):
+            group = [(one.id, two.id) for one, two in pairs if (one.object, two.object) == (start, end)]
+            for chunk in in_chunks(group, _TIES):
+                self._api.untie(start, end, chunk)
+
     # --- Remembers ---------------------------------------------------------------------------------------------
 
     def history(self, ref: Ref, fields: Sequence[str]) -> Mapping[str, Sequence[Past]]:

@@ -18,6 +18,7 @@ from syncd.sdk.contract import (
     Associates,
     Capabilities,
     Connector,
+    Dissociates,
     Field,
     Finds,
     Hears,
@@ -68,6 +69,7 @@ _ABILITIES: Final[Mapping[str, type]] = {
     "understands webhooks": Hears,
     "registers webhooks": Subscribes,
     "ties records to each other": Associates,
+    "takes ties back": Dissociates,
     "remembers former values": Remembers,
 }
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from syncd.core.record import Ref
-from syncd.sdk.contract import Associates, Remembers
+from syncd.sdk.contract import Associates, Dissociates, Remembers
 from syncd.testing.conformance.bench import APP, Bench
 from syncd.testing.conformance.ground import Ground, needs
 
@@ -47,6 +47,19 @@ class TiesContract(Ground):
         connector.associate([(one, target)])
         connector.associate([(one, target)])
         assert list(connector.associated([one], to)[one]).count(target) == 1
+
+    def test_a_tie_that_is_taken_back_is_gone_and_the_others_stay(self, bench: Bench) -> None:
+        connector, to = self.ties(bench)
+        if not isinstance(connector, Dissociates):
+            pytest.skip("not declared: Dissociates")
+        one = bench.ref(bench.some()[0])
+        gone, stays = (Ref(APP, to, id_) for id_ in sorted(bench.twin.records(to))[:2])
+        connector.associate([(one, gone), (one, stays)])
+        for _ in range(2):
+            connector.dissociate([(one, gone)])
+        left = connector.associated([one], to)[one]
+        assert gone not in left
+        assert stays in left
 
     def test_every_ref_whose_ties_are_asked_is_answered(self, bench: Bench) -> None:
         connector, to = self.ties(bench)

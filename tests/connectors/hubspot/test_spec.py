@@ -174,6 +174,9 @@ def test_associations(portal: Portal, api: httpx.Client) -> None:
     assert_fits(api.post(f"{url}/create", json={"inputs": [pair | primary]}), TIES, f"{path}/create", 201)
     default = f"{path}/associate/default"
     assert_fits(api.post(f"{url}/associate/default", json={"inputs": [pair]}), TIES, default, 200)
+    apart = {"inputs": [{"from": {"id": contact}, "to": [{"id": company}]}]}
+    assert spec(TIES)["paths"][f"{path}/archive"]["post"]["responses"]["204"]
+    assert api.post(f"{url}/archive", json=apart).status_code == 204
 
 
 def test_account_and_owners(api: httpx.Client) -> None:

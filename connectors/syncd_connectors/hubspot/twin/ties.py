@@ -88,6 +88,18 @@ class TieRoutes(HubSpotGround):
                 results.append({"from": {"id": pair[0]}, "to": {"id": pair[1]}, "associationSpec": spec})
         return self.told(results, [], 200)
 
+    @route("POST", "/crm/v4/associations/{start}/{end}/batch/archive")
+    def remove_ties(self, call: Call, start: str, end: str) -> httpx.Response:
+        """Remove all associations between pairs, both ways; those that have none are no error."""
+        own, other = self.kind(start) or "", self.kind(end) or ""
+        if (own, other) not in _DEFAULT:
+            return self.refuse(400, "VALIDATION_ERROR", f"cannot dissociate {start} from {end}")
+        for given in call.json()["inputs"]:
+            for two in given["to"]:
+                self.ties.get((own, other), {}).get(given["from"]["id"], {}).pop(two["id"], None)
+                self.ties.get((other, own), {}).get(two["id"], {}).pop(given["from"]["id"], None)
+        return httpx.Response(204)
+
     def _associate(self, own: str, one: str, other: str, two: str, *, primary: bool) -> None:
         there, back = (own, other), (other, own)
         label = _PRIMARY.get(there)
