@@ -175,18 +175,14 @@ def _quality(name: str) -> Iterator[str]:
     """The sheet `quality.toml` beside the connector: what is known, and how."""
     (point,) = plugins.announced()[name]
     sheet = tomllib.loads((files(point.module) / "quality.toml").read_text())
-    rules = [(rule.replace("_", " "), *_rule(what)) for rule, what in sheet.pop("rules").items()]
-    yield table(
-        ("", ""), [(key.replace("_", " "), _said(value)) for part in sheet.values() for key, value in part.items()]
-    )
+    rules = [(rule.replace("_", " "), *_rule(what)) for rule, what in sheet["rules"].items()]
+    yield table(("", ""), [(key.replace("_", " "), _said(value)) for key, value in sheet["facts"].items()])
     yield table(("", "shown by tests", ""), sorted(rules, key=lambda rule: [*_STATES.values()].index(rule[1])))
 
 
 def _rule(what: Any) -> tuple[str, str]:
     if isinstance(what, str):
         return _STATES[what], ""
-    if "state" in what:
-        return _STATES[what["state"]], what["note"]
     ((state, note),) = what.items()
     return _STATES[state], note
 
