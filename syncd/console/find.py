@@ -12,25 +12,29 @@ from syncd.store.ports import Storage, Transaction
 
 __all__ = ["Found", "candidates", "find"]
 
+_ALL = 10_000
 _ID = re.compile(r"e[0-9a-f]{20}")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entity and its sync."""
+    """An entity and its sync. `note`: how it was found, where that was not by what it is now."""
 
     sync: str
     entity: EntityId
+    note: str = ""
 
 
 def find(store: Storage, text: str, syncs: Sequence[str]) -> Found:
-    """The one entity that `text` names: app/object/id, an entity's id, or a match value such as an e-mail address.
+    """The one entity that `text` names: app/object/id, an entity's id, or a match value such as an e-mail address,
+    which may be one that it had in the past.
 
     Only entities of `syncs` count: the store remembers those of syncs that are no longer configured. Raises
     ConfigError if there is none, or more than one.
     """
     with store.read() as tx:
         found = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
+        found = found or _former(tx, text.strip(), syncs)
     if not found:
         hint = "name a record as app/object/id, an entity by its id, or somebody by the value records are matched by"
         raise ConfigError(f'nothing is known of "{text}"', hint=hint)
@@ -54,3 +58,22 @@ def candidates(tx: Transaction, text: str, syncs: Sequence[str]) -> list[Found]:
         links = [(sync, tx.links.get(sync, Ref(app, object, id))) for sync in syncs]
         found = [Found(sync, link.entity) for sync, link in links if link is not None]
     return found or [Found(sync, id) for sync, id in tx.entities.by_value(text.strip().casefold())]
+
+
+def _former(tx: Transaction, text: str, syncs: Sequence[str]) -> list[Found]:
+    """The entities that were matched by this value once, and are matched by another now."""
+    entries = tx.log.find(value=text, limit=_ALL) if text else ()
+    ids = dict.fromkeys(entry.entity for entry in entries if entry.entity is not None and entry.sync in syncs)
+    labels = tx.entities.labels(ids)
+    found: dict[EntityId, Found] = {}
+    for entry in entries:
+        label = labels.get(entry.entity) if entry.entity in ids and entry.entity is not None else None
+        for field, what in entry.fields.items():
+            said = {str(what.get(when)).casefold() for when in ("old", "new")}
+            if label is None or entry.entity is None or text.casefold() not in said:
+                continue
+            entity = tx.entities.get(entry.entity)
+            if str(entity.value(field)).casefold() == label:
+                note = f"{text} is a former {field}: it is {label} now"
+                found[entity.id] = Found(entity.sync, entity.id, note)
+    return list(found.values())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from syncd.engine.world import Tally
 
-__all__ = ["clean", "errors", "fail", "json_text", "output", "progress", "say_json", "say_line", "tables"]
+__all__ = ["clean", "errors", "fail", "json_text", "note", "output", "progress", "say_json", "say_line", "tables"]
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _WIDE: Final = 200
@@ -82,6 +82,12 @@ def tables(*parts: RenderableType) -> None:
             console.print(part)
     sys.stdout.write(drawn.get())
     sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Say something beside the answer, if there is anything to say."""
+    if text:
+        errors().print(clean(text), markup=False, highlight=False)
 
 
 def fail(error: SyncdError, *, json: bool = False) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from syncd.core.record import EntityId
 from syncd.store.chain import ChainEnd, broken_at, chained, noted, told
+from syncd.store.codec import dump
 from syncd.store.statements import upsert
 from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
@@ -50,6 +51,7 @@ class Log:
         sync: str = "",
         events: Sequence[Event] = (),
         field: str = "",
+        value: str = "",
         since: float | None = None,
         after: int = 0,
         limit: int = 100,
@@ -66,6 +68,8 @@ class Log:
             where.append(CHANGE.c.event.in_([event.value for event in events]))
         if field:
             where.append(CHANGE.c.fields.contains(f'"{field}":{{', autoescape=True))  # values in it are never objects
+        if value:
+            where.append(func.lower(CHANGE.c.fields).contains(dump(value.lower()), autoescape=True))
         if since is not None:
             where.append(CHANGE.c.at >= since)
         rows = self._db.execute(select(CHANGE).where(and_(*where)).order_by(CHANGE.c.seq.desc()).limit(limit))

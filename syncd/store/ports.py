@@ -142,11 +142,15 @@ class Log(Protocol):
         sync: str = "",
         events: Sequence[Event] = (),
         field: str = "",
+        value: str = "",
         since: float | None = None,
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[Entry]:
-        """Entries by what they are about, newest first. `field`: those that tell of this canonical field."""
+        """Entries by what they are about, newest first. `field`: those that tell of this canonical field.
+
+        `value`: those that tell of this text, in upper or lower case, in whatever field.
+        """
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         """How many entries of one event an app brought about since a time."""

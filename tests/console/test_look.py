@@ -106,6 +106,21 @@ def test_why_tells_who_showed_what_who_lost_by_which_rule_and_what_each_app_hold
     assert '"Newsname"' in shown
 
 
+def test_somebody_is_found_by_a_former_address_and_it_is_said_so(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    crm, fields = next(iter(desk.records("crm").items()))
+    old = fields["email"]
+    desk.edit("crm", crm, email="moved@example.com")
+    desk.say("run", "--once")
+    said = desk.say("why", old.upper(), "email")
+    assert said.code == 0
+    assert f"{old.upper()} is a former email: it is moved@example.com now" in said.err
+    assert desk.ask("why", old, "email") == desk.ask("why", "moved@example.com", "email")
+    assert desk.ask("history", old) == desk.ask("history", "moved@example.com")
+    assert "former" not in desk.say("history", "moved@example.com").err
+    assert desk.say("why", fields["firstname"], "email").code == 3
+
+
 def test_why_tells_what_will_be_written_next_to_an_app_that_is_paused(desk: Desk) -> None:
     desk.say("apply", "--yes")
     crm, fields = next(iter(desk.records("crm").items()))

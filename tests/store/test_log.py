@@ -77,6 +77,17 @@ def filled(store: Storage) -> None:
             tx.log.append(Entry(event=Event.PAUSED, app="news"))
 
 
+def test_entries_are_found_by_a_text_that_they_tell_of_in_any_case_and_whole(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.log.append(replace(MERGED, note="old", fields={"email": {"old": "Ann@example.com", "new": "x"}}))
+        tx.log.append(replace(MERGED, note="longer", fields={"email": {"old": "joann@example.com.test", "new": "x"}}))
+        tx.log.append(replace(MERGED, note="wild", fields={"email": {"old": "%_", "new": 'a "quoted" one'}}))
+        assert notes(tx, value="ann@EXAMPLE.com") == ["old"]
+        assert notes(tx, value="%_") == ["wild"]
+        assert notes(tx, value='A "quoted" one') == ["wild"]
+        assert notes(tx, value="%") == []
+
+
 def test_an_untouched_log_fits_empty_or_full(store: Storage) -> None:
     assert store.verify() == ""
     filled(store)

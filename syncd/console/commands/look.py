@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from syncd.console.commands import COMMON, Common
-from syncd.console.voice import say_line, tables
+from syncd.console.voice import note, say_line, tables
 from syncd.errors import ConfigError
 
 __all__ = ["history", "log", "status", "why"]
@@ -64,11 +64,12 @@ def log(
         raise ConfigError(f"--limit is {limit}, expected at least 1")
     outline = common.outline()
     with opened(outline) as store:
-        entity = find(store, record, list(outline.syncs)).entity if record else None
+        whom = find(store, record, list(outline.syncs)) if record else None
+        note(whom.note if whom else "")
         asked = Asked(
             app=known_app(outline, app) if app else "",
             sync=known_sync(outline, sync) if sync else "",
-            entity=entity,
+            entity=whom.entity if whom else None,
             field=field,
             since=moment(since, time.time()) if since else None,
             limit=limit,
@@ -102,7 +103,9 @@ def history(record: str, /, *, common: Common = COMMON) -> int:
 
     outline = common.outline()
     with opened(outline) as store:
-        found = ask(store, find(store, record, list(outline.syncs)))
+        whom = find(store, record, list(outline.syncs))
+        note(whom.note)
+        found = ask(store, whom)
     return common.answer(found, lambda: show.log_lines(found))
 
 
@@ -123,5 +126,7 @@ def why(record: str, field: str, /, *, common: Common = COMMON) -> int:
 
     config = common.whole()
     with recalled(config) as world:
-        found = ask(world, find(world.store, record, list(world.syncs)), field)
+        whom = find(world.store, record, list(world.syncs))
+        note(whom.note)
+        found = ask(world, whom, field)
     return common.answer(found, lambda: show.reasons(found))

@@ -8,6 +8,7 @@ from typing import Any
 
 from syncd.core.record import EntityId
 from syncd.store.chain import ChainEnd, chained, told
+from syncd.store.codec import dump
 from syncd.store.memory._tables import Tables
 from syncd.store.values import Entry, Event
 
@@ -38,6 +39,7 @@ class Log:
         sync: str = "",
         events: Sequence[Event] = (),
         field: str = "",
+        value: str = "",
         since: float | None = None,
         after: int = 0,
         limit: int = 100,
@@ -53,6 +55,7 @@ class Log:
                 and (not sync or row["sync"] == sync)
                 and (not events or row["event"] in events)
                 and (not field or _tells_of(row, field))
+                and (not value or dump(value.lower()) in row["fields"].lower())
                 and (since is None or row["at"] >= since)
             ):
                 found.append(told(row))
