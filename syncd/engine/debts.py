@@ -10,12 +10,14 @@ from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields
 from syncd.engine.calls import reachable
+from syncd.engine.world import World
 from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["claims", "frozen", "lacks", "note_debts", "note_referrers", "waits"]
+__all__ = ["claims", "frozen", "lacks", "note_debts", "note_referrers", "reckon", "waits"]
 
+_CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
 
@@ -46,6 +48,29 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
     for app in sync.apps:
         if lacks(tx, sync, entity, app, work):
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
+
+
+def reckon(world: World, sync: Sync) -> None:
+    """Where the mapping is another than when debts were last reckoned: what does everybody lack by this one?
+
+    A field that was let go and comes back, a wider filter, an app that may be given new records: no record has
+    changed, and yet something is owed.
+    """
+    name = f"reckoned:{sync.name}"
+    with world.store.read() as tx:
+        if tx.meta.get(name) == sync.digest:
+            return
+        ids = [entity.id for entity in tx.entities.all(sync.name) if not entity.deleted]
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        with world.store.begin() as tx:
+            tx.entities.load(part)
+            tx.links.load_of(part)
+            tx.parked.of(part)
+            for id in part:
+                note_debts(tx, sync, tx.entities.get(id), None)
+    with world.store.begin() as tx:
+        tx.meta.put(name, sync.digest)
 
 
 def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, entity: EntityId) -> None:

@@ -120,6 +120,9 @@ def retry(world: World, id: int, *, by: str) -> None:
             tx.hints.add([work.ref], tx.now)
         if work.entity is not None and work.app:
             tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
+        if work.kind is not ParkedKind.QUARANTINE and work.sync in world.syncs:
+            for id in dict.fromkeys(EntityId(one) for one in work.detail.get("entities", ())):
+                note_debts(tx, world.syncs[work.sync], tx.entities.get(id), seq)  # what had waited for the answer
 
 
 def _unsee(world: World, tx: Transaction, work: Parked) -> None:

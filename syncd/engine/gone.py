@@ -18,7 +18,7 @@ from syncd.engine.namesakes import part
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
-from syncd.store.values import Entry, Event, Parked, ParkedKind
+from syncd.store.values import Entry, Event, IntentKind, Parked, ParkedKind
 
 __all__ = ["believe", "look_again", "missed", "probe"]
 
@@ -45,6 +45,9 @@ def missed(world: World, tx: Transaction, sync: Sync, gone: Gone) -> None:
     link = tx.links.get(sync.name, gone.ref)
     if link is None or link.state is LinkState.GONE:
         return
+    own = tx.intents.of_refs(gone.ref.app, [gone.ref]).get(gone.ref)
+    if own is not None and own.kind is IntentKind.DELETE:
+        return  # it is ours, and in doubt: settling that tells, and nobody's delete is seen in it
     if link.state is LinkState.OUT_OF_SCOPE:  # the sync has let go of it: whatever becomes of it concerns nobody else
         tx.links.put(sync.name, replace(link, state=LinkState.GONE))
         note = "it had left its filter: the others stay"
@@ -85,7 +88,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
         return
     if sync.deletes is Deletion.IGNORE:
         return
-    reason = _held_back(world, tx, sync, others)
+    reason = _held_back(world, tx, sync, entity, link, others)
     if reason:
         detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": [str(other.ref) for other in others]}
         hold = Parked(kind=ParkedKind.HOLD, sync=sync.name, app=link.ref.app, entity=entity.id, cause=seq)
@@ -95,10 +98,13 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
     note_debts(tx, sync, replace(entity, deleted=True), seq)
 
 
-def _held_back(world: World, tx: Transaction, sync: Sync, others: Sequence[Link]) -> str:
+def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: Link, others: Sequence[Link]) -> str:
     """Why the deletion waits for a yes; "" if it may go on."""
     if sync.deletes is Deletion.HOLD:
         return 'deleted by a person; deletes = "hold"'
+    rivals = [work.ref for work in tx.parked.rivals(lost.ref.app) if work.detail.get("entity") == entity.id]
+    if rivals:
+        return f"{lost.ref.app} has another record that may be the same one: {rivals[0].id if rivals[0] else ''}"
     for other in others:
         app = other.ref.app
         if sync.deletes is Deletion.ARCHIVE and not world.object(sync, app).capabilities.archives:

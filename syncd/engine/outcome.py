@@ -8,8 +8,8 @@ from typing import Any
 
 from syncd.core.compose import settled
 from syncd.core.entity import Link, LinkState
-from syncd.core.fieldmap import Sync
-from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent
+from syncd.core.fieldmap import Sync, Way
+from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent, Version
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debts, note_referrers
@@ -127,10 +127,10 @@ def _store(
             created = intent.kind is IntentKind.CREATE
             if created and _collides(tx, sync, intent, ref):
                 return Tally(parked=1)
-            applied(tx, sync, intent, ref, record, delivery.cause)
+            fact = record or records.get(ref)
+            applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
             _accepted(tx, intent)
             tx.deliveries.settle(delivery)
-            fact = record or records.get(ref)
             if fact is not None:
                 take(world, tx, sync, [fact], READ)
             else:
@@ -154,6 +154,19 @@ def _store(
             _doubt(world, tx, sync, intent, reason)
             return Tally(doubted=1)
     return Tally()
+
+
+def _only_written(sync: Sync, intent: Intent, fact: Record | None) -> Record | None:
+    """Of a record that was read back: the fields that are only ever written.
+
+    Whatever the app shows there is what it made of our value: taken for an edit it would be written over, for ever.
+    """
+    if fact is None:
+        return None
+    rules = [rule for rule in sync.mapped(intent.app) if rule.ways[intent.app] is Way.WRITE]
+    names = {name for rule in rules for name in rule.lenses[intent.app].window}
+    fields = {name: raw for name, raw in fact.fields.items() if name in names}
+    return replace(fact, fields=fields, version=Version()) if fields else None
 
 
 def _doubt(world: World, tx: Transaction, sync: Sync, intent: Intent, reason: str) -> None:

@@ -194,6 +194,9 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    back = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
+    tx.parked.withdraw(back, f"{fact.ref.app} has a record of them again: {fact.ref.id}")
     done = fold(_Page(world, tx, sync, READ, ()), entity, link, fact, how)
     note_referrers(tx, world.syncs, sync.name, entity.id)
     return done
@@ -248,7 +251,9 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     wants = page.sync.filters.get(fact.ref.app)
     if wants is not None and not wants(known):
         return 0
-    return fold(page, entity, replace(link, state=LinkState.LIVE), fact)
+    changed = fold(page, entity, replace(link, state=LinkState.LIVE), fact)
+    note_debts(page.tx, page.sync, page.tx.entities.get(entity.id), None)  # what has changed while it was left alone
+    return changed
 
 
 def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -> int:

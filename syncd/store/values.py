@@ -157,7 +157,8 @@ class Parked:
     @property
     def name(self) -> str:
         """What makes it one and the same piece of work."""
-        where = str(self.ref) if self.ref else self.app
+        pair = "+".join(str(id) for id in self.detail.get("entities", ()))
+        where = str(self.ref) if self.ref else self.app or pair
         return "|".join((self.kind, self.sync, self.entity or "", where, self.field))
 
 

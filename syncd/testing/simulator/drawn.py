@@ -57,7 +57,7 @@ def drawn_sync(apps: Sequence[SimApp], chance: random.Random) -> Sync:
         deletes=chance.choice(list(Deletion)),
         creates=frozenset(names) if chance.random() < 0.9 else frozenset(names[:1]),
     )
-    return refiltered(sync, chance) if chance.random() < 0.25 else sync
+    return refiltered(sync, chance) if chance.random() < 0.25 else replace(sync, digest="0")
 
 
 def drawn_limits(chance: random.Random) -> Limits:
@@ -68,15 +68,17 @@ def drawn_limits(chance: random.Random) -> Limits:
 def refiltered(sync: Sync, chance: random.Random) -> Sync:
     """The sync with a filter for one of its apps, or without any."""
     if sync.filters:
-        return replace(sync, filters={})
-    return replace(sync, filters={chance.choice(list(sync.apps)): _wants(chance.choice(["a", "b", "x"]))})
+        return replace(sync, filters={}, digest="0")
+    app, text = chance.choice(list(sync.apps)), chance.choice(["a", "b", "x"])
+    return replace(sync, filters={app: _wants(text)}, digest=f"{app} wants {text}")
 
 
 def without_note(sync: Sync, app: str) -> Sync:
     """The sync once the admin has taken the note of one app out of the mapping."""
     note = sync.rules["note"]
     lenses = {name: lens for name, lens in note.lenses.items() if name != app}
-    return replace(sync, rules={**sync.rules, "note": replace(note, lenses=lenses)})
+    rules = {**sync.rules, "note": replace(note, lenses=lenses)}
+    return replace(sync, rules=rules, digest=f"{sync.digest}, no note in {app}")
 
 
 def _wants(text: str) -> Filter:
