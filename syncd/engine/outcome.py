@@ -48,7 +48,11 @@ def doubt_all(world: World, sync: Sync, intents: Sequence[Intent], reason: str) 
 def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Record | None, cause: int | None) -> Link:
     """The write stands in the app: settle its values, and take in whatever else the app showed."""
     entity = tx.entities.get(intent.entity)
-    link = tx.links.get(sync.name, ref) or Link(entity.id, ref)
+    link = tx.links.get(sync.name, ref)
+    if link is not None and intent.kind is IntentKind.CREATE and link.state is LinkState.GONE:
+        tx.links.drop(sync.name, ref)  # the app has given a new record the id of one that is gone
+        link = None
+    link = link or Link(entity.id, ref)
     shown = record.fields if record else {}
     kept = {name: shown.get(name, raw) for name, raw in intent.patch.items()}
     state = LinkState.OUT_OF_SCOPE if link.state is LinkState.OUT_OF_SCOPE else LinkState.LIVE
