@@ -173,7 +173,8 @@ class SimApp(Fake):
             del self.rows[keep], self.rows[lose]
             new = self._create(fields, "person")
             self.merged[keep] = self.merged[lose] = new
-        self._tells(lose)
+        for id in (keep, lose):
+            self._tells(id)
 
     def person_deletes(self, id: str) -> None:
         """A person deletes a record; it may be brought back."""
