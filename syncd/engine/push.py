@@ -223,8 +223,12 @@ def _draft(
         tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
         return None
     if entity.deleted:
+        if any(_veiled(rule, link, fact) for rule in sync.mapped(app)):
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged
+            return None
         write = Delete(link.ref, world.new_key(), fact.version)
-        intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, link.seen, {}, delivery)
+        before = {**link.seen, **fact.fields}  # all that is shown, mapped or not: the record is about to be no more
+        intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, before, {}, delivery)
         return _Draft(delivery, write, intent)
     return _change(world, tx, sync, app, delivery, entity, link, fact)
 
