@@ -36,7 +36,7 @@ def probe(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
             if isinstance(fact, Gone):
                 missed(world, tx, sync, fact)
             elif isinstance(fact, Merged):
-                follow_merge(tx, sync, fact)
+                follow_merge(world, tx, sync, fact)
     return tally
 
 
@@ -81,7 +81,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
             tx.parked.close(work.id, "the record is gone", "")
     _look_at_rivals(tx, entity, link)
     part(tx, sync, entity.id, f"the record in {link.ref.app} is gone")
-    if fuse_at_last(tx, sync, entity.id):
+    if fuse_at_last(world, tx, sync, entity.id):
         return
     if not others:
         tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))

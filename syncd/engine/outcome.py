@@ -129,7 +129,7 @@ def _store(
             return Tally(deleted=1)
         case Stored(_, ref, record):
             created = intent.kind is IntentKind.CREATE
-            if created and _collides(tx, sync, intent, ref):
+            if created and _collides(world, tx, sync, intent, ref):
                 return Tally(parked=1)
             fact = record or records.get(ref)
             applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
@@ -192,7 +192,7 @@ def _doubt(world: World, tx: Transaction, sync: Sync, intent: Intent, reason: st
         tx.deliveries.postpone(debt, tx.now + world.late(sync, intent.app))
 
 
-def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
+def _collides(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
     """The "new" record is one that another live entity has: the two are one, or a person says."""
     other = tx.links.get(sync.name, ref)
     if other is None or other.state is LinkState.GONE or other.entity == intent.entity:
@@ -202,7 +202,7 @@ def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
     if debt is not None:
         tx.deliveries.settle(debt)
     tx.hints.add([ref], tx.now)
-    if not fuse(tx, sync, theirs, mine, f"{intent.app} keeps one record for both"):
+    if not fuse(world, tx, sync, theirs, mine, f"{intent.app} keeps one record for both"):
         reason = f"{intent.app} already keeps record {ref.id} of another entity for this one"
         parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=intent.app, entity=mine.id, reason=reason)
         tx.parked.park(replace(parked, detail={"entity": mine.id, "entities": [mine.id, theirs.id]}))
@@ -211,7 +211,7 @@ def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
 
 def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, ref: Ref | None) -> Tally:
     """The app has such a record already: tie it, rather than make another."""
-    if ref is not None and _collides(tx, sync, intent, ref):
+    if ref is not None and _collides(world, tx, sync, intent, ref):
         return Tally(parked=1)
     entity = tx.entities.get(intent.entity)
     if ref is not None and tx.links.get(sync.name, ref) is None:

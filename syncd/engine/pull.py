@@ -126,7 +126,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         apart.put_off(world, tx, sync, asked.failed)
         for fact in found.values():
             if isinstance(fact, Merged):
-                follow_merge(tx, sync, fact)
+                follow_merge(world, tx, sync, fact)
         known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
     return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
 

@@ -155,7 +155,7 @@ def _look(
         take(world, tx, sync, [fact for fact in facts.values() if isinstance(fact, Record)], READ)
         for fact in facts.values():
             if isinstance(fact, Merged):
-                follow_merge(tx, sync, fact)
+                follow_merge(world, tx, sync, fact)
     probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
     unseen = {e.id for e in unsure if e.id not in found or any(ref not in facts for ref in found[e.id])}
     return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}, unseen
@@ -292,7 +292,7 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
         return None
     namesake = _namesake(tx, sync, entity)
     if namesake is not None:
-        fuse(tx, sync, namesake, entity, "both have the same match key")
+        fuse(world, tx, sync, namesake, entity, "both have the same match key")
         tx.deliveries.settle(delivery)
         return None
     done = composed(entity, sync, app, {}, calls.reachable(tx, sync, app, first_fields(entity, sync, app)))
