@@ -8,7 +8,7 @@ from dataclasses import replace
 from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
-from syncd.core.record import EntityId, Fields
+from syncd.core.record import EntityId, Fields, Value
 from syncd.engine.calls import reachable
 from syncd.engine.world import World
 from syncd.store.codec import plain
@@ -99,6 +99,7 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
 def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> Fields:
     """What the app is to be told now. Outside its filter that is an opt-out and nothing else."""
     wanted = reachable(tx, sync, link.ref.app, owed(entity, link, sync, parked))
+    wanted = {name: value for name, value in wanted.items() if not _elsewhere(sync, name, value, parked)}
     match link.state:
         case LinkState.LIVE:
             return wanted
@@ -106,6 +107,12 @@ def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
             return {name: value for name, value in wanted.items() if value is True and sync.rules[name].consent}
         case _:
             return {}
+
+
+def _elsewhere(sync: Sync, name: str, value: Value, parked: frozenset[str]) -> bool:
+    """That somebody may be mailed is said of an address: while the app keeps another one, it is not said there."""
+    rule = sync.rules[name]
+    return rule.consent and value is not True and rule.address in parked
 
 
 def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:

@@ -28,7 +28,7 @@ from syncd.sdk.contract import Finds
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["backoff", "find_records", "payable", "push"]
+__all__ = ["backoff", "find_records", "payable", "push", "searchable"]
 
 _BATCH = 500
 _ONE_BY_ONE = 10
@@ -169,6 +169,17 @@ def _app_would_say(world: World, sync: Sync, app: str, entity: Entity) -> bool:
         app in rule.lenses and rule.lenses[app].window[0] in unique and entity.value(rule.name) is not None
         for rule in rules
     )
+
+
+def searchable(world: World, sync: Sync, app: str, fields: Fields) -> bool:
+    """Can somebody with these values be looked for in the app by one of the match keys?"""
+    connector = world.apps[app].connector
+    findable = set(connector.findable(sync.apps[app])) if isinstance(connector, Finds) else set()
+    for names in sync.match:
+        lens = sync.rules[names[0]].lenses.get(app) if names[0] in sync.rules and len(names) == 1 else None
+        if lens is not None and len(lens.window) == 1 and lens.window[0] in findable and fields.get(names[0]):
+            return True
+    return False
 
 
 def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:

@@ -13,8 +13,9 @@ from syncd.core.lens import Misfit, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
-from syncd.engine.consent import all_keys, consent_keys, enrol, heed, opt_in
+from syncd.engine.consent import all_keys, consent_keys, enrol, heed, newly_opted_out, opt_in
 from syncd.engine.debts import note_debts, note_referrers
+from syncd.engine.deletes import believe
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.revive import revive
@@ -77,6 +78,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         if link is not None and _again(page, link, fact):
             tx.hints.add([fact.ref], tx.now)
             continue
+        if link is not None and link.state is not LinkState.GONE and _another(link, fact):
+            believe(world, tx, sync, link)  # the one before it was deleted, and nobody had noticed yet
+            tx.links.drop(sync.name, fact.ref)
+            link = None
         if link is not None and link.state is LinkState.GONE:
             link = _returned(page, link, fact)
             back = link is not None
@@ -87,6 +92,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
+            if newly_opted_out(
+                sync, link, fact
+            ):  # by the address that the record itself shows, whatever else is agreed
+                enrol(world, tx, sync, told(sync, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link
             changed += fold(page, tx.entities.get(link.entity), found, fact)
             if back:  # what it was owed had been let go
@@ -124,7 +133,7 @@ def _again(page: _Page, link: Link, fact: Record) -> bool:
 def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     """A record that was gone is here: the same one, restored, or another under its id."""
     tx, sync = page.tx, page.sync
-    if fact.created is not None and link.created is not None and fact.created > link.created:
+    if _another(link, fact):
         tx.links.drop(sync.name, fact.ref)
         return None
     entity = tx.entities.get(link.entity)
@@ -138,6 +147,11 @@ def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     if entity.deleted:
         revive(tx, sync, entity, note)  # what syncd had deleted elsewhere is made again
     return replace(link, state=LinkState.LIVE, missed_at=None)
+
+
+def _another(link: Link, fact: Record) -> bool:
+    """The app has given the id of a record that is gone to a new one."""
+    return fact.created is not None and link.created is not None and fact.created > link.created
 
 
 def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:

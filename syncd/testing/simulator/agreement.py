@@ -41,9 +41,7 @@ def waiting(work: list[Parked], app: str) -> set[str]:
     return {item.field for item in work if item.kind is not ParkedKind.QUARANTINE or item.app == app}
 
 
-def _differences(
-    story: Simulation, entity: Entity, link: Link, app: SimApp, work: list[Parked]
-) -> Iterator[str]:
+def _differences(story: Simulation, entity: Entity, link: Link, app: SimApp, work: list[Parked]) -> Iterator[str]:
     frozen = waiting(work, app.name)
     row = app.rows.get(link.ref.id)
     if row is None:
@@ -70,7 +68,8 @@ def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, wo
     gone = any(link.ref.app == app.name for link in tx.links.of(entity.id))
     asked = any(item.kind is ParkedKind.HOLD or item.app in ("", app.name) for item in work)
     rivals = any(
-        entity.id in (item.detail.get("entity"), *item.detail.get("entities", ())) for item in tx.parked.rivals(app.name)
+        entity.id in (item.detail.get("entity"), *item.detail.get("entities", ()))
+        for item in tx.parked.rivals(app.name)
     )
     if not gone and not asked and not rivals:
         yield f"L1: {app.name} has no record of {entity.id} ({entity.value('email')}), and nobody was asked"

@@ -23,9 +23,7 @@ def drawn_sync(apps: Sequence[SimApp], chance: random.Random) -> Sync:
     """A sync of everybody in all the apps."""
     names = [app.name for app in apps]
     order = tuple(chance.sample(names, len(names)))
-    declared = {
-        (app.name, field): app.keeps[field] for app in apps for field in app.keeps if chance.random() < 0.4
-    }
+    declared = {(app.name, field): app.keeps[field] for app in apps for field in app.keeps if chance.random() < 0.4}
     notes = [Policy.PREFER, Policy.NEWEST, Policy.FILLED, Policy.MANUAL]
     policies = {"note": chance.choice(notes), "tags": chance.choice([Policy.UNION, Policy.PREFER])}
     blanks = {"note": chance.choice([Blank.PROPAGATE, Blank.PROPAGATE, Blank.HOLD, Blank.IGNORE])}

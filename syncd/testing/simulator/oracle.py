@@ -90,7 +90,11 @@ def _phantoms(story: Simulation, tx: Transaction) -> Iterator[str]:
             known |= {app.keeps[name](v) for app in apps if name in app.keeps for v in known if v}
         for entity in tx.entities.all("people"):
             value = entity.value(name)
-            new = [tag for tag in value if tag not in known] if isinstance(value, tuple) else [value] * (value not in known)
+            new = (
+                [tag for tag in value if tag not in known]
+                if isinstance(value, tuple)
+                else [value] * (value not in known)
+            )
             if value is not None and new:
                 yield f"S3: {entity.id} holds {name} {value!r}, which nobody typed"
 
@@ -109,9 +113,7 @@ def _old_news(story: Simulation, entries: list[Entry]) -> Iterator[str]:
             taken[place] = entry.at
             if entry.event is Event.LINKED or what.get("verdict") == "misfit":
                 continue
-            spans = [
-                span for id in incarnations(app, entry.ref.id) for span in stood[app.name].get((id, name), NEVER)
-            ]
+            spans = [span for id in incarnations(app, entry.ref.id) for span in stood[app.name].get((id, name), NEVER)]
             kept = app.keeps.get(name, lambda v: v)
             values = (value, kept(value) if value else value)
             if not any(s.value in values and s.start <= entry.at and s.end >= since for s in spans):
@@ -172,7 +174,12 @@ def _blanks(story: Simulation) -> Iterator[str]:
             if name not in _TYPED or name in decided or story.sync.rules[name].policy is Policy.UNION:
                 continue
             filled = one.before is not None and _plain(one.before.value) is not None
-            if one.by_syncd and filled and one.value is None and since.get((person[app.name, wrote.id], name), inf) > wrote.at:
+            if (
+                one.by_syncd
+                and filled
+                and one.value is None
+                and since.get((person[app.name, wrote.id], name), inf) > wrote.at
+            ):
                 yield f"S7: {app.name} {wrote.id} {name} was emptied by syncd, and nobody had emptied it"
 
 

@@ -71,9 +71,7 @@ _RARE: Final = frozenset({"outage", "blind", "kill", "hidden", "remapped", "forg
 _ALL: Final = frozenset(field.name for field in fields(Profile))
 _WIRE: Final = frozenset({"refused_before", "cut_before", "cut_after", "late", "partial", "throttled", "outage"})
 _SHOWN: Final = frozenset({"blind", "truncated", "hidden", "stale_rows"})
-_PEOPLE: Final = frozenset(
-    {"intruder", "meanwhile", "deletes", "merges", "restores", "reuses", "renames", "workflow"}
-)
+_PEOPLE: Final = frozenset({"intruder", "meanwhile", "deletes", "merges", "restores", "reuses", "renames", "workflow"})
 _HEARD: Final = frozenset({"unheard", "doubled", "delayed", "forged"})
 
 PROFILES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(

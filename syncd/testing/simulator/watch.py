@@ -57,7 +57,7 @@ def _re_subscribes(tx: Transaction, app: SimApp, write: Write, intent: Intent) -
     if isinstance(write, Delete):
         return
     raws = write.fields if isinstance(write, Create) else write.patch
-    if raws.get("out", True) is True and isinstance(write, Update) or raws.get("out") is True:
+    if (raws.get("out", True) is True and isinstance(write, Update)) or raws.get("out") is True:
         return
     own = app.rows[write.ref.id].fields["email"] if isinstance(write, Update) and write.ref.id in app.rows else None
     address = str(raws.get("email") or own or tx.entities.get(intent.entity).value("email") or "").casefold()
