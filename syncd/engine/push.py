@@ -74,13 +74,13 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     deliveries = _sift(world, sync, app, deliveries)
     if not deliveries:
         return Tally()
-    current, unseen = _look(world, sync, app, deliveries)
+    sight = _look(world, sync, app, deliveries)
     with world.store.begin() as tx:
         _load(tx, deliveries)
-        for delivery in [one for one in deliveries if one.entity in unseen]:
+        for delivery in [one for one in deliveries if one.entity in sight.unseen]:
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
-        seen = [delivery for delivery in deliveries if delivery.entity not in unseen]
-        drafts = [draft for delivery in seen if (draft := _draft(world, tx, sync, app, delivery, current))]
+        seen = [delivery for delivery in deliveries if delivery.entity not in sight.unseen]
+        drafts = [draft for delivery in seen if (draft := _draft(world, tx, sync, app, delivery, sight))]
         tx.intents.put([draft.intent for draft in drafts])
     if not drafts:
         return Tally()
@@ -128,13 +128,19 @@ def backoff(world: World, delivery: Delivery, failed: ConnectorError | None = No
     return doubled * (0.75 + world.chance.random() / 2)
 
 
-def _look(
-    world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]
-) -> tuple[dict[Ref, Record], set[EntityId]]:
-    """Read the records that are to be written, and look for those that are to be made; fold in what is found.
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the app shows just before it is written to."""
 
-    Also: the entities of which nobody can tell for now whether the app has a record.
-    """
+    records: Mapping[Ref, Record]
+    found: Mapping[EntityId, Sequence[Ref]]
+    """Records that have the match keys of entities without one."""
+    unseen: frozenset[EntityId]
+    """Entities of which nobody can tell for now whether the app has a record."""
+
+
+def _look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> _Sight:
+    """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
     with world.store.read() as tx:
         _load(tx, deliveries)
         links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
@@ -158,7 +164,7 @@ def _look(
                 follow_merge(world, tx, sync, fact)
     probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
     unseen = {e.id for e in unsure if e.id not in found or any(ref not in facts for ref in found[e.id])}
-    return {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}, unseen
+    return _Sight({ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}, found, frozenset(unseen))
 
 
 def _app_would_say(world: World, sync: Sync, app: str, entity: Entity) -> bool:
@@ -214,9 +220,7 @@ def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity])
     return at
 
 
-def _draft(
-    world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, current: dict[Ref, Record]
-) -> _Draft | None:
+def _draft(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, sight: _Sight) -> _Draft | None:
     """Decide, from state as it is now, what one delivery comes to. None if it comes to nothing, for now or at all."""
     entity = heed(tx, sync, tx.entities.get(delivery.entity))
     if entity.id in tx.intents.of_entities([entity.id], app):
@@ -228,8 +232,11 @@ def _draft(
         tx.deliveries.settle(delivery)
         return None
     if link is None:
+        if _others_record(world, tx, sync, app, entity, sight):
+            tx.deliveries.settle(delivery)
+            return None
         return _creation(world, tx, sync, app, delivery, entity)
-    fact = current.get(link.ref)
+    fact = sight.records.get(link.ref)
     if fact is None:
         tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
         return None
@@ -290,6 +297,17 @@ def _without_misfits(
         link = replace(link, sent={**link.sent, **partial})
         tx.links.put(sync.name, link)
     return link
+
+
+def _others_record(world: World, tx: Transaction, sync: Sync, app: str, entity: Entity, sight: _Sight) -> bool:
+    """A record with this entity's key is there, and is another entity's: the two are one, or a person says."""
+    for ref in sight.found.get(entity.id, ()):
+        link = tx.links.get(sync.name, ref)
+        if link is None or link.state is LinkState.GONE or link.entity == entity.id or ref not in sight.records:
+            continue
+        fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
+        return True
+    return False
 
 
 def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> _Draft | None:

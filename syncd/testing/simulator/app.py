@@ -198,6 +198,10 @@ class SimApp(Fake):
         told, self.told = self.told, []
         return told
 
+    def next_due(self) -> float | None:
+        """When something of its own will happen next."""
+        return min((at for at, _ in (*self.landing, *self.rewriting, *self.indexing)), default=None)
+
     def passes(self) -> None:
         """Time has passed: writes that were long on their way land, workflows run, the index catches up."""
         now = self.clock.now()

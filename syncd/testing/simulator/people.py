@@ -25,7 +25,7 @@ _STUCK = (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)
 def act(story: Simulation, app: SimApp) -> None:
     """Somebody does something in an app."""
     chance, profile = story.fates.chance, story.fates.profile
-    story.clock.turn(1)
+    story.passes(1)
     if app.removed and story.fates.strikes(profile.restores):
         gone = [id for id in app.removed if id not in app.rows]
         if gone:

@@ -240,7 +240,18 @@ class Simulation:
 
     def _wait(self, seconds: float) -> None:
         self.say(f"wait {seconds}")
-        self.clock.turn(seconds)
+        self.passes(seconds)
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass; what is due on the way happens when it is due."""
+        until = self.clock.now() + seconds
+        while True:
+            due = min((at for app in self.apps.values() if (at := app.next_due()) is not None), default=until)
+            self.clock.turn(max(0.0, min(due, until) - self.clock.now()))
+            for app in self.apps.values():
+                app.passes()
+            if due >= until:
+                return
 
     def _watch(self, app: SimApp, writes: Sequence[Write]) -> None:
         self.violations += watched(self, app, writes)
