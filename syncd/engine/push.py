@@ -13,11 +13,12 @@ from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.match import keys
-from syncd.core.record import Create, Delete, EntityId, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
-from syncd.engine import apart, calls
+from syncd.core.record import Create, Delete, EntityId, Fields, Gone, Merged, Outcome, Raws, Record, Ref, Update, Write
+from syncd.engine import apart, calls, promises
 from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
 from syncd.engine.fuse import follow_merge, fuse
+from syncd.engine.gap import Look
 from syncd.engine.gone import probe
 from syncd.engine.namesakes import ask_about_key
 from syncd.engine.outcome import doubt_all, store_outcomes
@@ -74,18 +75,23 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     deliveries = _sift(world, sync, app, deliveries)
     if not deliveries:
         return Tally()
+    looked_at = world.clock.now()
     current, unseen = _look(world, sync, app, deliveries)
     with world.store.begin() as tx:
+        if not promises.running(tx, app):
+            return Tally()
         _load(tx, deliveries)
         for delivery in [one for one in deliveries if one.entity in unseen]:
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         seen = [delivery for delivery in deliveries if delivery.entity not in unseen]
         drafts = [draft for delivery in seen if (draft := _draft(world, tx, sync, app, delivery, current))]
         tx.intents.put([draft.intent for draft in drafts])
+        if drafts:
+            promises.composed(world, tx, sync, app, [_leaving(tx, draft, current) for draft in drafts])
     if not drafts:
         return Tally()
     try:
-        outcomes = calls.write(world, app, [draft.write for draft in drafts])
+        outcomes = _send(world, app, [draft.write for draft in drafts])
     except (InDoubt, BrokenProtocol) as doubt:
         doubt_all(world, sync, [draft.intent for draft in drafts], doubt.message)
         raise
@@ -95,8 +101,29 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
             for draft in drafts:
                 tx.deliveries.postpone(draft.delivery, tx.now + backoff(world, draft.delivery, failed))
         raise
+    look = _looked(world, sync, app, looked_at, current)
     pairs = [(draft.intent, draft.delivery) for draft in drafts]
-    return store_outcomes(world, sync, app, pairs, outcomes)
+    return store_outcomes(world, sync, app, pairs, outcomes, look)
+
+
+def _send(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
+    """The one door to an app: nothing leaves by it but what stands in the store."""
+    with world.store.read() as tx:
+        promises.leaving(tx, app, writes)
+    return calls.write(world, app, writes)
+
+
+def _looked(world: World, sync: Sync, app: str, began: float, facts: dict[Ref, Record]) -> Look:
+    """What there was to see before the answer, which has just come."""
+    with world.store.read() as tx:
+        return Look(began, tx.now, facts, tx.hints.after(app, sync.apps[app], began))
+
+
+def _leaving(tx: Transaction, draft: _Draft, current: dict[Ref, Record]) -> promises.Leaving:
+    ref = draft.intent.ref
+    link = tx.links.get(draft.intent.sync, ref) if ref else None
+    entity = tx.entities.get(draft.intent.entity)
+    return promises.Leaving(draft.write, draft.intent, entity, link, current.get(ref) if ref else None)
 
 
 def _load(tx: Transaction, deliveries: Sequence[Delivery]) -> None:

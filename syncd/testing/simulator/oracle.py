@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.store.ports import Transaction
-from syncd.store.values import Event
+from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.profile import Profile
@@ -34,9 +34,15 @@ def questions(story: Simulation) -> list[str]:
             *_re_subscribed(story, tx),
             *_undue_deletes(story),
             *_false_facts(story, tx),
+            *(f"{entry.note}: the engine said so itself, at {entry.app}" for entry in _trips(tx)),
         ]
     damage = story.store.verify()
     return [*violations, *([f"S10: {damage}"] if damage else [])]
+
+
+def _trips(tx: Transaction) -> Sequence[Entry]:
+    """The promises that the engine itself found it was about to break."""
+    return tx.log.find(events=(Event.BROKEN,), limit=1_000_000)
 
 
 def _agreement(story: Simulation, tx: Transaction) -> Iterator[str]:
