@@ -3,9 +3,10 @@
 Each check is a pure function of what is at hand where it is asked. They look for what the rest of the engine rules
 out, so a trip is a defect of syncd: nothing is written, the app is paused, and a person is told.
 
-Three places ask. `agreed` is asked of every fact, before what a merge made of it is stored. `composed` is asked of
-every batch of writes, in the transaction that makes them durable. `leaving` is asked last, of the one function that
-all writes go through, and looks at what really stands in the store.
+`sound_log` is asked as a stage begins. `agreed` is asked of every fact, before what a merge made of it is stored;
+`one_each` of every new tie. `composed` is asked of every batch of writes, in the transaction that makes them durable;
+`leaving` last, at the one door that all writes go through, of what really stands in the store; `expected` of what
+comes back.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ APPROVED: Final = "delete approved"
 SPARED: Final = ("delete refused", "edited elsewhere since: the edit wins over the delete")
 """What it notes where a held delete came to nothing."""
 
-_TAIL: Final = 2
-"""Entries at the end of the change log whose hashes are made anew before anything is written."""
+_TAIL: Final = 1
+"""Entries at the end of the change log whose hashes are made anew before anything is done."""
 _RACING: Final = 3600.0
 """Longer than any stage takes: an app that was paused earlier is not in one that had begun before."""
 _LOOKED_AT: Final = 50
@@ -112,18 +113,15 @@ def emptied_at_first_sight(rule: FieldRule, before: Entity, link: Link, after: E
 
 
 def composed(world: World, tx: Transaction, sync: Sync, app: str, batch: Sequence[Leaving]) -> None:
-    """S1, S4 to S8, S10, S11: asked of writes in the transaction that makes them durable. Raises BrokenPromise."""
-    sound_log(tx, app)
+    """S1, S4 to S8, S11: asked of writes in the transaction that makes them durable. Raises BrokenPromise."""
     register = _register(tx, sync, batch)
     again = _sent_again(world, tx, app, batch)
-    making: set[EntityId] = set()
     for one in batch:
         match one.write:
             case Create():
                 doubled = second_record(one, tx.links.of(one.entity.id), tx.intents.of_entities([one.entity.id], app))
-                if doubled or one.entity.id in making:
-                    raise _of(one, "S4", about=doubled or "two creates at once")
-                making.add(one.entity.id)
+                if doubled:
+                    raise _of(one, "S4", about=doubled)
             case Delete():
                 _undeleted(world, tx, sync, app, one, [other for other in batch if isinstance(other.write, Delete)])
             case _ if one.entity.id in again and repeated(world, tx, one):
@@ -206,7 +204,7 @@ def repeated(world: World, tx: Transaction, one: Leaving) -> bool:
     since, times = _window(world, tx), 0
     for entry in tx.log.find(entity=one.entity.id, since=since, limit=_LOOKED_AT):
         if entry.event in _NEWS:
-            return False
+            break
         if entry.event in _WRITTEN and entry.ref == one.intent.ref and entry.fields.keys() == one.intent.goal.keys():
             times += 1
     return times >= world.safety.loop_turns
@@ -295,7 +293,7 @@ def one_each(tx: Transaction, entity: EntityId, ref: Ref) -> None:
 
 
 def sound_log(tx: Transaction, app: str) -> None:
-    """S10: the last entries of the change log are as they were written. Raises BrokenPromise."""
+    """S10: the change log ends as it was known to end, and its end is as it was written. Raises BrokenPromise."""
     loose = tx.log.loose(_TAIL)
     if loose is not None:
         raise _broken("S10", app, about=f"entry {loose} does not fit; syncd verify looks at all of them")

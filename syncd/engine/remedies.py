@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from syncd.core.record import EntityId, Ref
+from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
 from syncd.errors import BrokenPromise, BrokenProtocol, ConnectorError, Halted, StoreError, Throttled, Unauthorised
 from syncd.store.values import Entry, Event
@@ -21,6 +22,8 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
     if paused(world, app):
         return Tally(), 60.0
     try:
+        with world.store.read() as tx:
+            sound_log(tx, app)
         done = stage()
     except (Unauthorised, BrokenProtocol, Halted) as stop:
         pause(world, app, str(stop))
