@@ -22,7 +22,7 @@ from syncd.engine.gap import Look
 from syncd.engine.gone import probe
 from syncd.engine.namesakes import ask_about_key
 from syncd.engine.outcome import doubt_all, store_outcomes
-from syncd.engine.take import READ, take
+from syncd.engine.take import READ, in_force, take
 from syncd.engine.world import Tally, World
 from syncd.errors import BrokenProtocol, ConnectorError, InDoubt, Throttled
 from syncd.sdk.contract import Finds
@@ -235,11 +235,11 @@ def _draft(
 ) -> _Draft | None:
     """Decide, from state as it is now, what one delivery comes to. None if it comes to nothing, for now or at all."""
     entity = heed(tx, sync, tx.entities.get(delivery.entity))
-    if entity.id in tx.intents.of_entities([entity.id], app):
+    link = tx.links.at(entity.id, app)
+    if entity.id in tx.intents.of_entities([entity.id], app) or (link and _in_doubt(world, tx, link.ref)):
         tx.deliveries.postpone(delivery, tx.now + world.late(sync, app) / 4)
         return None
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    link = tx.links.at(entity.id, app)
     if waits(work) or (link is not None and link.state is LinkState.MISSING):
         tx.deliveries.settle(delivery)
         return None
@@ -254,6 +254,12 @@ def _draft(
         intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, link.seen, {}, delivery)
         return _Draft(delivery, write, intent)
     return _change(world, tx, sync, app, delivery, entity, link, fact)
+
+
+def _in_doubt(world: World, tx: Transaction, ref: Ref) -> bool:
+    """Another sync has written to the record, and nothing was merged from it since."""
+    other = tx.intents.of_refs(ref.app, [ref]).get(ref)
+    return other is not None and in_force(world, other)
 
 
 def _change(
