@@ -80,9 +80,9 @@ def broken_at(rows: Iterable[Mapping[Any, Any]], end: ChainEnd) -> int | None:
     return _unfit(rows, ChainEnd(), end)
 
 
-def loose_at(rows: Sequence[Mapping[Any, Any]], end: ChainEnd) -> int | None:
-    """The same for the last rows of a log; the first of them is taken as it is, unless it is the first of all."""
-    if rows and rows[0]["seq"] > 1:
+def loose_at(rows: Sequence[Mapping[Any, Any]], last: int, end: ChainEnd) -> int | None:
+    """The same for the `last` rows; the one before them is taken as it is, and where there is none, that is all."""
+    if len(rows) > last:
         return _unfit(rows[1:], ChainEnd(rows[0]["seq"], rows[0]["hash"]), end)
     return _unfit(rows, ChainEnd(), end)
 

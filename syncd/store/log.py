@@ -100,7 +100,7 @@ class Log:
     def loose(self, last: int) -> int | None:
         self.flush()
         rows = self._db.execute(select(CHANGE).order_by(CHANGE.c.seq.desc()).limit(last + 1)).mappings().all()
-        return loose_at(rows[::-1], self._end)
+        return loose_at(rows[::-1], last, self._end)
 
     def flush(self) -> None:
         if self._new:

@@ -81,7 +81,7 @@ class Log:
 
     def loose(self, last: int) -> int | None:
         rows = list(islice(reversed(self._tables.changes.values()), last + 1))
-        return loose_at(rows[::-1], self._tables.end.get(None, ChainEnd()))
+        return loose_at(rows[::-1], last, self._tables.end.get(None, ChainEnd()))
 
     def flush(self) -> None:
         pass
