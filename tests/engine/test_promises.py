@@ -14,6 +14,7 @@ from syncd.core.match import match
 from syncd.core.record import Record, Ref, Write
 from syncd.engine import calls, outcome, push, remedies, take
 from syncd.engine.cycle import once, pull_app, tend
+from syncd.engine.debts import claims
 from syncd.engine.promises import PROMISES
 from syncd.engine.remedies import pause, paused
 from syncd.engine.world import Tally, Uncounted
@@ -323,7 +324,6 @@ def test_the_other_apps_go_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None
     scene = Scene(names=("crm", "news", "shop"))
     scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
     scene.run()
-    claims = push.claims
 
     def emptying_the_news(tx: Any, sync: Any, entity: Any, link: Any, parked: Any) -> Any:
         return {"first": None} if link.ref.app == "news" else claims(tx, sync, entity, link, parked)
