@@ -116,7 +116,7 @@ def _send(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
 def _looked(world: World, sync: Sync, app: str, began: float, facts: dict[Ref, Record]) -> Look:
     """What there was to see before the answer, which has just come."""
     with world.store.read() as tx:
-        return Look(began, tx.now, facts, tx.hints.after(app, sync.apps[app], began))
+        return Look(began, tx.now, facts, tx.hints.between(app, sync.apps[app], began, tx.now))
 
 
 def _leaving(tx: Transaction, draft: _Draft, current: dict[Ref, Record]) -> promises.Leaving:

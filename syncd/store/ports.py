@@ -179,8 +179,8 @@ class Hints(Protocol):
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
         """Records to read now."""
 
-    def after(self, app: str, object: str, since: float) -> Collection[Ref]:
-        """The records that somebody has hinted at later than `since`."""
+    def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
+        """The records that somebody has hinted at later than `since`, and no later than `until`."""
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         """These were read at or after `read_at`, and what they showed is stored; a hint that came later stays."""

@@ -48,8 +48,8 @@ class Hints:
         rows = self._db.execute(select(HINT).where(where).order_by(HINT.c.due, HINT.c.record).limit(limit))
         return [Ref(row.app, row.object, row.record) for row in rows]
 
-    def after(self, app: str, object: str, since: float) -> Collection[Ref]:
-        where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due > since)
+    def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
+        where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due > since, HINT.c.due <= until)
         return frozenset(Ref(row.app, row.object, row.record) for row in self._db.execute(select(HINT).where(where)))
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:

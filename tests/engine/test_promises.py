@@ -300,7 +300,7 @@ def test_a_record_that_was_not_read_just_before_is_not_written_to(monkeypatch: p
     scene = _linked()
     _owing(scene, first="Augusta")
     another = Record(Ref("news", "people", "news-2"), {})
-    monkeypatch.setattr(push, "_look", lambda *_: {Ref("news", "people", "news-1"): another})
+    monkeypatch.setattr(push, "_look", lambda *_: ({Ref("news", "people", "news-1"): another}, set()))
     monkeypatch.setattr(push, "_veiled", lambda *_: False)
     _trips(scene, "S11", "news/people/news-1", "not read before")
 

@@ -163,8 +163,9 @@ def test_hints_that_came_after_a_moment_are_told_apart(store: Storage) -> None:
         tx.hints.add([ref("1"), ref("2")], START)
         tx.hints.add([ref("2"), ref("3")], START + 1)
         tx.hints.add([ref("4", "news")], START + 1)
-        assert tx.hints.after("crm", "contacts", START) == {ref("2"), ref("3")}
-        assert tx.hints.after("crm", "firms", START) == frozenset()
+        tx.hints.postpone(ref("5"), START + 60)
+        assert tx.hints.between("crm", "contacts", START, START + 1) == {ref("2"), ref("3")}
+        assert tx.hints.between("crm", "firms", START, START + 1) == frozenset()
 
 
 def test_the_keys_of_open_writes_are_those_in_the_store(store: Storage) -> None:

@@ -23,9 +23,9 @@ class Hints:
         ripe = sorted((due, ref) for ref, (due, _) in hints if due <= now and ref.app == app and ref.object == object)
         return [ref for _, ref in ripe[:limit]]
 
-    def after(self, app: str, object: str, since: float) -> Collection[Ref]:
-        hints = self._tables.hints.items()
-        return frozenset(ref for ref, due in hints if due > since and ref.app == app and ref.object == object)
+    def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
+        due = {ref: at for ref, (at, _) in self._tables.hints.items() if ref.app == app and ref.object == object}
+        return frozenset(ref for ref, at in due.items() if since < at <= until)
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         for ref in refs:
