@@ -43,6 +43,10 @@ def store_outcomes(
     tally = Tally()
     with world.store.begin() as tx:
         expected(tx, app, [intent for intent, _ in sent])
+        touched = [intent.entity for intent, _ in sent]
+        tx.entities.load(touched)
+        tx.links.load_of(touched)
+        tx.parked.of(touched)
         for intent, delivery in sent:
             outcome = by_key.get(intent.key, Unknown(intent.key, "the connector gave no outcome"))
             tally += _store(world, tx, sync, intent, delivery, outcome, records)
