@@ -14,6 +14,8 @@ from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.fuse import fuse
+from syncd.engine.gap import Look, watch
+from syncd.engine.promises import expected, one_each
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
@@ -25,16 +27,32 @@ __all__ = ["applied", "doubt_all", "store_outcomes"]
 
 
 def store_outcomes(
-    world: World, sync: Sync, app: str, sent: Sequence[tuple[Intent, Delivery]], outcomes: Sequence[Outcome]
+    world: World,
+    sync: Sync,
+    app: str,
+    sent: Sequence[tuple[Intent, Delivery]],
+    outcomes: Sequence[Outcome],
+    look: Look,
 ) -> Tally:
-    """Store the outcome of every write that was sent; a write without an outcome is in doubt."""
+    """Store the outcome of every write that was sent; a write without an outcome is in doubt.
+
+    `look`: what was read before, for who may have written in between.
+    """
     by_key = {outcome.key: outcome for outcome in outcomes}
     records = _read_back(world, app, sent, by_key)
     tally = Tally()
     with world.store.begin() as tx:
+        expected(tx, app, [intent for intent, _ in sent])
+        touched = [intent.entity for intent, _ in sent]
+        tx.entities.load(touched)
+        tx.links.load_of(touched)
+        tx.parked.of(touched)
         for intent, delivery in sent:
             outcome = by_key.get(intent.key, Unknown(intent.key, "the connector gave no outcome"))
             tally += _store(world, tx, sync, intent, delivery, outcome, records)
+    stored = [intent for intent, _ in sent if isinstance(by_key.get(intent.key), Stored)]
+    shown = [outcome.record for outcome in outcomes if isinstance(outcome, Stored) and outcome.record is not None]
+    watch(world, sync, app, look, stored, records | {record.ref: record for record in shown})
     return tally
 
 
@@ -63,6 +81,7 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
         link = replace(link, created=record.created or link.created)
         if all(shown.get(name) == link.seen.get(name) for name in sync.window(ref.app) if name in shown):
             link = replace(link, version=record.version)
+    one_each(tx, entity.id, ref)
     tx.links.put(sync.name, link)
     fields: dict[str, dict[str, Any]] = {name: {"new": plain(value)} for name, value in intent.goal.items()}
     for name, raw in coerced.items():

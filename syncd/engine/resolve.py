@@ -19,7 +19,7 @@ from syncd.engine.canary import sworn_read
 from syncd.engine.debts import note_debts
 from syncd.engine.outcome import applied
 from syncd.engine.pull import pull
-from syncd.engine.push import find_records, searchable
+from syncd.engine.sight import find_records, searchable
 from syncd.engine.take import READ, bind, in_force, kept_ours, made_by, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction

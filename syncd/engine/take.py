@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.deletes import believe
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
+from syncd.engine.promises import agreed, one_each, reserved
 from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
 from syncd.store.codec import plain
@@ -46,6 +47,8 @@ class _Page:
     source: Source
     doubtful: Sequence[Intent]
     """Creates in this app of which nobody knows whether they were applied."""
+    writing: Collection[Ref] = ()
+    """Records with an open write."""
 
 
 def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], source: Source) -> Tally:
@@ -53,11 +56,11 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     if not facts:
         return Tally()
     app = facts[0].ref.app
-    page = _Page(world, tx, sync, source, _creates(tx, sync, app))
     addresses: dict[str, list[str]] = defaultdict(list)
     tx.links.load(sync.name, [fact.ref for fact in facts])
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
+    page = _Page(world, tx, sync, source, _creates(tx, sync, app), reserved(world, app, open_writes))
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -274,6 +277,9 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
     """Merge one fact of a linked record, log it, park what needs a person, note the debts. 1 if it changed anything."""
     world, tx, sync = page.world, page.tx, page.sync
     result = merge(entity, link, fact, sync, skew=world.safety.skew)
+    agreed(sync, entity, link, result, page.writing)
+    if how:
+        one_each(tx, entity.id, fact.ref)
     if how or not _quiet(result):
         seq = _log(tx, sync, entity, fact.ref, result, how)
         result = replace(result, entity=_stamped(result, seq))

@@ -45,6 +45,8 @@ class Event(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     APPLIED = "applied"  # a mapping was put in force
+    SUSPECTED = "suspected"  # somebody seems to have typed between our read and our write
+    BROKEN = "broken"  # a promise would have been broken; nothing was written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

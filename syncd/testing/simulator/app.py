@@ -208,7 +208,7 @@ class SimApp(Fake):
         for due, write in [entry for entry in self.landing if entry[0] <= now]:
             self.landing.remove((due, write))
             self.landed.add(now)
-            if isinstance(write, Create) or write.ref.id in self.rows:
+            if not isinstance(write, Update) or write.ref.id in self.rows:
                 self._one(write)
         for due, id in [entry for entry in self.rewriting if entry[0] <= now]:
             self.rewriting.remove((due, id))
@@ -268,8 +268,9 @@ class SimApp(Fake):
 
     def _rewrites(self, writes: Sequence[Write]) -> None:
         for write in writes:
-            touched = isinstance(write, Update) and "note" in write.patch
-            if touched and self.rewritten < _WORKFLOWS and self._strikes("workflow"):
+            if not isinstance(write, Update) or "note" not in write.patch:
+                continue
+            if self.rewritten < _WORKFLOWS and self._strikes("workflow"):
                 self.rewritten += 1
                 self.rewriting.append((self.clock.now() + self.fates.chance.choice([5.0, 300.0]), write.ref.id))
 

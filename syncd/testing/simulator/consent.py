@@ -38,14 +38,12 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
             if wrote.author == API and wrote.value is not True and (knew or stood) and wrote.at not in app.landed:
                 yield f"S5: {app.name} {wrote.id} was re-subscribed by syncd"
             last[wrote.id] = wrote
-        yield from _shown(story, tx, app, known, last)
+        yield from _shown(tx, app, known, last)
         if lifted is None:
             yield from _unheard(app, known)
 
 
-def _shown(
-    story: Simulation, tx: Transaction, app: SimApp, known: dict[str, float], last: dict[str, Wrote]
-) -> Iterator[str]:
+def _shown(tx: Transaction, app: SimApp, known: dict[str, float], last: dict[str, Wrote]) -> Iterator[str]:
     for link in tx.links.all("people"):
         if link.ref.app != app.name or link.state not in (LinkState.LIVE, LinkState.OUT_OF_SCOPE):
             continue

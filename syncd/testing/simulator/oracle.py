@@ -38,6 +38,7 @@ def questions(story: Simulation) -> list[str]:
             *_undue_deletes(story),
             *_blanks(story),
             *_busy(story, entries),
+            *(f"{e.note}: the engine said so itself, at {e.app}" for e in entries if e.event is Event.BROKEN),
         ]
     damage = story.store.verify()
     return [*violations, *([f"S10: {damage}"] if damage else [])]
@@ -73,7 +74,8 @@ def _lost(story: Simulation, entries: list[Entry]) -> Iterator[str]:
             if not app.capabilities.conditional and (wrote.at == at or at in app.landed):
                 story.gaps += 1  # the one honest limit: typed between our read and our write
                 continue
-            yield f"S1: {app.name} {wrote.id} {wrote.field} {wrote.value!r} was {'deleted' if deleted else 'overwritten'} and is in no log"
+            fate = "deleted" if deleted else "overwritten"
+            yield f"S1: {app.name} {wrote.id} {wrote.field} {wrote.value!r} was {fate} and is in no log"
 
 
 def _phantoms(story: Simulation, tx: Transaction) -> Iterator[str]:
@@ -83,7 +85,7 @@ def _phantoms(story: Simulation, tx: Transaction) -> Iterator[str]:
         known = {one.value for app in apps for one in typed(app) if not one.by_syncd and one.wrote.field == name}
         known |= {value for _, field, value, _ in story.decided if field == name}
         if name == "tags":
-            known = {tag for value in known for tag in value or ()}
+            known = {tag for value in known if isinstance(value, tuple) for tag in value}
         told = all(app.capabilities.returns_record for app in apps)
         calm = not any(getattr(story.fates.profile, fault) for fault in story.fates.profile.__slots__)
         for _ in range(0 if told and calm else 3):  # else a manner may be taken for an edit
@@ -134,7 +136,7 @@ def _doubles(story: Simulation) -> Iterator[str]:
 
 
 def _undue_deletes(story: Simulation) -> Iterator[str]:
-    """S6: syncd deletes a record only after a person has deleted one of the same person, and never more than there are."""
+    """S6: syncd deletes a record only after a person has deleted one of the same person, and then each only once."""
     apps = list(story.apps.values())
     person = persons(apps)
     due: dict[str, float] = {}
