@@ -40,7 +40,7 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
             last[wrote.id] = wrote
         yield from _shown(tx, app, known, last)
         if lifted is None:
-            yield from _unheard(app, known)
+            yield from _unheard(app, known, last)
 
 
 def _shown(tx: Transaction, app: SimApp, known: dict[str, float], last: dict[str, Wrote]) -> Iterator[str]:
@@ -59,8 +59,9 @@ def _shown(tx: Transaction, app: SimApp, known: dict[str, float], last: dict[str
             yield f"S5: {link.ref} does not show the opt-out of {address}"
 
 
-def _unheard(app: SimApp, known: dict[str, float]) -> Iterator[str]:
+def _unheard(app: SimApp, known: dict[str, float], last: dict[str, Wrote]) -> Iterator[str]:
     for id, row in app.rows.items():
-        address = str(row.fields["email"]).casefold()
-        if row.fields["out"] is True and address not in known:
+        address, said = str(row.fields["email"]).casefold(), last.get(app.called(id))
+        ours = said is not None and said.author == API  # the opt-out of another address of the same person
+        if row.fields["out"] is True and not ours and address not in known:
             yield f"S5: {app.name} {id} shows an opt-out of {address}, and the register does not know it"
