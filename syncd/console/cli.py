@@ -19,7 +19,7 @@ from typing import Final
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from syncd import __version__
-from syncd.console.commands import decide, keep, look, move, setup
+from syncd.console.commands import decide, develop, keep, look, move, setup
 from syncd.console.voice import fail
 from syncd.errors import ConfigError, SyncdError
 
@@ -42,6 +42,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.retry,
     ),
     "Keep": (keep.verify, keep.backup),
+    "Develop": (develop.connector,),
 }
 """Heading to commands."""
 
