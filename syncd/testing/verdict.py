@@ -53,16 +53,27 @@ class Watched(Protocol):
 
 
 class Seat(Protocol):
-    """One app that is watched. `types`: canonical field to the app's own, for what its people type."""
+    """One app that is watched."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """What the app is called in the configuration."""
+        ...
+
     @property
-    def object(self) -> str: ...  # noqa: D102
+    def object(self) -> str:
+        """The object whose records are looked at."""
+        ...
+
     @property
-    def types(self) -> Mapping[str, str]: ...  # noqa: D102
+    def types(self) -> Mapping[str, str]:
+        """Canonical field to the app's own, for what its people type."""
+        ...
+
     @property
-    def twin(self) -> Watched: ...  # noqa: D102
+    def twin(self) -> Watched:
+        """The app itself."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
