@@ -67,6 +67,8 @@ class Bench:
     """The object under test, as the connector discovered it at the start."""
     texts: tuple[str, ...] | None = None
     """Names of plain text fields, once they were looked up."""
+    one: str = ""
+    """The id of the record whose fields are tried, once it was chosen."""
     _opened: list[tuple[Connector, Http]] = field(init=False, default_factory=list)
     _change: list[Change] = field(init=False, default_factory=list)
     _keys: Iterator[int] = field(init=False, default_factory=itertools.count)

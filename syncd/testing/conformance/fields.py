@@ -124,7 +124,8 @@ class FieldsContract(Ground):
         return limited[:3]
 
     def _one(self, bench: Bench) -> str:
-        return bench.some()[0]
+        bench.one = bench.one or bench.some()[0]
+        return bench.one
 
     def _keeps(self, bench: Bench, field: Field, value: Raw) -> bool:
         """Whether the app took the value; if it did, it must show it."""
