@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -184,6 +184,8 @@ class AppConfig:
     sweep: timedelta
     read_only: bool = False
     """Nothing is ever written to this app."""
+    places: Places = field(default_factory=lambda: Places("", {}))
+    """Where the keys of the file stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +362,7 @@ def _app(
         poll=daemon.poll if own.poll is None else own.poll,
         sweep=daemon.sweep if own.sweep is None else own.sweep,
         read_only=own.read_only,
+        places=document.places,
     )
 
 

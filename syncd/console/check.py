@@ -80,7 +80,7 @@ def check(config: Config, *, samples: int) -> Checked:
     """
     check_shapes(config)
     with connected(config, list(config.apps.values())) as connectors:
-        reached = {name: reach(name, connector) for name, connector in connectors.items()}
+        reached = {name: reach(config.apps[name], connector) for name, connector in connectors.items()}
         if any(found.error for found in reached.values()):
             return Checked(apps=_apps(config, reached, {}), syncs=(), problems=())
         try:

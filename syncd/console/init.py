@@ -142,20 +142,13 @@ def write_config(path: Path, wanted: Wanted) -> Made:
                 [Problem(f"--set {app}.{key}", "is a secret: it does not belong on a command line", hint)]
             )
     draft = path.with_name(f".{path.name}.draft")
-    store = path.with_name("syncd.db")
-    fresh = not store.exists()
     try:
-        made = _write(path, draft, wanted)
-        fresh = False
+        return _write(path, draft, wanted)
     except ConfigError as error:
         told = [_as_said(problem, wanted, draft.name, path.name) for problem in error.problems]
         raise ConfigError(told, hint=error.hint) from error
     finally:
         draft.unlink(missing_ok=True)
-        if fresh:  # the store was made for the asking alone
-            for left in ("", "-wal", "-shm"):
-                store.with_name(f"{store.name}{left}").unlink(missing_ok=True)
-    return made
 
 
 def _as_said(problem: Problem, wanted: Wanted, draft: str, path: str) -> Problem:
@@ -181,7 +174,7 @@ def _write(path: Path, draft: Path, wanted: Wanted) -> Made:
     with connected(config, list(config.apps.values())) as connectors:
         schemas: dict[str, Sequence[Object]] = {}
         for name, connector in connectors.items():
-            found = reach(name, connector)
+            found = reach(config.apps[name], connector)
             if found.error is not None:
                 raise found.error
             schemas[name] = found.objects
