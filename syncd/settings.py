@@ -350,7 +350,9 @@ def _app(
             skip.add(document.places.problem(key, "").where)
         problems += [problem for problem in told if problem.where not in skip]
         return None
-    if (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
+    if unusable := secrets.unusable(settings.base_url):
+        problems.append(document.places.problem((*key, "base_url"), *unusable))
+    elif (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
         problems.append(document.places.problem((*key, "base_url"), *misplaced))
     if len(problems) > before:
         return None

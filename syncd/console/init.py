@@ -19,7 +19,7 @@ from syncd.core.fieldmap import Sync
 from syncd.errors import ConfigError, Problem
 from syncd.mapping.load import check_laws, load_syncs
 from syncd.sdk.contract import Connector, Object, Settings
-from syncd.settings import load
+from syncd.settings import RESERVED, load
 
 __all__ = ["Made", "Wanted", "interview", "write_config"]
 
@@ -48,9 +48,8 @@ class Wanted:
         """From NAME=CONNECTOR, NAME.KEY=VALUE and NAME.KEY=VARIABLE. Raises ConfigError for anything else."""
         named = dict(_split(text, "NAME=CONNECTOR") for text in apps)
         for name in named:
-            if not _NAME.fullmatch(name):
-                hint = "a name is lower-case letters, digits, - and _, such as crm=hubspot"
-                raise ConfigError([Problem("--app", f'"{name}" is no name', hint)])
+            if wrong := _misnamed(name):
+                raise ConfigError([Problem("--app", wrong, "such as crm=hubspot")])
         return cls(
             apps=named,
             settings={_key(name, named): value for name, value in (_split(t, "NAME.KEY=VALUE") for t in settings)},
@@ -87,7 +86,7 @@ def interview(wanted: Wanted, ask: Callable[[str], str]) -> Wanted:
     known = ", ".join(plugins.announced())
     while len(apps) < 2 or (not wanted.apps and ask("A further app? [y/N]").lower() in {"y", "yes"}):
         connector = _kind(ask, f"Which kind of app ({known})?")
-        apps[ask(f"What shall it be called? [{connector}]").strip() or connector] = connector
+        apps[_name(ask, connector, apps)] = connector
     settings, secrets = dict(wanted.settings), dict(wanted.secrets)
     for app, connector in apps.items():
         model = plugins.load(connector).settings
@@ -115,6 +114,25 @@ def _kind(ask: Callable[[str], str], question: str) -> str:
             return name
     plugins.load(name := ask(said).strip())
     return name
+
+
+def _name(ask: Callable[[str], str], connector: str, taken: Iterable[str]) -> str:
+    """A name for an account that no other has. What is none is asked again; the last mistake is raised."""
+    said = question = f"What shall it be called? [{connector}]"
+    for _ in range(_TRIES):
+        name = ask(said).strip() or connector
+        wrong = f'there is a "{name}" already' if name in taken else _misnamed(name)
+        if not wrong:
+            return name
+        said = f"{wrong}. {question}"
+    raise ConfigError(wrong)
+
+
+def _misnamed(name: str) -> str:
+    """Why an app cannot be called so; empty if it can."""
+    if _NAME.fullmatch(name) and name not in RESERVED:
+        return ""
+    return f'"{name}" is no name: it is lower-case letters, digits, - and _, and no word of the mapping language'
 
 
 def _something(ask: Callable[[str], str], question: str) -> str:

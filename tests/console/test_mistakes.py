@@ -74,7 +74,7 @@ def test_an_app_that_cannot_be_reached_is_told_by_name_with_what_to_look_at(desk
         door.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{door.getsockname()[1]}"
         desk.write(desk.urls["news"], nobody)
-        refused(desk, "news: ", "address is right", code=4)
+        refused(desk, "news: ", f"failed to reach {nobody.removeprefix('http://')}", "address is right", code=4)
 
 
 def test_an_expired_token_is_told_as_such(desk: Desk) -> None:

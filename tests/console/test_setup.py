@@ -134,6 +134,20 @@ def test_init_asks_again_after_a_typo_and_after_an_empty_answer() -> None:
     assert 'did you mean "hubspot"?' in asked[1]
 
 
+def test_init_asks_again_for_a_name_that_is_none_or_taken() -> None:
+    said = iter(["hubspot", "My CRM", "crm", "mailchimp", "crm", "type", "news", "n", "", ""])
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return next(said)
+
+    assert interview(Wanted(), ask).apps == {"crm": "hubspot", "news": "mailchimp"}
+    assert '"My CRM" is no name' in asked[2]
+    assert 'there is a "crm" already' in asked[5]
+    assert '"type" is no name' in asked[6]
+
+
 def test_init_stops_asking_after_three_mistakes() -> None:
     answers = iter(["a", "b", "c"])
     with pytest.raises(ConfigError, match='no connector "c"'):
