@@ -256,7 +256,7 @@ def checked(found: Checked) -> Iterable[RenderableType]:
     """`syncd check`."""
     for app in found.apps:
         if not app.reached:
-            yield words(f"{app.problem} ({app.connector})", "red")
+            yield words(app.problem, "red")
             yield words(f"  {app.hint}")
             continue
         there = ", ".join(f"{name} ({count} fields)" for name, count in app.objects.items())
@@ -268,13 +268,16 @@ def checked(found: Checked) -> Iterable[RenderableType]:
         rows = ((row.field, row.type, *(row.apps[app] for app in apps), row.conflict, row.blank) for row in sync.fields)
         yield grid(("field", "type", *apps, "conflict", "blank"), rows, title=sync.name)
         yield from (words(f"  {breach}", "red") for breach in sync.breaches)
+        yield from (words(f"  {misfit}", "yellow") for misfit in sync.misfits)
     for problem in found.problems:
         yield words(problem, "red")
     for warning in found.warnings:
         yield words(f"warning: {warning}", "yellow")
     yield words("")
     if found.exit_code == 0:
-        yield words("everything fits; see what a run would do with: syncd plan", "green")
+        odd = any(sync.misfits for sync in found.syncs)
+        fits = "everything fits, but for such values: they would wait in syncd quarantine" if odd else "everything fits"
+        yield words(f"{fits}; see what a run would do with: syncd plan", "yellow" if odd else "green")
     else:
         yield words("not everything fits; nothing was written", "red")
 

@@ -194,6 +194,16 @@ def test_the_check_reports_every_app_and_tries_each_field_on_real_records(desk: 
     assert "everything fits" in desk.say("check").out
 
 
+def test_the_check_tells_how_many_values_make_no_sense_as_the_type_of_their_field(desk: Desk) -> None:
+    desk.write('type = "text"\ncrm  = "firstname"', 'type = "integer"\ncrm  = "firstname"')
+    (sync,) = desk.ask("check", "--samples", "3")["syncs"]
+    assert sync["misfits"][0].startswith("crm, first_name: 3 of 3 values make no sense, the first ")
+    said = desk.say("check", "--samples", "3").out
+    assert "they would wait in syncd quarantine" in said
+    names = {fields["firstname"] for fields in desk.records("crm").values()}
+    assert not [name for name in names if name in said]
+
+
 def test_the_check_shows_which_settings_an_app_may_have_and_never_their_values(desk: Desk) -> None:
     shown = desk.say("check", "--samples", "0", "--settings").out
     assert "access token of a private app" in shown
