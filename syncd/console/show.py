@@ -133,7 +133,10 @@ def _waiting(found: Status) -> Iterable[RenderableType]:
 
 def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:
     """`syncd log` and `syncd history`: one line each."""
-    for one in found:
+    entries = list(found)
+    if not entries:
+        yield words("no entries")
+    for one in entries:
         about = f"  (because of {one.cause})" if one.cause else ""
         yield words(f"{when(one.at)}  {one.seq:>6}  {one.text}{about}")
 
@@ -144,13 +147,13 @@ def proposal(found: Proposal) -> Iterable[RenderableType]:
         yield words(f"nothing to do: {found.linked} records are linked, and everything is up to date", "green")
         return
     rows = ((app, counts["create"], counts["update"], counts["delete"]) for app, counts in sorted(found.counts.items()))
-    yield grid(("app", "create", "update", "delete"), rows)
+    yield grid(("app", "create", "update", "delete"), rows) if found.counts else words("nothing would be written")
     for app, fields in sorted(found.fields.items()):
         touched = ", ".join(f"{name} {count}" for name, count in sorted(fields.items()))
         yield words(f"  {app}, writes by field: {touched}")
     if found.parked:
         yield words("would wait for a person: " + ", ".join(f"{n} {kind}" for kind, n in sorted(found.parked.items())))
-    yield words(f"{found.linked} records linked")
+    yield words(f"afterwards {found.linked} records are linked")
     for write in found.samples:
         yield words("")
         yield words(f"{write.kind} {write.app}/{write.object}/{write.record or 'new'}", "bold")
@@ -219,9 +222,7 @@ def work(found: Sequence[Work]) -> Iterable[RenderableType]:
         yield words("nothing waits here", "green")
         return
     headings = ("number", "kind", "who", "field", "app", "agreed", "theirs", "reason", "since")
-    yield grid(
-        headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), short(w.reason), when(w.opened)) for w in found)
-    )
+    yield grid(headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), w.reason, when(w.opened)) for w in found))
 
 
 def _who(item: Work) -> str:

@@ -146,4 +146,4 @@ def test_a_wrong_command_line_is_a_mistake_of_usage(desk: Desk) -> None:
     said = desk.say("plan", "--limt", "3")
     assert said.code == 3
     assert "--limit" in said.err
-    assert "syncd --help" in said.err
+    assert "syncd plan --help" in said.err

@@ -259,7 +259,11 @@ def test_the_keyring_is_asked_by_service_and_user(
         ("api.example.com", "", '"api.example.com" is no web address (such as "https://crm.example.com")'),
         ("ftp://127.0.0.1", "", '"ftp://127.0.0.1" is no web address (such as "https://crm.example.com")'),
         ("not one", "allow_host = true", '"not one" is no web address (such as "https://crm.example.com")'),
-        ("http://127.0.0.1:99999", "", '"http://127.0.0.1:99999" is no web address (such as "https://crm.example.com")'),
+        (
+            "http://127.0.0.1:99999",
+            "",
+            '"http://127.0.0.1:99999" is no web address (such as "https://crm.example.com")',
+        ),
         (
             "https://me:canary@eu.api.example.com",
             "allow_host = true",

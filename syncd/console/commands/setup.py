@@ -20,9 +20,9 @@ __all__ = ["check", "init", "mappings", "sandbox", "schema"]
 
 def init(
     *,
-    app: Annotated[Sequence[str], Parameter(negative="")] = (),
-    set: Annotated[Sequence[str], Parameter(negative="")] = (),
-    secret: Annotated[Sequence[str], Parameter(negative="")] = (),
+    app: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = (),
+    set: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = (),
+    secret: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = (),
     yes: Annotated[bool, Parameter(("--yes", "-y"), negative="")] = False,
     common: Common = COMMON,
 ) -> int:
