@@ -83,7 +83,7 @@ def status(found: Status) -> Iterable[RenderableType]:
         yield words(f"nothing has run yet: there is no store at {found.store}")
         yield words("  start with: syncd check; then: syncd plan")
         return
-    headings = ("app", "connector", "state", "last answer", "owed", "hints", "in doubt", "reason")
+    headings = ("app", "connector", "state", "last answer", "owed", "hints", "in doubt")
     yield grid(headings, map(_app_row, found.apps))
     yield words("")
     rows = (
@@ -111,7 +111,7 @@ def _app_row(app: AppStatus) -> Sequence[object]:
     style = {"running": "green", "paused": "red", "failing": "yellow"}.get(app.state, "")
     owed = f"{app.owed} since {when(app.owed_since)}" if app.owed else "0"
     state = words(app.state + (f" since {when(app.since)}" if app.since else ""), style)
-    return app.name, app.connector, state, when(app.answered_at), owed, app.hints, app.doubtful, app.reason
+    return app.name, app.connector, state, when(app.answered_at), owed, app.hints, app.doubtful
 
 
 def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
