@@ -4,6 +4,7 @@ SyncdError                 message and hint; never a traceback for a person
 ├── ConfigError      STOP    a file, key or command is wrong: edit it. Carries every problem, each with its place
 ├── StoreError       STOP    the store cannot be used: full disk, locked, newer schema
 ├── Halted           STOP    a guard tripped, or the world moved: a person must say go
+├── BrokenPromise    PAUSE   syncd itself was about to do what it never does: pause this app alone, tell a person
 └── ConnectorError           raised by connectors; about a whole call, never about one record of a batch
     ├── Transient    RETRY   nothing was applied; the same again later
     │   └── Throttled    ... not before `retry_after` seconds
@@ -20,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "BrokenPromise",
     "BrokenProtocol",
     "ConfigError",
     "ConnectorError",
@@ -83,6 +85,30 @@ class Halted(SyncdError):
     """A guard tripped, or a plan no longer fits the world. Nothing goes on until a person says so."""
 
     exit_code = 6
+
+
+class BrokenPromise(SyncdError):
+    """Something that syncd promises would not have been so: a defect of syncd. What would have broken it was not done.
+
+    `promise` is its name (S1 ...), `told` what it says and where; `about` is what there is to add for a reader.
+    """
+
+    exit_code = 6
+
+    def __init__(
+        self, promise: str, told: str, *, app: str, about: str = "", entity: str = "", record: str = "", field: str = ""
+    ) -> None:
+        place = ", ".join(part for part in (record and f"record {record}", field and f"field {field}", about) if part)
+        self.told = f"{promise}, {told}" + (f" ({place})" if place else "")
+        super().__init__(
+            f"{app}: a promise would have been broken: {self.told}",
+            hint=f"nothing of it was written. This is a defect of syncd: report it; go on with: syncd resume {app}",
+        )
+        self.promise = promise
+        self.app = app
+        self.entity = entity
+        self.record = record
+        self.field = field
 
 
 class ConnectorError(SyncdError):

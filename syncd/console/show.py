@@ -121,6 +121,9 @@ def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
             yield words(f"{app.name} is paused: {app.reason}; go on with: syncd resume {app.name}", "red")
         elif app.state == "failing":
             yield words(f"{app.name} is failing: {app.reason}; it is tried again by itself", "yellow")
+        if app.suspected:
+            yield words(f"{app.name}: {app.suspected} times somebody seems to have typed in just the moment of a write")
+            yield words(f"  what is known of it is in: syncd log --app {app.name}")
 
 
 def _waiting(found: Status) -> Iterable[RenderableType]:

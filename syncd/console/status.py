@@ -31,6 +31,8 @@ class AppStatus:
     owed_since: datetime | None
     hints: int
     doubtful: int
+    suspected: int
+    """Writes before which somebody else seems to have written, unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ def _app(name: str, connector: str, seen: AppGlance | None) -> AppStatus:
         owed_since=moment(seen.owed_since),
         hints=seen.hints,
         doubtful=seen.doubtful,
+        suspected=seen.suspected,
     )
 
 

@@ -81,6 +81,10 @@ def tell(entry: Entry) -> str:
             start = f"decided{by}{note}"
         case Event.PAUSED | Event.RESUMED:
             start = f"{who} was {entry.event.value}{by}{note}"
+        case Event.BROKEN:
+            return f"{who}: a promise would have been broken{note}"
+        case Event.SUSPECTED:
+            start = f"somebody seems to have written to {who} just before syncd did{note}"
         case Event.APPLIED:
             start = f"the mapping {entry.sync} was put in force{by}"
         case _:
@@ -128,6 +132,12 @@ def tell_field(entry: Entry, field: str, author_of: Callable[[int], str]) -> str
             return f"{app} refused {new}: {entry.note}"
         case Event.DECIDED:
             return f"{entry.by or 'a person'} decided for {new} in place of {old}"
+        case Event.BROKEN:
+            return tell(entry)
+        case Event.SUSPECTED:
+            lost = ", ".join(said(value) for value in what.get("overwritten", ()))
+            known = f"and overwritten: {lost}" if lost else "and what they typed is not known"
+            return f"{app} was sent {new} over {old}; somebody seems to have written just before {known}"
         case Event.GONE:
             return f"{entry.ref or app} is gone; {old} was agreed then"
         case _:

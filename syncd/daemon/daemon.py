@@ -123,13 +123,13 @@ class Daemon:
         self._leaving = threading.Event()
         self._waiting = unapplied(assembly.world)
         self._connectors = {name: app.connector for name, app in assembly.world.apps.items()}
-        self._world = _in_force(assembly.world, self._waiting, self._leaving)
+        self._meter = Meter()
+        self._world = replace(_in_force(assembly.world, self._waiting, self._leaving), counts=self._meter)
         self._log = self._world.log
         self._heart = Heart(self._world.store, held.holder, self._world.clock)
         # A signal handler may only do what can interrupt itself; putting into a SimpleQueue can.
         self._inbox: queue.SimpleQueue[_Stop | _Ailing | _Ended] = queue.SimpleQueue()
         self._footing = Footing(lambda: self._inbox.put(_Ailing()))
-        self._meter = Meter()
         self._schedule = Schedule()
         self._started = self._world.clock.now()
         used = [name for name in self._world.apps if any(name in s.apps for s in self._world.syncs.values())]

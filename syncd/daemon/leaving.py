@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from syncd.core.record import Cursor, Gone, Merged, Outcome, Record, Ref, Unsent, Write
-from syncd.sdk.contract import Associates, Connector, Dissociates, Finds, Object, Page
+from syncd.sdk.contract import Associates, Connector, Dissociates, Finds, Object, Page, Past, Remembers
 
 __all__ = ["Leaving"]
 
@@ -67,6 +67,10 @@ class Leaving:
         """As it is, too."""
         if isinstance(self._inner, Dissociates):
             self._inner.dissociate(pairs)
+
+    def history(self, ref: Ref, fields: Sequence[str]) -> Mapping[str, Sequence[Past]]:
+        """As it is."""
+        return self._inner.history(ref, fields) if isinstance(self._inner, Remembers) else {}
 
     def close(self) -> None:
         """The connector belongs to whom it was borrowed from."""

@@ -39,6 +39,25 @@ class Meter:
         self._webhooks = Counter(
             "syncd_webhooks", "Webhook calls, by the status answered", ["app", "status"], registry=self._registry
         )
+        self._broken = Counter(
+            "syncd_promises_broken",
+            "Promises that would have been broken, had the app not been paused",
+            ["app", "promise"],
+            registry=self._registry,
+        )
+        self._gap = Histogram(
+            "syncd_gap_seconds",
+            "From the read of a record to the answer to a write without a condition",
+            ["app"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._suspected = Counter(
+            "syncd_toctou_suspected",
+            "Writes before which somebody else seems to have written, unseen",
+            ["app"],
+            registry=self._registry,
+        )
         self._owed = self._gauge("syncd_deliveries_owed", "Deliveries an app has to be told of")
         self._hints = self._gauge("syncd_hints_waiting", "Records to be read again")
         self._unknown = self._gauge("syncd_writes_unknown", "Writes whose outcome is not known now")
@@ -56,6 +75,18 @@ class Meter:
     def webhook(self, app: str, status: int) -> None:
         """Note a webhook call that has been answered."""
         self._webhooks.labels(app, str(status)).inc()
+
+    def broken(self, app: str, promise: str) -> None:
+        """Note a promise that would have been broken."""
+        self._broken.labels(app, promise).inc()
+
+    def gap(self, app: str, seconds: float) -> None:
+        """Note how long after its read a record was written to."""
+        self._gap.labels(app).observe(seconds)
+
+    def suspected(self, app: str) -> None:
+        """Note that somebody seems to have been in that gap."""
+        self._suspected.labels(app).inc()
 
     def shown(self, world: World, trouble: str) -> bytes:
         """Everything, in Prometheus' text format. `trouble`: why the store cannot be used, or ""."""

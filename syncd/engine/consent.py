@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from syncd.core.entity import Entity, Held
+from syncd.core.entity import Entity, Held, Link
 from syncd.core.fieldmap import FieldRule, Sync
+from syncd.core.lens import View, view
 from syncd.core.match import Key, keys
-from syncd.core.record import Fields
+from syncd.core.record import Fields, Raws, Record
 from syncd.engine.calls import reference_keys
 from syncd.engine.debts import note_debts
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, OptOut
 
-__all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "opt_in", "record_opt_out"]
+__all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "newly_opted_out", "opt_in", "record_opt_out"]
 
 
 def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
@@ -37,6 +38,21 @@ def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
 def all_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """Everything by which an entity with these values is found."""
     return (*keys(sync, fields), *consent_keys(sync, fields), *reference_keys(sync, fields))
+
+
+def newly_opted_out(sync: Sync, link: Link, fact: Record) -> bool:
+    """Whether a record shows an opt-out, or one of another address, that it did not show before."""
+    shown = {rule.name: _with_address(sync, rule, link.ref.app, fact.fields) for rule in consent_rules(sync)}
+    seen = {rule.name: _with_address(sync, rule, link.ref.app, link.seen) for rule in consent_rules(sync)}
+    return any(now is not None and now != seen[name] for name, now in shown.items())
+
+
+def _with_address(sync: Sync, rule: FieldRule, app: str, raws: Raws) -> View:
+    """The address of which these raw values show an opt-out; None where they show none."""
+    if app not in rule.lenses or view(rule.lenses[app], raws, {}) is not True:
+        return None
+    address = sync.rules[rule.address].lenses.get(app) if rule.address in sync.rules else None
+    return view(address, raws, {}) if address else True
 
 
 def enrol(world: World, tx: Transaction, sync: Sync, fields: Fields, app: str, cause: int | None) -> None:

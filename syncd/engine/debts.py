@@ -8,14 +8,16 @@ from dataclasses import replace
 from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
-from syncd.core.record import EntityId, Fields
+from syncd.core.record import EntityId, Fields, Value
 from syncd.engine.calls import reachable
+from syncd.engine.world import World
 from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["claims", "frozen", "lacks", "note_debts", "note_referrers", "waits"]
+__all__ = ["claims", "frozen", "lacks", "note_debts", "note_referrers", "reckon", "waits"]
 
+_CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
 
@@ -48,6 +50,29 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
 
 
+def reckon(world: World, sync: Sync) -> None:
+    """Where the mapping is another than when debts were last reckoned: what does everybody lack by this one?
+
+    A field that was let go and comes back, a wider filter, an app that may be given new records: no record has
+    changed, and yet something is owed.
+    """
+    name = f"reckoned:{sync.name}"
+    with world.store.read() as tx:
+        if tx.meta.get(name) == sync.digest:
+            return
+        ids = [entity.id for entity in tx.entities.all(sync.name) if not entity.deleted]
+    for start in range(0, len(ids), _CHUNK):
+        part = ids[start : start + _CHUNK]
+        with world.store.begin() as tx:
+            tx.entities.load(part)
+            tx.links.load_of(part)
+            tx.parked.of(part)
+            for id in part:
+                note_debts(tx, sync, tx.entities.get(id), None)
+    with world.store.begin() as tx:
+        tx.meta.put(name, sync.digest)
+
+
 def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, entity: EntityId) -> None:
     """An entity has a record in one more app: whoever points to it may be owed there now."""
     if not any(rule.refers == target for sync in syncs.values() for rule in sync.rules.values()):
@@ -74,6 +99,7 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
 def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> Fields:
     """What the app is to be told now. Outside its filter that is an opt-out and nothing else."""
     wanted = reachable(tx, sync, link.ref.app, owed(entity, link, sync, parked))
+    wanted = {name: value for name, value in wanted.items() if not _elsewhere(sync, name, value, parked)}
     match link.state:
         case LinkState.LIVE:
             return wanted
@@ -81,6 +107,12 @@ def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
             return {name: value for name, value in wanted.items() if value is True and sync.rules[name].consent}
         case _:
             return {}
+
+
+def _elsewhere(sync: Sync, name: str, value: Value, parked: frozenset[str]) -> bool:
+    """That somebody may be mailed is said of an address: while the app keeps another one, it is not said there."""
+    rule = sync.rules[name]
+    return rule.consent and value is not True and rule.address in parked
 
 
 def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Parked]) -> bool:

@@ -12,6 +12,7 @@ from syncd.engine import calls
 from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts
 from syncd.engine.namesakes import part
+from syncd.engine.promises import APPROVED, SPARED
 from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
@@ -22,6 +23,7 @@ from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
 __all__ = ["approve", "drop_hold", "resolve_conflict", "retry"]
 
+_REFUSED, _WON = SPARED
 _CONTESTED = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
 
@@ -85,12 +87,10 @@ def approve(world: World, id: int, *, by: str) -> bool:
         changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts)
         entity = tx.entities.get(entity.id)
         if changed:
-            _bring_back(world, tx, work, by, "edited elsewhere since: the edit wins over the delete")
+            _bring_back(world, tx, work, by, _WON)
             return False
         seq = tx.log.append(
-            Entry(
-                event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note="delete approved", cause=work.cause
-            )
+            Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=APPROVED, cause=work.cause)
         )
         tx.parked.close(id, "approved", by)
         entity = replace(entity, deleted=True)
@@ -104,7 +104,7 @@ def drop_hold(world: World, id: int, *, by: str) -> None:
     """Say no to a held delete: the record is made again where it was deleted."""
     with world.store.begin() as tx:
         work = _open(tx, id, (ParkedKind.HOLD,))
-        _bring_back(world, tx, work, by, "delete refused")
+        _bring_back(world, tx, work, by, _REFUSED)
 
 
 def retry(world: World, id: int, *, by: str) -> None:
@@ -120,6 +120,9 @@ def retry(world: World, id: int, *, by: str) -> None:
             tx.hints.add([work.ref], tx.now)
         if work.entity is not None and work.app:
             tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
+        if work.kind is not ParkedKind.QUARANTINE and work.sync in world.syncs:
+            for entity in dict.fromkeys(EntityId(one) for one in work.detail.get("entities", ())):
+                note_debts(tx, world.syncs[work.sync], tx.entities.get(entity), seq)  # what had waited for the answer
 
 
 def _unsee(world: World, tx: Transaction, work: Parked) -> None:

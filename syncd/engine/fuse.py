@@ -7,16 +7,18 @@ from dataclasses import replace
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Merged
-from syncd.engine.consent import all_keys
+from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts
 from syncd.engine.namesakes import part
+from syncd.engine.revive import revive
+from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
 __all__ = ["follow_merge", "fuse", "fuse_at_last"]
 
 
-def follow_merge(tx: Transaction, sync: Sync, merged: Merged) -> None:
+def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> None:
     """An app merged `merged.ref` into `merged.into`: re-point the link, fuse the entities, delete nothing."""
     lost = tx.links.get(sync.name, merged.ref)
     if lost is None or lost.state is LinkState.GONE:
@@ -28,14 +30,14 @@ def follow_merge(tx: Transaction, sync: Sync, merged: Merged) -> None:
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
     if survivor is None or survivor.state is LinkState.GONE:
-        # The survivor bears the entity on; what it shows is compared with what the lost record showed.
-        tx.links.put(sync.name, replace(lost, ref=merged.into, created=None, state=LinkState.LIVE, missed_at=None))
+        # The survivor bears the entity on, as on first contact: what it lacks was emptied by nobody.
+        tx.links.put(sync.name, Link(entity.id, merged.into))
     elif survivor.entity != entity.id:
-        fuse(tx, sync, tx.entities.get(survivor.entity), entity, "the app merged their records")
+        fuse(world, tx, sync, tx.entities.get(survivor.entity), entity, "the app merged their records")
     tx.hints.add([merged.into], tx.now)
 
 
-def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:
+def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:
     """Make one entity of two, if they have no app in common; else ask a person. True if they are one now.
 
     The links of the lost one move as on first contact, so that nothing of theirs is taken for an edit or thrown
@@ -54,6 +56,8 @@ def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> b
         )
         tx.parked.park(replace(parked, detail={"entities": [keep.id, lose.id], "why": why}))
         return False
+    if keep.deleted and not lose.deleted:
+        keep = revive(tx, sync, keep, f"{lose.id} is the same, and is alive")
     for link in moving:
         tx.links.put(sync.name, Link(keep.id, link.ref, created=link.created))
         tx.hints.add([link.ref], tx.now)
@@ -79,17 +83,18 @@ def fuse(tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> b
         if lose.id in work.detail.get("entities", ()) or (work.kind is ParkedKind.HOLD and work.app in there)
     ]
     tx.parked.withdraw(asked, f"fused with {lose.id}")
+    enrol(world, tx, sync, kept.fields, "", seq)  # an opt-out of one address holds for the other, too
     note_debts(tx, sync, kept, seq)
     return True
 
 
-def fuse_at_last(tx: Transaction, sync: Sync, id: EntityId) -> bool:
+def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:
     """Two that ought to be one, but for an app where both had a record, may be one now. True if they are."""
     for work in [work for app in sync.apps for work in tx.parked.rivals(app)]:
         pair = work.detail.get("entities", ())
         if work.kind is not ParkedKind.AMBIGUOUS or "why" not in work.detail or id not in pair:
             continue
         keep, lose = (tx.entities.get(one) for one in pair)
-        if not keep.deleted and not lose.deleted and fuse(tx, sync, keep, lose, work.detail["why"]):
+        if not keep.deleted and not lose.deleted and fuse(world, tx, sync, keep, lose, work.detail["why"]):
             return True
     return False

@@ -8,12 +8,14 @@ from typing import Any
 
 from syncd.core.compose import settled
 from syncd.core.entity import Link, LinkState
-from syncd.core.fieldmap import Sync
-from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent
+from syncd.core.fieldmap import Sync, Way
+from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent, Version
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debts, note_referrers
 from syncd.engine.fuse import fuse
+from syncd.engine.gap import Look, watch
+from syncd.engine.promises import expected, one_each
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
@@ -25,16 +27,32 @@ __all__ = ["applied", "doubt_all", "store_outcomes"]
 
 
 def store_outcomes(
-    world: World, sync: Sync, app: str, sent: Sequence[tuple[Intent, Delivery]], outcomes: Sequence[Outcome]
+    world: World,
+    sync: Sync,
+    app: str,
+    sent: Sequence[tuple[Intent, Delivery]],
+    outcomes: Sequence[Outcome],
+    look: Look,
 ) -> Tally:
-    """Store the outcome of every write that was sent; a write without an outcome is in doubt."""
+    """Store the outcome of every write that was sent; a write without an outcome is in doubt.
+
+    `look`: what was read before, for who may have written in between.
+    """
     by_key = {outcome.key: outcome for outcome in outcomes}
     records = _read_back(world, app, sent, by_key)
     tally = Tally()
     with world.store.begin() as tx:
+        expected(tx, app, [intent for intent, _ in sent])
+        touched = [intent.entity for intent, _ in sent]
+        tx.entities.load(touched)
+        tx.links.load_of(touched)
+        tx.parked.of(touched)
         for intent, delivery in sent:
             outcome = by_key.get(intent.key, Unknown(intent.key, "the connector gave no outcome"))
             tally += _store(world, tx, sync, intent, delivery, outcome, records)
+    stored = [intent for intent, _ in sent if isinstance(by_key.get(intent.key), Stored)]
+    shown = [outcome.record for outcome in outcomes if isinstance(outcome, Stored) and outcome.record is not None]
+    watch(world, sync, app, look, stored, records | {record.ref: record for record in shown})
     return tally
 
 
@@ -48,7 +66,11 @@ def doubt_all(world: World, sync: Sync, intents: Sequence[Intent], reason: str) 
 def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Record | None, cause: int | None) -> Link:
     """The write stands in the app: settle its values, and take in whatever else the app showed."""
     entity = tx.entities.get(intent.entity)
-    link = tx.links.get(sync.name, ref) or Link(entity.id, ref)
+    link = tx.links.get(sync.name, ref)
+    if link is not None and intent.kind is IntentKind.CREATE and link.state is LinkState.GONE:
+        tx.links.drop(sync.name, ref)  # the app has given a new record the id of one that is gone
+        link = None
+    link = link or Link(entity.id, ref)
     shown = record.fields if record else {}
     kept = {name: shown.get(name, raw) for name, raw in intent.patch.items()}
     state = LinkState.OUT_OF_SCOPE if link.state is LinkState.OUT_OF_SCOPE else LinkState.LIVE
@@ -59,6 +81,7 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
         link = replace(link, created=record.created or link.created)
         if all(shown.get(name) == link.seen.get(name) for name in sync.window(ref.app) if name in shown):
             link = replace(link, version=record.version)
+    one_each(tx, entity.id, ref)
     tx.links.put(sync.name, link)
     fields: dict[str, dict[str, Any]] = {name: {"new": plain(value)} for name, value in intent.goal.items()}
     for name, raw in coerced.items():
@@ -125,12 +148,12 @@ def _store(
             return Tally(deleted=1)
         case Stored(_, ref, record):
             created = intent.kind is IntentKind.CREATE
-            if created and _collides(tx, sync, intent, ref):
+            if created and _collides(world, tx, sync, intent, ref):
                 return Tally(parked=1)
-            applied(tx, sync, intent, ref, record, delivery.cause)
+            fact = record or records.get(ref)
+            applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
             _accepted(tx, intent)
             tx.deliveries.settle(delivery)
-            fact = record or records.get(ref)
             if fact is not None:
                 take(world, tx, sync, [fact], READ)
             else:
@@ -156,6 +179,19 @@ def _store(
     return Tally()
 
 
+def _only_written(sync: Sync, intent: Intent, fact: Record | None) -> Record | None:
+    """Of a record that was read back: the fields that are only ever written.
+
+    Whatever the app shows there is what it made of our value: taken for an edit it would be written over, for ever.
+    """
+    if fact is None:
+        return None
+    rules = [rule for rule in sync.mapped(intent.app) if rule.ways[intent.app] is Way.WRITE]
+    names = {name for rule in rules for name in rule.lenses[intent.app].window}
+    fields = {name: raw for name, raw in fact.fields.items() if name in names}
+    return replace(fact, fields=fields, version=Version()) if fields else None
+
+
 def _doubt(world: World, tx: Transaction, sync: Sync, intent: Intent, reason: str) -> None:
     """Nothing is written to the record, nor merged from it, until a read has settled this."""
     tx.intents.put([replace(intent, state=IntentState.UNKNOWN, at=tx.now)])
@@ -175,7 +211,7 @@ def _doubt(world: World, tx: Transaction, sync: Sync, intent: Intent, reason: st
         tx.deliveries.postpone(debt, tx.now + world.late(sync, intent.app))
 
 
-def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
+def _collides(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
     """The "new" record is one that another live entity has: the two are one, or a person says."""
     other = tx.links.get(sync.name, ref)
     if other is None or other.state is LinkState.GONE or other.entity == intent.entity:
@@ -185,7 +221,7 @@ def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
     if debt is not None:
         tx.deliveries.settle(debt)
     tx.hints.add([ref], tx.now)
-    if not fuse(tx, sync, theirs, mine, f"{intent.app} keeps one record for both"):
+    if not fuse(world, tx, sync, theirs, mine, f"{intent.app} keeps one record for both"):
         reason = f"{intent.app} already keeps record {ref.id} of another entity for this one"
         parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=intent.app, entity=mine.id, reason=reason)
         tx.parked.park(replace(parked, detail={"entity": mine.id, "entities": [mine.id, theirs.id]}))
@@ -194,7 +230,7 @@ def _collides(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
 
 def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, ref: Ref | None) -> Tally:
     """The app has such a record already: tie it, rather than make another."""
-    if ref is not None and _collides(tx, sync, intent, ref):
+    if ref is not None and _collides(world, tx, sync, intent, ref):
         return Tally(parked=1)
     entity = tx.entities.get(intent.entity)
     if ref is not None and tx.links.get(sync.name, ref) is None:

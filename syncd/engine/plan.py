@@ -12,7 +12,7 @@ from syncd.core.record import Create, Delete, Ref, Update, Write
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
 from syncd.engine.rehearsal import rehearsal
-from syncd.engine.world import Tally, World
+from syncd.engine.world import Tally, Uncounted, World
 from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
 from syncd.errors import ConfigError, Halted
 from syncd.store.store import Store
@@ -83,9 +83,8 @@ def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: Non
 
 def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> Plan:
     rehearsed = {name: Rehearsed(name, app.connector) for name, app in world.apps.items()}
-    stage = replace(
-        world, store=store, apps={name: replace(app, connector=rehearsed[name]) for name, app in world.apps.items()}
-    )
+    apps = {name: replace(app, connector=rehearsed[name]) for name, app in world.apps.items()}
+    stage = replace(world, store=store, apps=apps, counts=Uncounted())
     with store.read() as tx:
         before = tx.parked.counts()
     report = once(stage, whole=True, progress=progress)

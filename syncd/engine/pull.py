@@ -10,6 +10,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import apart, calls
 from syncd.engine.canary import accepted, resumed_at
+from syncd.engine.debts import reckon
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.take import LISTED, READ, take
@@ -31,6 +32,7 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
 
     Raises Halted when a guard trips: a listing that lacks most records, a mass change.
     """
+    reckon(world, sync)
     with world.store.begin() as tx:
         progress = tx.cursors.get(sync.name, app)
         incremental = world.object(sync, app).capabilities.incremental
@@ -124,7 +126,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         apart.put_off(world, tx, sync, asked.failed)
         for fact in found.values():
             if isinstance(fact, Merged):
-                follow_merge(tx, sync, fact)
+                follow_merge(world, tx, sync, fact)
         known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
     return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from syncd.core.record import EntityId, Ref
+from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
-from syncd.errors import BrokenProtocol, ConnectorError, Halted, StoreError, Throttled, Unauthorised
+from syncd.errors import BrokenPromise, BrokenProtocol, ConnectorError, Halted, StoreError, Throttled, Unauthorised
 from syncd.store.values import Entry, Event
 
 __all__ = ["attempt", "pause", "resume"]
@@ -20,9 +22,14 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
     if paused(world, app):
         return Tally(), 60.0
     try:
+        with world.store.read() as tx:
+            sound_log(tx, app)
         done = stage()
     except (Unauthorised, BrokenProtocol, Halted) as stop:
         pause(world, app, str(stop))
+        return Tally(), 60.0
+    except BrokenPromise as broken:
+        _stop(world, broken)
         return Tally(), 60.0
     except ConnectorError as failed:
         with world.store.begin() as tx:
@@ -36,18 +43,30 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
     return done, 0.0
 
 
+def _stop(world: World, broken: BrokenPromise) -> None:
+    """Tell it, count it, and pause the app that it is about."""
+    ref = Ref(*broken.record.split("/", 2)) if broken.record else None
+    entity = EntityId(broken.entity) if broken.entity else None
+    fields: dict[str, dict[str, str]] = {broken.field: {}} if broken.field else {}
+    entry = Entry(event=Event.BROKEN, app=broken.app, entity=entity, ref=ref, fields=fields, note=broken.told)
+    with world.store.begin() as tx:
+        seq = tx.log.append(entry)
+    world.counts.broken(broken.app, broken.promise)
+    pause(world, broken.app, str(broken), cause=seq)
+
+
 def paused(world: World, app: str) -> str:
     """Why the app is paused; "" if it is not."""
     with world.store.read() as tx:
         return tx.apps.get(app).paused
 
 
-def pause(world: World, app: str, reason: str, by: str = "") -> bool:
+def pause(world: World, app: str, reason: str, by: str = "", cause: int | None = None) -> bool:
     """Stop this app alone, until a person resumes it. False if it was paused already."""
     with world.store.begin() as tx:
         news = tx.apps.pause(app, reason)
         if news:
-            tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by))
+            tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by, cause=cause))
     if news:
         world.log.error("app paused", app=app, reason=reason)
     return news

@@ -18,7 +18,8 @@ from syncd.core.record import Gone, Record, Ref
 from syncd.engine.canary import sworn_read
 from syncd.engine.debts import note_debts
 from syncd.engine.outcome import applied
-from syncd.engine.push import find_records
+from syncd.engine.pull import pull
+from syncd.engine.sight import find_records, searchable
 from syncd.engine.take import READ, bind, in_force, kept_ours, made_by, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -156,6 +157,8 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
         entities = [Entity(i.entity, sync.name, {n: Held(value) for n, value in i.goal.items()}) for i in intents]
         tied = {intent.key for intent in intents if tx.links.at(intent.entity, app) is not None}
     at = find_records(world, sync, app, entities)
+    blind = [intent for intent in intents if intent.key not in tied and not searchable(world, sync, app, intent.goal)]
+    listed = not blind or _listed_whole(world, sync, app)
     refs = list(dict.fromkeys(ref for found in at.values() for ref in found))
     facts = sworn_read(world, sync, app, refs) if refs else {}
     tally = Tally()
@@ -164,6 +167,9 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
             entity = tx.entities.get(intent.entity)
             mine = [fact for fact in facts.values() if isinstance(fact, Record) and _is_ours(tx, sync, intent, fact)]
             unread = intent.entity not in at or any(ref not in facts for ref in at[intent.entity])
+            unread = unread or (intent in blind and not listed)
+            if intent in blind and intent.key not in {known.key for known in tx.intents.open(app)}:
+                continue  # the listing has shown it
             if intent.key in tied:
                 tx.intents.drop([intent.key])
             elif unread and not mine:
@@ -177,6 +183,16 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
                 tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
             note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
     return tally
+
+
+def _listed_whole(world: World, sync: Sync, app: str) -> bool:
+    """List an app that cannot be searched: what a create in doubt has made is found and tied as it is listed.
+
+    False for a listing that lacks somebody who is known: it proves nothing of those who are not.
+    """
+    pull(world, sync, app, whole=True)
+    with world.store.read() as tx:
+        return not tx.links.unswept(sync.name, app, int(tx.meta.get("sweep") or 0))
 
 
 def _is_ours(tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> bool:

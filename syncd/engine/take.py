@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,12 @@ from syncd.core.lens import Misfit, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
-from syncd.engine.consent import all_keys, consent_keys, enrol, heed, opt_in
+from syncd.engine.consent import all_keys, consent_keys, enrol, heed, newly_opted_out, opt_in
 from syncd.engine.debts import note_debts, note_referrers
+from syncd.engine.deletes import believe
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
+from syncd.engine.promises import agreed, one_each, reserved
 from syncd.engine.revive import revive
 from syncd.engine.world import Tally, World
 from syncd.store.codec import plain
@@ -45,6 +47,8 @@ class _Page:
     source: Source
     doubtful: Sequence[Intent]
     """Creates in this app of which nobody knows whether they were applied."""
+    writing: Collection[Ref] = ()
+    """Records with an open write."""
 
 
 def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], source: Source) -> Tally:
@@ -52,11 +56,11 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     if not facts:
         return Tally()
     app = facts[0].ref.app
-    page = _Page(world, tx, sync, source, _creates(tx, sync, app))
     addresses: dict[str, list[str]] = defaultdict(list)
     tx.links.load(sync.name, [fact.ref for fact in facts])
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
+    page = _Page(world, tx, sync, source, _creates(tx, sync, app), reserved(world, app, open_writes))
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -77,6 +81,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         if link is not None and _again(page, link, fact):
             tx.hints.add([fact.ref], tx.now)
             continue
+        if link is not None and link.state is not LinkState.GONE and _another(link, fact):
+            believe(world, tx, sync, link)  # the one before it was deleted, and nobody had noticed yet
+            tx.links.drop(sync.name, fact.ref)
+            link = None
         if link is not None and link.state is LinkState.GONE:
             link = _returned(page, link, fact)
             back = link is not None
@@ -87,6 +95,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
+            if newly_opted_out(
+                sync, link, fact
+            ):  # by the address that the record itself shows, whatever else is agreed
+                enrol(world, tx, sync, told(sync, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link
             changed += fold(page, tx.entities.get(link.entity), found, fact)
             if back:  # what it was owed had been let go
@@ -124,7 +136,7 @@ def _again(page: _Page, link: Link, fact: Record) -> bool:
 def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     """A record that was gone is here: the same one, restored, or another under its id."""
     tx, sync = page.tx, page.sync
-    if fact.created is not None and link.created is not None and fact.created > link.created:
+    if _another(link, fact):
         tx.links.drop(sync.name, fact.ref)
         return None
     entity = tx.entities.get(link.entity)
@@ -138,6 +150,11 @@ def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     if entity.deleted:
         revive(tx, sync, entity, note)  # what syncd had deleted elsewhere is made again
     return replace(link, state=LinkState.LIVE, missed_at=None)
+
+
+def _another(link: Link, fact: Record) -> bool:
+    """The app has given the id of a record that is gone to a new one."""
+    return fact.created is not None and link.created is not None and fact.created > link.created
 
 
 def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
@@ -194,6 +211,9 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    back = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
+    tx.parked.withdraw(back, f"{fact.ref.app} has a record of them again: {fact.ref.id}")
     done = fold(_Page(world, tx, sync, READ, ()), entity, link, fact, how)
     note_referrers(tx, world.syncs, sync.name, entity.id)
     return done
@@ -248,13 +268,18 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     wants = page.sync.filters.get(fact.ref.app)
     if wants is not None and not wants(known):
         return 0
-    return fold(page, entity, replace(link, state=LinkState.LIVE), fact)
+    changed = fold(page, entity, replace(link, state=LinkState.LIVE), fact)
+    note_debts(page.tx, page.sync, page.tx.entities.get(entity.id), None)  # what has changed while it was left alone
+    return changed
 
 
 def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -> int:
     """Merge one fact of a linked record, log it, park what needs a person, note the debts. 1 if it changed anything."""
     world, tx, sync = page.world, page.tx, page.sync
     result = merge(entity, link, fact, sync, skew=world.safety.skew)
+    agreed(sync, entity, link, result, page.writing)
+    if how:
+        one_each(tx, entity.id, fact.ref)
     if how or not _quiet(result):
         seq = _log(tx, sync, entity, fact.ref, result, how)
         result = replace(result, entity=_stamped(result, seq))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from operator import add, attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
@@ -16,7 +16,7 @@ from syncd.core.record import EntityId
 from syncd.sdk.contract import Clock, Connector, Object
 from syncd.store.ports import Storage
 
-__all__ = ["App", "Safety", "Tally", "World"]
+__all__ = ["App", "Counts", "Safety", "Tally", "Uncounted", "World"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,35 @@ class App:
     turn: threading.RLock = field(default_factory=threading.RLock)
 
 
+class Counts(Protocol):
+    """Who counts what no tally of a stage tells."""
+
+    def broken(self, app: str, promise: str) -> None:
+        """A promise would have been broken."""
+        ...
+
+    def gap(self, app: str, seconds: float) -> None:
+        """A write without a condition was answered, so long after its record was read."""
+        ...
+
+    def suspected(self, app: str) -> None:
+        """Somebody seems to have been in that gap."""
+        ...
+
+
+class Uncounted:
+    """Nobody counts."""
+
+    def broken(self, app: str, promise: str) -> None:
+        """Nothing."""
+
+    def gap(self, app: str, seconds: float) -> None:
+        """Nothing."""
+
+    def suspected(self, app: str) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything the engine may touch."""
@@ -59,6 +88,7 @@ class World:
     chance: random.Random
     log: Any
     safety: Safety = field(default_factory=Safety)
+    counts: Counts = field(default_factory=Uncounted)
 
     def new_entity(self) -> EntityId:
         """An id that nobody has."""

@@ -23,7 +23,7 @@ from syncd.core.record import (
     Write,
 )
 from syncd.errors import Transient
-from syncd.sdk.contract import Associates, Connector, Dissociates, Finds, Object, Page
+from syncd.sdk.contract import Associates, Connector, Dissociates, Finds, Object, Page, Past, Remembers
 from syncd.sdk.ties import TIE
 
 __all__ = ["Gated", "Rehearsed", "fingerprint"]
@@ -203,6 +203,10 @@ class Gated:
                 raise Transient(f"{one} is not untied: this is not in the plan")
         if isinstance(self._inner, Dissociates):
             self._inner.dissociate(pairs)
+
+    def history(self, ref: Ref, fields: Sequence[str]) -> Mapping[str, Sequence[Past]]:
+        """As it is."""
+        return self._inner.history(ref, fields) if isinstance(self._inner, Remembers) else {}
 
     def _allows(self, write: Write, pointing: Collection[str]) -> bool:
         """Is it in the plan? Each write there is good for once."""

@@ -38,6 +38,7 @@ __all__ = [
     "Object",
     "Option",
     "Page",
+    "Past",
     "Plugin",
     "Quota",
     "Remembers",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from syncd.core.record import Ref
 from syncd.store.codec import dump, load
 from syncd.store.values import Entry, Event
 
-__all__ = ["ChainEnd", "broken_at", "chained", "noted", "told"]
+__all__ = ["ChainEnd", "broken_at", "chained", "loose_at", "noted", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,17 @@ def told(row: Mapping[Any, Any]) -> Entry:
 
 def broken_at(rows: Iterable[Mapping[Any, Any]], end: ChainEnd) -> int | None:
     """The number of the first row that is not as it was written, or None if the whole chain holds up to `end`."""
-    last = ChainEnd()
+    return _unfit(rows, ChainEnd(), end)
+
+
+def loose_at(rows: Sequence[Mapping[Any, Any]], last: int, end: ChainEnd) -> int | None:
+    """The same for the `last` rows; the one before them is taken as it is, and where there is none, that is all."""
+    if len(rows) > last:
+        return _unfit(rows[1:], ChainEnd(rows[0]["seq"], rows[0]["hash"]), end)
+    return _unfit(rows, ChainEnd(), end)
+
+
+def _unfit(rows: Iterable[Mapping[Any, Any]], last: ChainEnd, end: ChainEnd) -> int | None:
     for row in rows:
         if row["seq"] != last.seq + 1 or _digest(last.hash, row) != row["hash"]:
             return last.seq + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from syncd.errors import StoreError
 
 __all__ = ["AppGlance", "Glance", "SyncGlance", "glance"]
 
+_SUSPECTED: Final = "SELECT name, value FROM meta WHERE name LIKE 'suspected:%'"
 _SQLITE: Final = "sqlite:///"
 _Ask = Callable[[str], Sequence[Any]]
 
@@ -37,6 +38,8 @@ class AppGlance:
     hints: int = 0
     doubtful: int = 0
     """Writes whose outcome is unknown."""
+    suspected: int = 0
+    """Writes before which somebody else seems to have written, unseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +86,16 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
         waiting = dict(ask("SELECT kind, count(*) FROM parked WHERE closed IS NULL GROUP BY kind"))
         opted_out = ask("SELECT count(*) FROM opt_out WHERE lifted IS NULL")[0][0]
         changes = ask("SELECT coalesce(max(seq), 0) FROM change")[0][0]
+        suspected = {row[0].partition(":")[2]: int(row[1]) for row in ask(_SUSPECTED)}
         heart = ask("SELECT value FROM meta WHERE name = 'heart'")
     return Glance(
-        apps={name: _app(said.get(name), owed.get(name), hints.get(name, 0), doubt.get(name, 0)) for name in apps},
+        apps={
+            name: replace(
+                _app(said.get(name), owed.get(name), hints.get(name, 0), doubt.get(name, 0)),
+                suspected=suspected.get(name, 0),
+            )
+            for name in apps
+        },
         syncs={
             name: SyncGlance(
                 entities=entities.get(name, 0),

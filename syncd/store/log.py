@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, select
 
 from syncd.core.record import EntityId
-from syncd.store.chain import ChainEnd, broken_at, chained, noted, told
+from syncd.store.chain import ChainEnd, broken_at, chained, loose_at, noted, told
 from syncd.store.codec import dump
-from syncd.store.statements import upsert
+from syncd.store.statements import chunks, upsert
 from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
 
@@ -84,6 +84,23 @@ class Log:
         self.flush()
         rows = self._db.execute(select(CHANGE.c.event, func.count()).group_by(CHANGE.c.event))
         return {event: int(count) for event, count in rows}
+
+    def often(
+        self, entities: Collection[EntityId], *, app: str, events: Sequence[Event], since: float, least: int
+    ) -> Collection[EntityId]:
+        self.flush()
+        found: list[EntityId] = []
+        for part in chunks(list(entities)):
+            where = and_(CHANGE.c.entity.in_(part), CHANGE.c.app == app, CHANGE.c.at >= since)
+            known = where & CHANGE.c.event.in_([event.value for event in events])
+            rows = select(CHANGE.c.entity).where(known).group_by(CHANGE.c.entity).having(func.count() >= least)
+            found += [EntityId(row.entity) for row in self._db.execute(rows)]
+        return found
+
+    def loose(self, last: int) -> int | None:
+        self.flush()
+        rows = self._db.execute(select(CHANGE).order_by(CHANGE.c.seq.desc()).limit(last + 1)).mappings().all()
+        return loose_at(rows[::-1], last, self._end)
 
     def flush(self) -> None:
         if self._new:

@@ -6,7 +6,7 @@ record, by entity or by number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,14 @@ class Log(Protocol):
     def counts(self) -> dict[str, int]:
         """How many entries there are of each event."""
 
+    def often(
+        self, entities: Collection[EntityId], *, app: str, events: Sequence[Event], since: float, least: int
+    ) -> Collection[EntityId]:
+        """Those of the entities of which at least `least` entries tell, of these events at an app since a time."""
+
+    def loose(self, last: int) -> int | None:
+        """The number of the first of the last entries that is not as it was written; None if all of them hold."""
+
     def flush(self) -> None:
         """Write what was appended."""
 
@@ -170,6 +178,9 @@ class Hints(Protocol):
 
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
         """Records to read now."""
+
+    def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
+        """The records that somebody has hinted at later than `since`, and no later than `until`."""
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         """These were read at or after `read_at`, and what they showed is stored; a hint that came later stays."""
@@ -239,6 +250,9 @@ class Intents(Protocol):
 
     def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
         """Every open write."""
+
+    def keys(self, app: str) -> Collection[str]:
+        """The keys of an app's open writes, as they stand in the store itself."""
 
     def flush(self) -> None:
         """Write what was dropped."""

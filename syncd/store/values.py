@@ -45,6 +45,8 @@ class Event(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     APPLIED = "applied"  # a mapping was put in force
+    SUSPECTED = "suspected"  # somebody seems to have typed between our read and our write
+    BROKEN = "broken"  # a promise would have been broken; nothing was written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,8 @@ class Parked:
     @property
     def name(self) -> str:
         """What makes it one and the same piece of work."""
-        where = str(self.ref) if self.ref else self.app
+        pair = "+".join(str(id) for id in self.detail.get("entities", ()))
+        where = str(self.ref) if self.ref else self.app or pair
         return "|".join((self.kind, self.sync, self.entity or "", where, self.field))
 
 

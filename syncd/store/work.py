@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,10 @@ class Hints:
         where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due <= now)
         rows = self._db.execute(select(HINT).where(where).order_by(HINT.c.due, HINT.c.record).limit(limit))
         return [Ref(row.app, row.object, row.record) for row in rows]
+
+    def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
+        where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due > since, HINT.c.due <= until)
+        return frozenset(Ref(row.app, row.object, row.record) for row in self._db.execute(select(HINT).where(where)))
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         gone = [{"a": ref.app, "o": ref.object, "r": ref.id, "t": read_at} for ref in refs]
@@ -184,6 +188,10 @@ class Intents:
             where.append(INTENT.c.state == state.value)
         rows = self._db.execute(select(INTENT).where(*where).order_by(INTENT.c.at, INTENT.c.key))
         return [_intent(row) for row in rows]
+
+    def keys(self, app: str) -> Collection[str]:
+        self.flush()
+        return frozenset(self._db.execute(select(INTENT.c.key).where(INTENT.c.app == app)).scalars())
 
     def flush(self) -> None:
         for part in chunks(self._dropped):

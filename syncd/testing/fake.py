@@ -91,6 +91,8 @@ class Fake:
     truncated: int | None = None
     """A full listing stops after so many rows and says that it is complete."""
     rows: dict[str, _Row] = field(default_factory=dict)
+    skew: float = 0.0
+    """Seconds by which its clock is wrong."""
     merged: dict[str, str] = field(default_factory=dict)
     journal: list[Wrote] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
@@ -112,7 +114,7 @@ class Fake:
     def person_deletes(self, id: str) -> None:
         """A person deletes a record."""
         del self.rows[id]
-        self.journal.append(Wrote(self.clock.now(), "person", id, "", None))
+        self.journal.append(Wrote(self.clock.now(), "person", self.called(id), "", None))
 
     def person_merges(self, keep: str, lose: str) -> None:
         """A person merges two records; the loser's id leads to the survivor."""
@@ -259,16 +261,23 @@ class Fake:
                 return self._stored(write.key, write.ref.id)
             case Delete():
                 self.rows.pop(write.ref.id, None)
-                self.journal.append(Wrote(self.clock.now(), "api", write.ref.id, "", None))
+                self.journal.append(Wrote(self.clock.now(), "api", self.called(write.ref.id), "", None))
                 return Stored(write.key, write.ref)
 
     def _stored(self, key: str, id: str) -> Stored:
         ref = Ref(self.name, self.object, id)
         return Stored(key, ref, self._record(id) if self.capabilities.returns_record else None)
 
-    def _create(self, fields: dict[str, Raw], author: str) -> str:
+    def called(self, id: str) -> str:
+        """The name of a record in the journal."""
+        return id
+
+    def _new_id(self) -> str:
         self.made += 1
-        id = f"{self.name}-{self.made}"
+        return f"{self.name}-{self.made}"
+
+    def _create(self, fields: dict[str, Raw], author: str) -> str:
+        id = self._new_id()
         blank = {name: self.fills.get(name, shape.blank) for name, shape in self.fields.items()}
         self.rows[id] = _Row(blank, self.clock.now(), self.clock.now(), self.serial)
         self._update(id, fields, author)
@@ -280,7 +289,7 @@ class Fake:
         for name, value in fields.items():
             kept = self.keeps[name](value) if name in self.keeps and value is not None else value
             row.fields[name] = kept
-            self.journal.append(Wrote(self.clock.now(), author, id, name, kept))
+            self.journal.append(Wrote(self.clock.now(), author, self.called(id), name, kept))
         row.at, row.serial = self._tick(), self.serial
 
     def _tick(self) -> float:
@@ -290,8 +299,8 @@ class Fake:
     def _record(self, id: str) -> Record:
         row = self.rows[id]
         fields = {name: value for name, value in row.fields.items() if name not in self.hidden}
-        version = Version(str(row.serial), datetime.fromtimestamp(row.at, UTC))
-        created = datetime.fromtimestamp(row.created, UTC)
+        version = Version(str(row.serial), datetime.fromtimestamp(row.at + self.skew, UTC))
+        created = datetime.fromtimestamp(row.created + self.skew, UTC)
         return Record(Ref(self.name, self.object, id), fields, version, created)
 
 

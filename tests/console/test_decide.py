@@ -9,7 +9,7 @@ import pytest
 
 from syncd.app import recall
 from syncd.core.record import Ref
-from syncd.engine.gone import believe
+from syncd.engine.deletes import believe
 from syncd.engine.world import World
 from syncd.settings import load
 from syncd.store.values import Parked, ParkedKind

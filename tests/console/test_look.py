@@ -69,6 +69,18 @@ def test_the_status_counts_records_debts_and_work_and_tells_a_pause_with_its_rea
     assert desk.ask("status")["apps"][0]["state"] == "running"
 
 
+def test_the_status_tells_how_often_somebody_typed_in_just_the_moment_of_a_write(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    assert [app["suspected"] for app in desk.ask("status")["apps"]] == [0, 0]
+    assert "just the moment" not in desk.say("status").out
+    store = Store.open(f"sqlite:///{desk.folder / 'syncd.db'}", WallClock().now)
+    with store.begin() as tx:
+        tx.meta.put("suspected:news", "3")
+    store.close()
+    assert [app["suspected"] for app in desk.ask("status")["apps"]] == [0, 3]
+    assert "news: 3 times somebody seems to have typed in just the moment of a write" in desk.say("status").out
+
+
 def test_the_status_names_the_process_at_work_while_its_heart_beats(desk: Desk) -> None:
     desk.say("apply", "--yes")
     clock = TurnedClock(WallClock().now())

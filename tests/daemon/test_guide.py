@@ -18,6 +18,9 @@ def test_the_page_names_every_figure_and_no_other(company: Company) -> None:
     meter = Meter()
     meter.stage("crm", "poll", 0.1, Tally())
     meter.webhook("crm", 200)
+    meter.broken("crm", "S5")
+    meter.gap("crm", 0.2)
+    meter.suspected("crm")
     families = re.findall(r"^# TYPE (syncd_\w+)", meter.shown(company.world(), "").decode(), re.MULTILINE)
     there = {name for name in families if not name.endswith("_created")}
     assert set(re.findall(r"`(syncd_\w+)`", GUIDE)) == there

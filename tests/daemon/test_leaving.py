@@ -10,8 +10,9 @@ import pytest
 
 from syncd.core.record import Create, Cursor, Gone, Merged, Outcome, Record, Ref, Unsent, Write
 from syncd.daemon.leaving import Leaving
+from syncd.engine.wrappers import Gated
 from syncd.sdk.clock import WallClock
-from syncd.sdk.contract import Capabilities, Deletes, Object, Page
+from syncd.sdk.contract import Capabilities, Deletes, Object, Page, Past
 from syncd.testing.fake import Fake, text_fields
 
 
@@ -46,6 +47,18 @@ def test_until_then_everything_is_as_it_was(fake: Fake) -> None:
     assert connector.find("people", "email", ["person1@example.com"]) == {"person1@example.com": [refs[1]]}
     connector.write([Create("crm", "people", {"email": "new@example.com"}, "w1")])
     assert fake.find_one(email="new@example.com")
+
+
+def test_an_app_that_remembers_goes_on_remembering_and_one_that_does_not_says_nothing(fake: Fake) -> None:
+    ref, past = Ref("crm", "people", "crm-1"), {"email": [Past("was@example.com", "")]}
+
+    class Remembering(Fake):
+        def history(self, ref: Ref, fields: Sequence[str]) -> Mapping[str, Sequence[Past]]:
+            return past
+
+    for wrapped in (lambda inner: Leaving(inner, threading.Event()), lambda inner: Gated(inner, {})):
+        assert wrapped(Remembering("crm", WallClock(), fake.fields)).history(ref, ["email"]) == past
+        assert wrapped(fake).history(ref, ["email"]) == {}
 
 
 def test_a_batch_that_comes_too_late_was_certainly_not_sent(fake: Fake) -> None:

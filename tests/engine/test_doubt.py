@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
+from syncd.engine.cycle import once, pull_app, tend
+from syncd.engine.remedies import paused
 from syncd.engine.resolve import recover
 from syncd.store.values import Event
-from tests.engine.world import Scene
+from tests.engine.world import Scene, people, rule
 
 
 def _linked() -> Scene:
@@ -124,3 +127,32 @@ def test_what_was_in_doubt_and_what_came_of_it_is_in_the_log() -> None:
     events = [entry.event for entry in scene.log()]
     assert events.index(Event.DOUBTED) < events.index(Event.RESOLVED)
     assert [entry.note for entry in scene.log() if entry.event is Event.RESOLVED] == ["update: applied"]
+
+
+def test_a_record_that_another_sync_has_a_write_in_doubt_for_is_not_written_to() -> None:
+    apps = ("crm", "news")
+    scene = Scene()
+    stages = replace(people(apps, rule("stage", apps)), name="stages")
+    world = replace(scene.world, syncs={"people": scene.world.syncs["people"], "stages": stages})
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_creates(email="ada@example.com", first="Ada", stage="new")
+    once(world)
+    scene.clock.sleep(1)
+    crm.person_edits("crm-1", first="Augusta")
+    pull_app(world, "crm")
+    news.fault = "late"
+    tend(world, "news")
+    news.fault = ""
+    scene.clock.sleep(1)
+    news.person_edits("news-1", stage="Mine")
+    crm.person_edits("crm-1", stage="Theirs")
+    pull_app(world, "crm")
+    tend(world, "news")
+    assert paused(world, "news") == ""
+    assert news.shown("news-1")["stage"] == "Mine"
+    news.land_late()
+    for _ in range(3):
+        scene.wait(minutes=11)
+        once(world, whole=True)
+    assert news.shown("news-1")["stage"] == crm.shown("crm-1")["stage"] == "Theirs"
+    assert "Mine" in [entry.fields["stage"]["new"] for entry in scene.log() if "stage" in entry.fields]

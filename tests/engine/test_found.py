@@ -294,7 +294,7 @@ def _two_people(**more: Any) -> Scene:
 def _fused(scene: Scene) -> bool:
     with scene.store.begin() as tx:
         ada, countess = sorted(tx.entities.all("people"), key=lambda entity: str(entity.value("email")))
-        return fuse(tx, scene.world.syncs["people"], ada, countess, "they are one")
+        return fuse(scene.world, tx, scene.world.syncs["people"], ada, countess, "they are one")
 
 
 def test_what_a_create_in_doubt_has_made_goes_with_the_entity_when_two_are_fused() -> None:

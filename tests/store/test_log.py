@@ -138,3 +138,51 @@ def test_entries_that_follow_a_loss_do_not_cover_it(database: Store) -> None:
     with database.begin() as tx:
         assert tx.log.append(MERGED) == 5
     assert database.verify() == "the change log does not fit from entry 3 on"
+
+
+AT_THE_END = {
+    "a changed time": 4,
+    "a changed hash": 4,
+    "one in the middle removed": 3,
+    "the last removed": 4,
+    "all removed": 1,
+    "one more at the end": 5,
+}
+"""What the last entry shows by itself."""
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_the_end_of_the_chain_notices_what_was_done_to_it_and_only_that(database: Store, what: str) -> None:
+    filled(database)
+    with database.read() as tx:
+        assert [tx.log.loose(last) for last in (0, 1, 3, 4, 100)] == [None] * 5
+    with database.begin() as tx:
+        tx.db.execute(text(TAMPERINGS[what][0]))
+        tx.db.execute(text("UPDATE change SET seq = -seq WHERE seq < 0"))
+    with database.read() as tx:
+        assert tx.log.loose(100) == TAMPERINGS[what][1]
+        assert tx.log.loose(1) == AT_THE_END.get(what)
+
+
+def test_an_empty_log_ends_as_it_should(store: Storage) -> None:
+    with store.begin() as tx:
+        assert tx.log.loose(1) is None
+        tx.log.append(MERGED)
+        assert tx.log.loose(1) is None
+
+
+def test_who_was_told_of_often_is_found_among_many(store: Storage) -> None:
+    sent = replace(MERGED, event=Event.SENT)
+    with store.begin() as tx:
+        for entry in (sent, replace(sent, event=Event.COERCED), replace(sent, entity=BEN), MERGED):
+            tx.log.append(entry)
+        tx.log.append(replace(sent, entity=BEN, app="news", ref=ref("1", "news")))
+
+        def told(least: int, **more: Any) -> set[str]:
+            asked = {"app": "crm", "events": (Event.SENT, Event.COERCED), "since": START, **more}
+            return set(tx.log.often([ANN, BEN], least=least, **asked))
+
+        assert (told(1), told(2), told(3)) == ({ANN, BEN}, {ANN}, set())
+        assert told(1, since=START + 1) == set()
+        assert told(1, app="news") == {BEN}
+        assert tx.log.often([], app="crm", events=(Event.SENT,), since=START, least=1) == []

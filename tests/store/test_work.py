@@ -156,3 +156,23 @@ def test_a_write_that_is_dropped_and_put_again_is_open(store: Storage) -> None:
         assert tx.intents.of_refs("crm", [ref()]) == {ref(): write(attempts=1)}
     with store.read() as tx:
         assert tx.intents.open("crm") == [write(attempts=1)]
+
+
+def test_hints_that_came_after_a_moment_are_told_apart(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.hints.add([ref("1"), ref("2")], START)
+        tx.hints.add([ref("2"), ref("3")], START + 1)
+        tx.hints.add([ref("4", "news")], START + 1)
+        tx.hints.postpone(ref("5"), START + 60)
+        assert tx.hints.between("crm", "contacts", START, START + 1) == {ref("2"), ref("3")}
+        assert tx.hints.between("crm", "firms", START, START + 1) == frozenset()
+
+
+def test_the_keys_of_open_writes_are_those_in_the_store(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.intents.put([write("w1"), write("w2", BEN), write("w3", app="news")])
+        tx.intents.drop(["w2"])
+        assert tx.intents.keys("crm") == {"w1"}
+    with store.read() as tx:
+        assert (tx.intents.keys("crm"), tx.intents.keys("news")) == ({"w1"}, {"w3"})
+        assert tx.intents.keys("shop") == frozenset()

@@ -33,6 +33,8 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.PAUSED: "an app was paused, by a person or a guard",
     Event.RESUMED: "a person had it go on",
     Event.APPLIED: "a mapping was put in force",
+    Event.SUSPECTED: "somebody seems to have typed between syncd's read and its write, and to have been overwritten",
+    Event.BROKEN: "syncd was about to break a promise of its own; it wrote nothing and paused the app",
 }
 
 _VERDICTS: Final[Mapping[Verdict, str]] = {

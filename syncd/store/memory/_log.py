@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from syncd.core.record import EntityId
-from syncd.store.chain import ChainEnd, chained, told
+from syncd.store.chain import ChainEnd, chained, loose_at, told
 from syncd.store.codec import dump
 from syncd.store.memory._tables import Tables
 from syncd.store.values import Entry, Event
@@ -66,6 +67,21 @@ class Log:
 
     def counts(self) -> dict[str, int]:
         return dict(Counter(row["event"] for row in self._tables.changes.values()))
+
+    def often(
+        self, entities: Collection[EntityId], *, app: str, events: Sequence[Event], since: float, least: int
+    ) -> Collection[EntityId]:
+        asked, told_of = set(entities), Counter[EntityId]()
+        for row in reversed(self._tables.changes.values()):
+            if row["at"] < since:
+                break
+            if row["app"] == app and row["event"] in events and row["entity"] in asked:
+                told_of[row["entity"]] += 1
+        return [entity for entity, count in told_of.items() if count >= least]
+
+    def loose(self, last: int) -> int | None:
+        rows = list(islice(reversed(self._tables.changes.values()), last + 1))
+        return loose_at(rows[::-1], last, self._tables.end.get(None, ChainEnd()))
 
     def flush(self) -> None:
         pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from syncd.core.record import EntityId, Ref
@@ -22,6 +22,10 @@ class Hints:
         hints = self._tables.hints.items()
         ripe = sorted((due, ref) for ref, (due, _) in hints if due <= now and ref.app == app and ref.object == object)
         return [ref for _, ref in ripe[:limit]]
+
+    def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
+        due = {ref: at for ref, (at, _) in self._tables.hints.items() if ref.app == app and ref.object == object}
+        return frozenset(ref for ref, at in due.items() if since < at <= until)
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         for ref in refs:
@@ -111,6 +115,9 @@ class Intents:
         known = self._tables.intents.values()
         found = [i for i in known if (not app or i.app == app) and (state is None or i.state is state)]
         return sorted(found, key=lambda intent: (intent.at, intent.key))
+
+    def keys(self, app: str) -> Collection[str]:
+        return frozenset(key for key, intent in self._tables.intents.items() if intent.app == app)
 
     def flush(self) -> None:
         pass

@@ -2,237 +2,210 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.fieldmap import Deletion, Policy
+from syncd.core.record import Value
 from syncd.store.ports import Transaction
-from syncd.store.values import Event
-from syncd.testing.fake import Wrote
-from syncd.testing.simulator.app import SimApp
-from syncd.testing.simulator.profile import Profile
+from syncd.store.values import Entry, Event
+from syncd.testing.simulator.agreement import agreement
+from syncd.testing.simulator.app import MANNERS, SimApp
+from syncd.testing.simulator.consent import re_subscribed
+from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
 __all__ = ["questions"]
 
-_NEVER = [(None, 0.0, inf)]
-"""How long which value stood in a field that nobody ever wrote to."""
+_TYPED = ("first", "note", "tags")
 
 
 def questions(story: Simulation) -> list[str]:
     """Every invariant that does not hold, by name."""
     with story.store.read() as tx:
+        entries = list(reversed(tx.log.find(limit=1_000_000)))
         violations = [
-            *_agreement(story, tx),
-            *_lost(story, tx),
+            *agreement(story, tx),
+            *_lost(story, entries),
             *_phantoms(story, tx),
-            *_doubles(story, tx),
-            *_re_subscribed(story, tx),
+            *_old_news(story, entries),
+            *_doubles(story),
+            *re_subscribed(story, tx, entries),
             *_undue_deletes(story),
-            *_false_facts(story, tx),
+            *_blanks(story),
+            *_busy(story, entries),
+            *(f"{e.note}: the engine said so itself, at {e.app}" for e in entries if e.event is Event.BROKEN),
         ]
     damage = story.store.verify()
     return [*violations, *([f"S10: {damage}"] if damage else [])]
 
 
-def _agreement(story: Simulation, tx: Transaction) -> Iterator[str]:
-    """L1: every live link shows what is agreed, or what the app was seen to make of it."""
-    for entity in tx.entities.all("people"):
-        if entity.deleted:
-            continue
-        frozen = {work.field for work in tx.parked.of([entity.id]).get(entity.id, [])}
-        for link in tx.links.of(entity.id):
-            if link.state is not LinkState.LIVE:
-                continue
-            app = story.apps[link.ref.app]
-            if link.ref.id not in app.rows:
-                yield f"L1: {link.ref} is linked and not there"
-                continue
-            yield from _differences(story, entity, link, app, frozen)
-
-
-def _differences(story: Simulation, entity: Entity, link: Link, app: SimApp, frozen: set[str]) -> Iterator[str]:
-    for name in story.sync.rules:
-        shown, agreed = app.rows[link.ref.id].fields.get(name), entity.value(name)
-        kept = app.keeps[name](agreed) if name in app.keeps and agreed is not None else agreed
-        same = (shown or None) in ((kept or None), agreed)
-        if name == "out":
-            same = (shown is True) == (agreed is True)
-        if not same and name not in frozen:
-            yield f"L1: {link.ref} shows {name} {shown!r}, agreed is {agreed!r}"
-
-
-def _lost(story: Simulation, tx: Transaction) -> Iterator[str]:
-    """S1, S2: a value that a person typed and syncd overwrote is in the change log."""
+def _lost(story: Simulation, entries: list[Entry]) -> Iterator[str]:
+    """S1, S2: a value that a person typed and that syncd overwrote or deleted is in the change log."""
     logged: dict[tuple[str, str], set[Any]] = defaultdict(set)
     entity_of: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for entry in tx.log.find(limit=1_000_000):
+    for entry in entries:
         for name, what in entry.fields.items():
-            logged[str(entry.entity), name] |= {what.get("new"), what.get("kept")}
+            logged[str(entry.entity), name] |= {_plain(what.get(k)) for k in ("new", "kept", "old")}
         if entry.ref is not None:
             entity_of[entry.ref.app, entry.ref.id].add(str(entry.entity))
     for app in story.apps.values():
-        for before, typed, after in _neighbours(app):
-            if before is not None and (before.value or None) == (typed.value or None):
+        removed = {wrote.id: wrote.at for wrote in app.journal if wrote.field == "" and wrote.author == API}
+        for one in typed(app):
+            wrote, gone = one.wrote, removed.get(one.wrote.id, -inf)
+            if one.by_syncd or wrote.field not in _TYPED or one.value is None:
+                continue
+            if one.before is not None and _plain(one.before.value) == one.value:
                 continue  # what stood there already is no edit
-            if typed.author != "person" or after is None or after.author == "person" or typed.field in ("", "email"):
+            overwritten = one.after is not None and one.after.author == API and _plain(one.after.value) != one.value
+            deleted = one.after is None and gone >= wrote.at and wrote.id not in _restored(app)
+            at = one.after.at if one.after is not None else gone
+            if not overwritten and not deleted:
                 continue
-            if (typed.value or None) == (after.value or None):
+            known: set[Any] = set()
+            for entity in entity_of[app.name, wrote.id.partition("~")[0]]:
+                known |= logged[entity, wrote.field]
+            if one.value in known or any(_kept(app, one, value) == one.value for value in known):
                 continue
-            known = set().union(*(logged[entity, typed.field] for entity in entity_of[app.name, typed.id]))
-            if (typed.value or None) not in known and not _excused(app, typed, after):
-                yield f"S1: {app.name} {typed.id} {typed.field} {typed.value!r} was overwritten and is in no log"
-
-
-def _excused(app: SimApp, typed: Wrote, after: Wrote) -> bool:
-    """The gap between our read and our write, in an app that takes no condition: the one honest limit.
-
-    A blank is no value to lose; a value that an intruder typed in the very moment of our write is in the gap.
-    """
-    in_the_gap = typed.at == after.at or after.at in app.landed
-    return typed.value in (None, "", False) or (not app.capabilities.conditional and in_the_gap)
-
-
-def _neighbours(app: SimApp) -> Iterator[tuple[Wrote | None, Wrote, Wrote | None]]:
-    """Every value with the one before it and the one after it in the same field of the same record."""
-    fields: dict[tuple[str, str], list[Wrote]] = defaultdict(list)
-    for wrote in app.journal:
-        fields[wrote.id, wrote.field].append(wrote)
-    for story in fields.values():
-        for place, wrote in enumerate(story):
-            before = story[place - 1] if place else None
-            after = story[place + 1] if place + 1 < len(story) else None
-            yield before, wrote, after
+            if not app.capabilities.conditional and (wrote.at == at or at in app.landed):
+                story.gaps += 1  # the one honest limit: typed between our read and our write
+                continue
+            fate = "deleted" if deleted else "overwritten"
+            yield f"S1: {app.name} {wrote.id} {wrote.field} {wrote.value!r} was {fate} and is in no log"
 
 
 def _phantoms(story: Simulation, tx: Transaction) -> Iterator[str]:
     """S3: no agreed value that nobody typed, in any app's manner of keeping it."""
-    typed: dict[str, set[Any]] = defaultdict(set)
-    for app in story.apps.values():
-        for wrote in app.journal:
-            if wrote.author == "person":
-                typed[wrote.field].add(wrote.value)
-    for name in ("first", "note"):
-        frontier = set(typed[name])
-        told = all(app.capabilities.returns_record for app in story.apps.values())
-        for _ in range(0 if told and story.profile == Profile() else 3):  # else a manner may be taken for an edit
-            frontier |= {app.keeps[name](v) for app in story.apps.values() if name in app.keeps for v in frontier if v}
+    apps = story.apps.values()
+    for name in _TYPED:
+        known = {one.value for app in apps for one in typed(app) if not one.by_syncd and one.wrote.field == name}
+        known |= {value for _, field, value, _ in story.decided if field == name}
+        if name == "tags":
+            known = {tag for value in known if isinstance(value, tuple) for tag in value}
+        told = all(app.capabilities.returns_record for app in apps)
+        calm = not any(getattr(story.fates.profile, fault) for fault in story.fates.profile.__slots__)
+        for _ in range(0 if told and calm else 3):  # else a manner may be taken for an edit
+            known |= {app.keeps[name](v) for app in apps if name in app.keeps for v in known if v}
         for entity in tx.entities.all("people"):
             value = entity.value(name)
-            if value is not None and value not in frontier:
+            new = (
+                [tag for tag in value if tag not in known]
+                if isinstance(value, tuple)
+                else [value] * (value not in known)
+            )
+            if value is not None and new:
                 yield f"S3: {entity.id} holds {name} {value!r}, which nobody typed"
 
 
-def _doubles(story: Simulation, tx: Transaction) -> Iterator[str]:
+def _old_news(story: Simulation, entries: list[Entry]) -> Iterator[str]:
+    """S3: what a merge took from a record stood there after the merge before it: no old showing is ever news."""
+    stood = {app.name: standing(app) for app in story.apps.values()}
+    taken: dict[tuple[str, str, str], float] = {}
+    for entry in entries:
+        if entry.ref is None or entry.event not in (Event.MERGED, Event.LINKED):
+            continue
+        app = story.apps[entry.ref.app]
+        for name, what in entry.fields.items():
+            place = (app.name, entry.ref.id, name)
+            since, value = taken.get(place, 0.0), _plain(what.get("new")) or None
+            taken[place] = entry.at
+            if entry.event is Event.LINKED or what.get("verdict") == "misfit":
+                continue
+            spans = [span for id in incarnations(app, entry.ref.id) for span in stood[app.name].get((id, name), NEVER)]
+            kept = app.keeps.get(name, lambda v: v)
+            values = (value, kept(value) if value else value)
+            if not any(s.value in values and s.start <= entry.at and s.end >= since for s in spans):
+                yield f"S3: {entry.seq} takes {name} {value!r} from {entry.ref}, where it no longer stood"
+
+
+def _doubles(story: Simulation) -> Iterator[str]:
     """S4: syncd made no second record for anybody."""
     for app in story.apps.values():
         by_address: dict[str, list[str]] = defaultdict(list)
         for id, row in app.rows.items():
-            by_address[str(row.fields["email"]).casefold()].append(id)
+            by_address[str(row.fields["email"]).casefold()].append(app.called(id))
         first = {wrote.id: wrote for wrote in reversed(app.journal) if wrote.field == "email"}
         for address, ids in by_address.items():
-            made = [id for id in ids if first[id].author == "api" and str(first[id].value).casefold() == address]
-            if len(made) > 1:
+            ours = [id for id in ids if first[id].author == API and str(first[id].value).casefold() == address]
+            if len(set(ours) - _restored(app)) > 1:
                 yield f"S4: {app.name} has {address} as {ids}, made by syncd"
-    del tx
-
-
-def _re_subscribed(story: Simulation, tx: Transaction) -> Iterator[str]:
-    """S5: once syncd knows that an address is opted out, it never writes that it is not, to any of its records.
-
-    In the end every record that is linked shows it, unless a person has said otherwise there since.
-    """
-    for app in story.apps.values():
-        addresses = _addresses(app)
-        known = {e.address: e.since for e in tx.optouts.of("consent:out", addresses.values()).values()}
-        last: dict[str, Wrote] = {}
-        for wrote in app.journal:
-            if wrote.field != "out":
-                continue
-            knew = known.get(addresses[wrote.id], wrote.at) < wrote.at and wrote.at not in app.landed
-            before = last.get(wrote.id)
-            if wrote.author == "api" and wrote.value is not True and (knew or (before and before.value is True)):
-                yield f"S5: {app.name} {wrote.id} was re-subscribed by syncd"
-            last[wrote.id] = wrote
-        for link in tx.links.all("people"):
-            id = link.ref.id
-            if link.ref.app != app.name or link.state is not LinkState.LIVE or id not in app.rows:
-                continue
-            said = last.get(id)
-            if addresses[id] in known and app.rows[id].fields["out"] is not True and not _by_person(said):
-                yield f"S5: {link.ref} does not show the opt-out of {addresses[id]}"
-
-
-def _by_person(wrote: Wrote | None) -> bool:
-    return wrote is not None and wrote.author == "person"
-
-
-def _addresses(app: SimApp) -> dict[str, str]:
-    """The address of every record that the app ever had."""
-    return {wrote.id: str(wrote.value).casefold() for wrote in app.journal if wrote.field == "email"}
 
 
 def _undue_deletes(story: Simulation) -> Iterator[str]:
-    """S6: syncd deletes a record only after a person has deleted one of the same person.
-
-    Who that is says the address; records that an app has merged are one person from then on, whatever their addresses.
-    """
-    person = _persons(story)
+    """S6: syncd deletes a record only after a person has deleted one of the same person, and then each only once."""
+    apps = list(story.apps.values())
+    person = persons(apps)
     due: dict[str, float] = {}
-    for app in story.apps.values():
+    by_people: Counter[str] = Counter()
+    by_syncd: Counter[str] = Counter()
+    for app in apps:
         for wrote in app.journal:
-            if wrote.field == "" and wrote.author == "person":
-                due[person[app.name, wrote.id]] = min(wrote.at, due.get(person[app.name, wrote.id], inf))
-    for app in story.apps.values():
+            if wrote.field == "" and wrote.author != API:
+                who = person[app.name, wrote.id]
+                due[who] = min(wrote.at, due.get(who, inf))
+                by_people[who] += 1
+        for lost in app.merged:  # whoever then deletes the one record has deleted both
+            by_people[person[app.name, app.called(lost)]] += 1
+    for app in apps:
         for wrote in app.journal:
-            if wrote.field == "" and wrote.author == "api" and due.get(person[app.name, wrote.id], inf) > wrote.at:
-                yield f"S6: {app.name} {wrote.id} was deleted by syncd, and nobody had deleted that person"
-
-
-def _persons(story: Simulation) -> dict[tuple[str, str], str]:
-    """App and record to an address that names the person."""
-    same: dict[str, str] = {}
-
-    def named(address: str) -> str:
-        return address if same.get(address, address) == address else named(same[address])
-
-    address = {(app.name, id): own for app in story.apps.values() for id, own in _addresses(app).items()}
-    for app in story.apps.values():
-        for lost, kept in app.merged.items():
-            same[named(address[app.name, lost])] = named(address[app.name, kept])
-        for wrote in app.journal:
-            if wrote.field == "email":
-                same[named(str(wrote.value).casefold())] = named(address[app.name, wrote.id])
-    return {place: named(own) for place, own in address.items()}
-
-
-def _false_facts(story: Simulation, tx: Transaction) -> Iterator[str]:
-    """S7: what a merge took from a record stood there after the merge before it: no old showing is ever news."""
-    stood = {app.name: _standing(app) for app in story.apps.values()}
-    taken: dict[tuple[str, str, str], float] = {}
-    for entry in reversed(tx.log.find(events=(Event.MERGED, Event.LINKED), limit=1_000_000)):
-        if entry.ref is None:
-            continue
-        for name, what in entry.fields.items():
-            place = (entry.ref.app, entry.ref.id, name)
-            since, value = taken.get(place, 0.0), what.get("new")
-            taken[place] = entry.at
-            if entry.event is Event.LINKED or what.get("verdict") == "misfit":
+            if wrote.field != "" or wrote.author != API:
                 continue
-            spans = stood[entry.ref.app].get((entry.ref.id, name), _NEVER)
-            if not any(v == (value or None) and start <= entry.at and end >= since for v, start, end in spans):
-                yield f"S7: {entry.seq} takes {name} {value!r} from {entry.ref}, where it no longer stood"
+            who = person[app.name, wrote.id]
+            by_syncd[who] += 1
+            if due.get(who, inf) > wrote.at:
+                yield f"S6: {app.name} {wrote.id} was deleted by syncd, and nobody had deleted that person"
+            if story.sync.deletes is Deletion.IGNORE:
+                yield f"S6: {app.name} {wrote.id} was deleted by syncd, though deletes are ignored"
+    for who, count in by_syncd.items():
+        if count > by_people[who] * (len(apps) - 1):
+            yield f"S6: {count} deletes of {who} came of {by_people[who]}"
 
 
-def _standing(app: SimApp) -> dict[tuple[str, str], list[tuple[Any, float, float]]]:
-    """By record and field: each value, from when to when it stood there; blank and False are None."""
-    spans: dict[tuple[str, str], list[tuple[Any, float, float]]] = defaultdict(list)
-    for before, wrote, after in _neighbours(app):
-        if before is None:
-            spans[wrote.id, wrote.field].append((None, 0.0, wrote.at))
-        spans[wrote.id, wrote.field].append((wrote.value or None, wrote.at, after.at if after else inf))
-    return spans
+def _blanks(story: Simulation) -> Iterator[str]:
+    """S7: syncd empties a filled field only where somebody has emptied it, in some app, where it was filled."""
+    apps = list(story.apps.values())
+    person, since = persons(apps), blanked(apps)
+    decided = {field for _, field, value, _ in story.decided if value is None}
+    for app in apps:
+        for one in typed(app):
+            name, wrote = one.wrote.field, one.wrote
+            if name not in _TYPED or name in decided or story.sync.rules[name].policy is Policy.UNION:
+                continue
+            filled = one.before is not None and _plain(one.before.value) is not None
+            if (
+                one.by_syncd
+                and filled
+                and one.value is None
+                and since.get((person[app.name, wrote.id], name), inf) > wrote.at
+            ):
+                yield f"S7: {app.name} {wrote.id} {name} was emptied by syncd, and nobody had emptied it"
+
+
+def _busy(story: Simulation, entries: list[Entry]) -> Iterator[str]:
+    """S8: writes follow from changes; an engine that echoes writes more than it has heard."""
+    writes = sum(len(app.writes) for app in story.apps.values())
+    events = Counter(entry.event for entry in entries)
+    sent = events[Event.SENT] + events[Event.COERCED] + events[Event.REMOVED] + events[Event.REFUSED]
+    told = sum(events.values()) - sent + events[Event.COERCED] + len(story.apps)
+    most = (len(story.apps) - 1) * told + events[Event.DOUBTED]
+    if writes > most + 3 * story.kills:
+        yield f"S8: {writes} writes came of {told} changes in {len(story.apps)} apps"
+
+
+def _restored(app: SimApp) -> set[str]:
+    return {wrote.id for wrote in app.journal if wrote.field == "restored"}
+
+
+def _kept(app: SimApp, one: Typed, value: Any) -> Any:
+    manner = app.keeps.get(one.wrote.field, MANNERS["trim"])
+    return manner(value) if isinstance(value, str) else value
+
+
+def _plain(raw: Any) -> Value:
+    if isinstance(raw, list | tuple):
+        return tuple(sorted(raw)) or None
+    return None if raw == "" else raw

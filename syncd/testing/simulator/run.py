@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, TypeAlias
 
 import structlog
 
-from syncd.core.fieldmap import Deletion, FieldRule, Policy, Seed, Sync, Way
-from syncd.core.guard import Limits
+from syncd.core.record import Ref, Write
 from syncd.engine.cycle import once, pull_app, tend
-from syncd.engine.decide import approve
-from syncd.engine.remedies import resume
 from syncd.engine.resolve import recover
 from syncd.engine.world import App, Safety, World
-from syncd.errors import ConnectorError, Halted
 from syncd.sdk.contract import Clock
 from syncd.store.memory import MemoryStore
 from syncd.store.ports import Storage
-from syncd.store.values import ParkedKind
 from syncd.testing.clock import TurnedClock
-from syncd.testing.simulator.app import ADDRESSES, VALUES, SimApp, drawn_app
-from syncd.testing.simulator.lens import Plain
+from syncd.testing.simulator import people
+from syncd.testing.simulator.app import SimApp, drawn_app
+from syncd.testing.simulator.coverage import Coverage
+from syncd.testing.simulator.drawn import drawn_limits, drawn_sync, refiltered, without_note
+from syncd.testing.simulator.fates import Fates, Killed
 from syncd.testing.simulator.oracle import questions
-from syncd.testing.simulator.profile import Profile, drawn
+from syncd.testing.simulator.profile import drawn
+from syncd.testing.simulator.watch import watched
 
-__all__ = ["Outcome", "Simulation", "simulate"]
+__all__ = ["Outcome", "Simulation", "StoreKind", "simulate"]
 
 StoreKind: TypeAlias = Literal["memory", "sqlite"]
 
-_STEPS = 60
-_GENEROUS = Limits(deletes=1000, delete_share=1.0, changes=100_000, blanks=100_000, shrink=100_000)
-
-
-class Killed(BaseException):
-    """The process ends here."""
+START: Final = 1_800_000_000.0
+_KINDS: Final = (
+    ["person"] * 7 + ["pull"] * 5 + ["sweep"] * 2 + ["tend"] * 8 + ["wait"] * 4 + ["once", "answer", "remap"]
+)
+_WAITS: Final = (1, 10, 70, 700, 4000)
+_MEASURED: Final = 10
+"""In one seed out of so many it is written down what the story has come by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,10 @@ class Outcome:
     """Edits overwritten between our read and our write, in apps that take no condition."""
     trace: str
     """A digest of everything that happened: the same for the same seed."""
+    points: int = 0
+    """Calls and commits at which fate could strike."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """What the story has come by; empty where that was not measured."""
 
 
 @dataclass
@@ -64,21 +67,38 @@ class Simulation:
     seed: int
     kept: StoreKind = "memory"
     """Where its store is kept: in plain dicts, or in SQLite. The story is the same."""
+    profile: str = "swarm"
+    steps: Collection[int] | None = None
+    """The steps to tell; all of them where not given. Each draws its own chance, and so stays what it was."""
+    without: Collection[str] = ()
+    """Faults that are switched off, for a simpler story."""
     tape: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    decided: list[tuple[str, str, Any, float]] = field(default_factory=list)
+    """What the operator let stand: entity, field, value, when."""
     kills: int = 0
-    left_to_kill: int | None = None
+    gaps: int = 0
 
     def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)
-        self.clock = TurnedClock(1_800_000_000.0)
-        self.profile: Profile = drawn(self.chance)
-        names = ["crm", "news", "shop"][: self.chance.choice([2, 2, 3])]
-        self.apps = {name: drawn_app(name, self.clock, self.chance, self.profile) for name in names}
+        chance = random.Random(self.seed)
+        self.clock = TurnedClock(START)
+        faults = drawn(chance, self.profile)
+        self.fates = Fates(replace(faults, **dict.fromkeys(self.without, 0.0)))
+        names = ["crm", "news", "shop"][: chance.choice([2, 2, 3])]
+        self.apps = {name: drawn_app(name, self.clock, chance, self.fates) for name in names}
         for app in self.apps.values():
-            app.intrude = self._intruder(app)
-        self.sync = _sync(names, self.chance)
+            app.intrude = _bound(people.type_in, self, app, how="in between, a person sets")
+            app.meanwhile = _bound(self._meanwhile, app)
+            app.watch = _bound(self._watch, app)
+        self.sync = self._whole = drawn_sync(list(self.apps.values()), chance)
+        self.limits = drawn_limits(chance)
+        self.length = chance.choice([30, 60, 60, 90])
+        self.engine = random.Random(self.seed)
         self.store = opened(self.kept, self.clock)
-        self.store.on_commit = self._commit
+        self.store.on_commit = _bound(self.fates.point, "a commit")
+        self.coverage = Coverage(self) if self.seed % _MEASURED == 0 else None
+        self._busy: list[str] = []
+        self._posted: list[tuple[float, Ref]] = []
         self.world = self._world()
 
     def _world(self) -> World:
@@ -88,148 +108,173 @@ class Simulation:
             apps=apps,
             syncs={"people": self.sync},
             clock=self.clock,
-            chance=self.chance,
+            chance=self.engine,
             log=_SILENT,
-            safety=Safety(limits=_GENEROUS),
+            safety=Safety(limits=self.limits),
         )
 
     def run(self) -> Outcome:
         """The story, then calm, then the questions."""
-        for app in self.apps.values():
-            for _ in range(self.chance.randrange(3)):
-                self._person_creates(app)
-        for _ in range(_STEPS):
-            self._step()
-        violations = self._settle()
-        violations += questions(self)
+        for place in range(self.length):
+            if self.steps is None or place in self.steps:
+                self.fates.chance = random.Random(self.seed * 1_000_003 + place)
+                self.engine.seed(self.seed * 1_000_033 + place)
+                self._step(place)
+        self.violations += self._settle()
+        self.violations += questions(self)
         return Outcome(
             seed=self.seed,
-            violations=tuple(violations),
+            violations=tuple(dict.fromkeys(self.violations)),
             steps=len(self.tape),
             edits=sum(w.author == "person" for app in self.apps.values() for w in app.journal),
             writes=sum(len(app.writes) for app in self.apps.values()),
             kills=self.kills,
-            gaps=0,
+            gaps=self.gaps,
             trace=hashlib.blake2b("\n".join(self.tape).encode(), digest_size=8).hexdigest(),
+            points=self.fates.points,
+            seen=self.coverage.counted() if self.coverage else {},
         )
 
     # --- the story -----------------------------------------------------------------------------------------------
 
-    def _step(self) -> None:
-        app = self.apps[self.chance.choice(list(self.apps))]
-        match self.chance.choice(["person", "person", "pull", "pull", "whole", "tend", "tend", "tend", "wait"]):
+    def _step(self, place: int) -> None:
+        chance = self.fates.chance
+        app = chance.choice(list(self.apps.values()))
+        if place == 0:
+            for one in self.apps.values():
+                for _ in range(chance.randrange(3)):
+                    people.creates(self, one)
+            return
+        self._post()
+        match chance.choice(_KINDS):
             case "person":
-                self._person(app)
-            case "pull":
-                self._engine(f"pull {app.name}", lambda: pull_app(self.world, app.name))
-            case "whole":
-                self._engine(f"sweep {app.name}", lambda: pull_app(self.world, app.name, whole=True))
-            case "tend":
-                self._engine(f"tend {app.name}", lambda: tend(self.world, app.name))
+                people.act(self, app)
             case "wait":
-                self._wait(self.chance.choice([1, 10, 70, 700, 4000]))
+                self._wait(chance.choice(_WAITS))
+            case "answer":
+                people.answer(self)
+            case "remap":
+                if self.fates.strikes(self.fates.profile.remapped * 6):
+                    self._remap()
+            case "once":
+                self._engine("once", app, lambda: once(self.world))
+            case stage:
+                self._engine(stage, app, self._stage(stage, app))
 
-    def _engine(self, what: str, stage: Any) -> None:
-        if self.chance.random() < self.profile.kill * 6:
-            self.left_to_kill = self.chance.randrange(1, 6)
-        self.say(what)
+    def _stage(self, stage: str, app: SimApp) -> Callable[[], object]:
+        if stage == "tend":
+            return lambda: tend(self.world, app.name)
+        return lambda: pull_app(self.world, app.name, whole=stage == "sweep")
+
+    def _engine(self, what: str, app: SimApp, stage: Callable[[], object]) -> None:
+        if self.fates.strikes(self.fates.profile.kill * 6):
+            self.fates.left = self.fates.chance.randrange(1, 25)
+        self.say(what if what == "once" else f"{what} {app.name}")
+        self._busy = list(self.apps) if what == "once" else [app.name]
         try:
             stage()
-        except Killed:
-            self.kills += 1
-            self.say("killed")
-            self.left_to_kill = None
-            self.world = self._world()
-            recover(self.world)
-        self.left_to_kill = None
-        self._answer()
+        except Killed as death:
+            self._dies(death)
+        self.fates.left = None
+        self._busy = []
+        people.resume_all(self)
 
-    def _commit(self) -> None:
-        if self.left_to_kill is None:
+    def _dies(self, death: Killed) -> None:
+        self.kills += 1
+        self.say(f"killed: {death}")
+        self.fates.left = None
+        self.world = self._world()
+        recover(self.world)
+
+    def _meanwhile(self, app: SimApp) -> None:
+        """Something else happens while a call to an app is under way: the real daemon has a thread for each app."""
+        if app.name not in self._busy or len(self._busy) > len(self.apps):
             return
-        self.left_to_kill -= 1
-        if self.left_to_kill == 0:
-            raise Killed
+        free = [name for name in self.apps if name not in self._busy]
+        what = self.fates.chance.choice(["person", "person", "post", "stage"])
+        if what == "post":
+            self._post()
+        elif what == "stage" and free:
+            other = self.apps[self.fates.chance.choice(free)]
+            stage = self.fates.chance.choice(["pull", "tend"])
+            self.say(f"meanwhile: {stage} {other.name}")
+            self._busy.append(other.name)
+            self._stage(stage, other)()
+            self._busy.remove(other.name)
+        else:
+            people.type_in(self, self.fates.chance.choice(list(self.apps.values())), how="meanwhile, a person sets")
 
-    def _answer(self) -> None:
-        """A person resumes paused apps and, now and then, says yes to a delete."""
-        for name in self.apps:
-            resume(self.world, name, by="sim")
-        with self.store.read() as tx:
-            holds = tx.parked.open((ParkedKind.HOLD,))
-        for hold in holds:
-            if self.chance.random() < 0.3:
-                self.say(f"approve {hold.entity}")
-                self._approve(hold.id)
+    def _post(self) -> None:
+        """Webhooks come in: late, twice, never, or made up; a hint is durable before it is answered."""
+        fates, now = self.fates, self.clock.now()
+        for app in self.apps.values():
+            app.passes()
+            for ref in app.due_webhooks():
+                if fates.strikes(fates.profile.unheard):
+                    continue
+                late = fates.chance.choice([30.0, 900.0]) if fates.strikes(fates.profile.delayed) else 0.0
+                self._posted += [(now + late, ref)] * (3 if fates.strikes(fates.profile.doubled) else 1)
+        due = [ref for at, ref in self._posted if at <= now]
+        self._posted = [(at, ref) for at, ref in self._posted if at > now]
+        if fates.strikes(fates.profile.forged):
+            due += people.forge(self)
+        for ref in due:
+            self.say(f"a webhook: {ref}")
+            with self.store.begin() as tx:
+                tx.hints.add([ref], tx.now)
 
-    def _approve(self, id: int) -> None:
-        with contextlib.suppress(ConnectorError, Halted):  # the app is down; what another answer told has answered it
-            approve(self.world, id, by="sim")
+    def _remap(self) -> None:
+        """The admin edits the mapping; what was agreed before stays known."""
+        if self.sync is not self._whole:
+            self.sync = self._whole
+            self.say("the mapping is what it was")
+        elif self.fates.chance.random() < 0.5:
+            self.sync = refiltered(self.sync, self.fates.chance)
+            self._whole = self.sync
+            self.say("another filter")
+        else:
+            app = self.fates.chance.choice(list(self.apps))
+            self.sync = without_note(self.sync, app)
+            self.say(f"the note of {app} is taken out of the mapping")
+        self.world = self._world()
 
     def _wait(self, seconds: float) -> None:
         self.say(f"wait {seconds}")
-        self.clock.turn(seconds)
+        self.passes(seconds)
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass; what is due on the way happens when it is due."""
+        until = self.clock.now() + seconds
+        while True:
+            due = min((at for app in self.apps.values() if (at := app.next_due()) is not None), default=until)
+            self.clock.turn(max(0.0, min(due, until) - self.clock.now()))
+            for app in self.apps.values():
+                app.passes()
+            if due >= until:
+                return
+
+    def _watch(self, app: SimApp, writes: Sequence[Write]) -> None:
+        self.violations += watched(self, app, writes)
 
     def say(self, line: str) -> None:
         """One line of the tape."""
-        self.tape.append(f"{self.clock.now() - 1_800_000_000:.0f} {line}")
-
-    # --- people --------------------------------------------------------------------------------------------------
-
-    def _person(self, app: SimApp) -> None:
-        self.clock.turn(1)
-        if not app.rows or self.chance.random() < 0.15:
-            self._person_creates(app)
-            return
-        id = self.chance.choice(list(app.rows))
-        if self.chance.random() < self.profile.deletes:
-            self.say(f"{app.name}: a person deletes {id}")
-            app.person_deletes(id)
-            return
-        if self.chance.random() < self.profile.merges and len(app.rows) > 1:
-            lose = self.chance.choice([other for other in app.rows if other != id])
-            self.say(f"{app.name}: a person merges {lose} into {id}")
-            app.person_merges(id, lose)
-            return
-        if self.chance.random() < 0.1:
-            self.say(f"{app.name}: {id} opts out")
-            app.person_edits(id, out=True)
-            return
-        if self.chance.random() < 0.05 and app.rows[id].fields["out"] is True:
-            self.say(f"{app.name}: {id} opts in again")
-            app.person_edits(id, out=False)
-            return
-        name, value = self.chance.choice(["first", "note"]), self.chance.choice(VALUES)
-        self.say(f"{app.name}: a person sets {name} of {id} to {value!r}")
-        app.person_edits(id, **{name: value})
-
-    def _person_creates(self, app: SimApp) -> None:
-        taken = {row.fields["email"] for row in app.rows.values()}
-        free = [address for address in ADDRESSES if address not in taken]
-        if free:
-            fields = {"email": self.chance.choice(free), "first": self.chance.choice(VALUES), "out": False}
-            id = app.person_creates(**fields)
-            self.say(f"{app.name}: a person makes {id} {fields}")
-
-    def _intruder(self, app: SimApp) -> Any:
-        def type_in_between() -> None:
-            if app.rows:
-                id, value = self.chance.choice(list(app.rows)), self.chance.choice(VALUES)
-                self.say(f"{app.name}: in between, a person sets note of {id} to {value!r}")
-                app.person_edits(id, note=value)
-
-        return type_in_between
+        self.tape.append(f"{self.clock.now() - START:.0f} {line}")
 
     # --- the end -------------------------------------------------------------------------------------------------
 
     def _settle(self) -> list[str]:
-        """Faults stop; rounds until two whole comparisons in a row write nothing."""
-        for app in self.apps.values():
-            app.calm = True
+        """Faults stop; rounds until three whole comparisons in a row write nothing."""
+        self.fates.calm = True
+        self.fates.chance = random.Random(self.seed)
+        self.sync = self._whole
+        self.world = self._world()
+        self._busy = list(self.apps)
         quiet = 0
         for _ in range(25):
             self._wait(700)
-            self._answer_all()
+            self._post()
+            people.resume_all(self)
+            people.approve_all(self)
             report = once(self.world, whole=True)
             self.say(f"settling: {report.tally.written} written, {report.doubtful} doubtful, {report.owed} owed")
             quiet = quiet + 1 if not report.tally.written and not report.doubtful and not report.owed else 0
@@ -237,18 +282,10 @@ class Simulation:
                 return []
         return ["L1: it never falls silent"]
 
-    def _answer_all(self) -> None:
-        for name in self.apps:
-            resume(self.world, name, by="sim")
-        with self.store.read() as tx:
-            holds = tx.parked.open((ParkedKind.HOLD,))
-        for hold in holds:
-            self._approve(hold.id)
 
-
-def simulate(seed: int, store: StoreKind = "memory") -> Outcome:
+def simulate(seed: int, store: StoreKind = "memory", profile: str = "swarm") -> Outcome:
     """Run one seed. The same seed tells the same story, whatever the store is kept in."""
-    return Simulation(seed, store).run()
+    return Simulation(seed, store, profile).run()
 
 
 def opened(kind: StoreKind, clock: Clock) -> Storage:
@@ -260,34 +297,8 @@ def opened(kind: StoreKind, clock: Clock) -> Storage:
     return Store.open("sqlite://", clock.now)
 
 
-def _sync(names: list[str], chance: random.Random) -> Sync:
-    order = chance.sample(names, len(names))
-    lenses = {field: {name: Plain(field) for name in names} for field in ("email", "first", "note", "out")}
-    policies = {"first": Policy.PREFER, "note": chance.choice([Policy.PREFER, Policy.NEWEST, Policy.FILLED])}
-    rules = {
-        field: FieldRule(
-            name=field,
-            type="consent" if field == "out" else "text",
-            lenses=lenses[field],
-            ways=dict.fromkeys(names, Way.BOTH),
-            policy=policies.get(field, Policy.PREFER),
-            order=tuple(order),
-            consent=field == "out",
-            address="email" if field == "out" else "",
-        )
-        for field in lenses
-    }
-    return Sync(
-        name="people",
-        entity="person",
-        apps=dict.fromkeys(names, "people"),
-        rules=rules,
-        match=(("email",),),
-        seed=Seed.PREFER,
-        seed_order=tuple(order),
-        deletes=chance.choice([Deletion.HOLD, Deletion.PROPAGATE]),
-        creates=frozenset(names),
-    )
+def _bound(function: Callable[..., Any], *first: object, **named: object) -> Callable[..., Any]:
+    return lambda *rest: function(*first, *rest, **named)
 
 
 def _drop(_logger: Any, _method: str, _event: Any) -> Any:
@@ -295,11 +306,3 @@ def _drop(_logger: Any, _method: str, _event: Any) -> Any:
 
 
 _SILENT = structlog.wrap_logger(None, processors=[_drop])
-
-
-def replayed(seed: int) -> Iterator[str]:
-    """The tape of a seed, line by line."""
-    simulation = Simulation(seed)
-    outcome = simulation.run()
-    yield from simulation.tape
-    yield from outcome.violations

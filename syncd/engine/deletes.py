@@ -1,0 +1,83 @@
+"""A person deleted a record: what becomes of the others is the admin's policy, under a cap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from syncd.core import guard
+from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.fieldmap import Deletion, Sync
+from syncd.engine.consent import all_keys
+from syncd.engine.debts import note_debts
+from syncd.engine.fuse import fuse_at_last
+from syncd.engine.namesakes import part
+from syncd.engine.world import World
+from syncd.store.ports import Transaction
+from syncd.store.values import Entry, Event, Parked, ParkedKind
+
+__all__ = ["believe"]
+
+_ALL = 1_000_000
+
+
+def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
+    """A person deleted the record. What becomes of the others is the admin's policy, under a cap."""
+    tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+    entity = tx.entities.get(link.entity)
+    seq = tx.log.append(
+        Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))
+    )
+    others = [other for other in tx.links.of(entity.id) if other.state is not LinkState.GONE]
+    for work in tx.parked.of([entity.id]).get(entity.id, []):
+        if work.app == link.ref.app and work.kind is ParkedKind.QUARANTINE:
+            tx.parked.close(work.id, "the record is gone", "")
+    _look_at_rivals(tx, entity, link)
+    part(tx, sync, entity.id, f"the record in {link.ref.app} is gone")
+    if fuse_at_last(world, tx, sync, entity.id):
+        return
+    if not others:
+        tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
+        return
+    if sync.deletes is Deletion.IGNORE:
+        return
+    reason = _held_back(world, tx, sync, entity, link, others)
+    if reason:
+        detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": [str(other.ref) for other in others]}
+        hold = Parked(kind=ParkedKind.HOLD, sync=sync.name, app=link.ref.app, entity=entity.id, cause=seq)
+        tx.parked.park(replace(hold, reason=reason, detail=detail))
+        return
+    tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
+    note_debts(tx, sync, replace(entity, deleted=True), seq)
+
+
+def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: Link, others: Sequence[Link]) -> str:
+    """Why the deletion waits for a yes; "" if it may go on."""
+    if sync.deletes is Deletion.HOLD:
+        return 'deleted by a person; deletes = "hold"'
+    rivals = [work.ref for work in tx.parked.rivals(lost.ref.app) if work.detail.get("entity") == entity.id]
+    if rivals:
+        return f"{lost.ref.app} has another record that may be the same one: {rivals[0].id if rivals[0] else ''}"
+    for other in others:
+        app = other.ref.app
+        if sync.deletes is Deletion.ARCHIVE and not world.object(sync, app).capabilities.archives:
+            return f"{app} cannot archive: deleting there would be for good"
+        removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=tx.now - 3600)
+        owed = tx.deliveries.due(app, math.inf, _ALL, sync=sync.name)  # also what was put off, or is in doubt
+        waiting = sum(1 for debt in owed if tx.entities.get(debt.entity).deleted)
+        trip = guard.deleting(tx.links.linked(sync.name, app), removed + waiting + 1, world.safety.limits)
+        if trip:
+            return f"{trip.guard}: {trip.reason}"
+    return ""
+
+
+def _look_at_rivals(tx: Transaction, entity: Entity, link: Link) -> None:
+    """A second record that waited as a possible duplicate may be the entity's own now: read it again."""
+    for work in tx.parked.rivals(link.ref.app):
+        if work.ref is not None and work.ref.app == link.ref.app and work.detail.get("entity") == entity.id:
+            tx.hints.add([work.ref], tx.now)
+
+
+def _snapshot(entity: Entity) -> dict[str, dict[str, object]]:
+    return {name: {"old": held.value, "new": None} for name, held in entity.held.items()}

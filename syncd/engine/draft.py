@@ -1,0 +1,215 @@
+"""What one delivery comes to, from state as it is now: a write and its intent, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from syncd.core.compose import Composed, composed, first_fields
+from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.fieldmap import FieldRule, Sync
+from syncd.core.match import keys
+from syncd.core.record import Create, Delete, Fields, Raws, Record, Ref, Update, Write
+from syncd.engine import calls
+from syncd.engine.consent import heed
+from syncd.engine.debts import claims, frozen, note_debts, waits
+from syncd.engine.fuse import fuse
+from syncd.engine.namesakes import ask_about_key
+from syncd.engine.sight import Sight
+from syncd.engine.take import in_force
+from syncd.engine.world import World
+from syncd.errors import ConnectorError, Throttled
+from syncd.store.ports import Transaction
+from syncd.store.values import Delivery, Intent, IntentKind, Parked, ParkedKind
+
+__all__ = ["Draft", "backoff", "drafted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A write composed and about to be made durable."""
+
+    delivery: Delivery
+    write: Write
+    intent: Intent
+
+
+def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, sight: Sight) -> Draft | None:
+    """Decide, from state as it is now, what one delivery comes to. None if it comes to nothing, for now or at all."""
+    entity = heed(tx, sync, tx.entities.get(delivery.entity))
+    link = tx.links.at(entity.id, app)
+    if entity.id in tx.intents.of_entities([entity.id], app) or (link and _in_doubt(world, tx, link.ref)):
+        tx.deliveries.postpone(delivery, tx.now + world.late(sync, app) / 4)
+        return None
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    if waits(work) or (link is not None and link.state is LinkState.MISSING):
+        tx.deliveries.settle(delivery)
+        return None
+    if link is None:
+        if _others_record(world, tx, sync, app, entity, sight):
+            tx.deliveries.settle(delivery)
+            return None
+        return _creation(world, tx, sync, app, delivery, entity)
+    fact = sight.records.get(link.ref)
+    if fact is None:
+        tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
+        return None
+    if entity.deleted:
+        if any(_veiled(rule, link, fact) for rule in sync.mapped(app)):
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged
+            return None
+        write = Delete(link.ref, world.new_key(), fact.version)
+        before = {**link.seen, **fact.fields}  # all that is shown, mapped or not: the record is about to be no more
+        intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, before, {}, delivery)
+        return Draft(delivery, write, intent)
+    return _change(world, tx, sync, app, delivery, entity, link, fact)
+
+
+def _in_doubt(world: World, tx: Transaction, ref: Ref) -> bool:
+    """Another sync has written to the record, and nothing was merged from it since."""
+    other = tx.intents.of_refs(ref.app, [ref]).get(ref)
+    return other is not None and in_force(world, other)
+
+
+def _change(
+    world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
+) -> Draft | None:
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    parked = frozen(work, entity, app)
+    wanted = claims(tx, sync, entity, link, parked)
+    taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
+    wanted = {name: value for name, value in wanted.items() if name not in taken}
+    open_now = {name: value for name, value in wanted.items() if not _veiled(sync.rules[name], link, fact)}
+    done = composed(entity, sync, app, fact.fields, open_now, parked)
+    link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
+    if not done.patch:
+        if done.goal:
+            tx.links.put(sync.name, replace(link, sent={**link.sent, **done.goal}))
+        if len(open_now) < len(wanted):
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
+            return None
+        tx.deliveries.settle(delivery)
+        note_debts(tx, sync, entity, delivery.cause)
+        return None
+    before = {name: fact.fields[name] for name in done.patch if name in fact.fields}
+    capabilities = world.object(sync, app).capabilities
+    write = Update(link.ref, done.patch, world.new_key(), fact.version if capabilities.conditional else None)
+    intent = _intent(
+        tx, sync, app, IntentKind.UPDATE, write.key, entity, link.ref, done.patch, before, done.goal, delivery
+    )
+    return Draft(delivery, write, intent)
+
+
+def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
+    """The app has shown the field before and does not now: what stands there is unseen, and would be written over."""
+    return any(name in link.seen and name not in fact.fields for name in rule.lenses[link.ref.app].window)
+
+
+def _without_misfits(
+    tx: Transaction, sync: Sync, link: Link, entity: Entity, done: Composed, wanted: Fields, delivery: Delivery
+) -> Link:
+    """Ask about values that the app cannot carry; where the mapping says that this is as it should be, owe them not."""
+    partial = {name: wanted[name] for name in done.misfits if sync.rules[name].partial}
+    for name, misfit in done.misfits.items():
+        if name not in partial:
+            _quarantine(tx, sync, link.ref.app, entity, name, misfit.reason, delivery)
+    if partial:
+        link = replace(link, sent={**link.sent, **partial})
+        tx.links.put(sync.name, link)
+    return link
+
+
+def _others_record(world: World, tx: Transaction, sync: Sync, app: str, entity: Entity, sight: Sight) -> bool:
+    """A record with this entity's key is there, and is another entity's: the two are one, or a person says."""
+    for ref in sight.found.get(entity.id, ()):
+        link = tx.links.get(sync.name, ref)
+        if link is None or link.state is LinkState.GONE or link.entity == entity.id or ref not in sight.records:
+            continue
+        fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
+        return True
+    return False
+
+
+def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> Draft | None:
+    wants = sync.filters.get(app)
+    stays_out = wants is not None and not wants(entity.fields)
+    if entity.deleted or stays_out or app not in sync.creates or not keys(sync, entity.fields):
+        tx.deliveries.settle(delivery)
+        return None
+    if any(entity.id in (w.detail.get("entity"), *w.detail.get("entities", ())) for w in tx.parked.rivals(app)):
+        tx.deliveries.settle(delivery)  # one of several records there may be this one: a person says which
+        return None
+    namesake = _namesake(tx, sync, entity)
+    if namesake is not None:
+        fuse(world, tx, sync, namesake, entity, "both have the same match key")
+        tx.deliveries.settle(delivery)
+        return None
+    done = composed(entity, sync, app, {}, calls.reachable(tx, sync, app, first_fields(entity, sync, app)))
+    for name, misfit in done.misfits.items():
+        if not sync.rules[name].partial:
+            _quarantine(tx, sync, app, entity, name, misfit.reason, delivery)
+    lacking = [
+        field.name
+        for field in world.object(sync, app).fields.values()
+        if field.required and done.patch.get(field.name) in (None, "")
+    ]
+    if lacking:
+        reason = f"{app} makes no record without {', '.join(lacking)}"
+        _quarantine(tx, sync, app, entity, "", reason, delivery)
+        tx.deliveries.settle(delivery)
+        return None
+    write = Create(app, sync.apps[app], done.patch, world.new_key())
+    intent = _intent(tx, sync, app, IntentKind.CREATE, write.key, entity, None, done.patch, {}, done.goal, delivery)
+    return Draft(delivery, write, intent)
+
+
+def _namesake(tx: Transaction, sync: Sync, entity: Entity) -> Entity | None:
+    """Another entity with the same first key: one was deleted while the other was founded, and has come back."""
+    first = keys(sync, entity.fields)[:1]
+    others = [id for ids in tx.entities.holders(sync.name, first).values() for id in ids if id != entity.id]
+    return tx.entities.get(others[0]) if others else None
+
+
+def _intent(
+    tx: Transaction,
+    sync: Sync,
+    app: str,
+    kind: IntentKind,
+    key: str,
+    entity: Entity,
+    ref: Ref | None,
+    patch: Raws,
+    before: Raws,
+    goal: Fields,
+    delivery: Delivery,
+) -> Intent:
+    return Intent(
+        key=key,
+        sync=sync.name,
+        app=app,
+        object=sync.apps[app],
+        entity=entity.id,
+        kind=kind,
+        ref=ref,
+        patch=patch,
+        before=before,
+        goal=goal,
+        at=tx.now,
+        cause=delivery.cause,
+    )
+
+
+def _quarantine(
+    tx: Transaction, sync: Sync, app: str, entity: Entity, field: str, reason: str, delivery: Delivery
+) -> None:
+    value = entity.value(field) if field else None
+    detail = {"value": list(value) if isinstance(value, tuple) else value}
+    parked = Parked(kind=ParkedKind.QUARANTINE, sync=sync.name, app=app, entity=entity.id, field=field, reason=reason)
+    tx.parked.park(replace(parked, detail=detail, cause=delivery.cause))
+
+
+def backoff(world: World, delivery: Delivery, failed: ConnectorError | None = None) -> float:
+    """Seconds until the next try: as the app says, else doubling from five seconds to ten minutes, with jitter."""
+    if isinstance(failed, Throttled) and failed.retry_after:
+        return failed.retry_after * (1 + world.chance.random() * 0.1)
+    doubled: float = min(600.0, 5.0 * 2.0 ** min(delivery.attempts, 8))
+    return doubled * (0.75 + world.chance.random() / 2)

@@ -1,0 +1,121 @@
+"""What an app shows just before it is written to: the records themselves, and whether somebody is there already."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from syncd.core.entity import Entity
+from syncd.core.fieldmap import Sync
+from syncd.core.record import EntityId, Fields, Gone, Merged, Record, Ref
+from syncd.engine import apart
+from syncd.engine.fuse import follow_merge
+from syncd.engine.gone import probe
+from syncd.engine.take import READ, take
+from syncd.engine.world import World
+from syncd.sdk.contract import Finds
+from syncd.store.ports import Transaction
+from syncd.store.values import Delivery
+
+__all__ = ["Sight", "find_records", "load", "look", "searchable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the app shows just before it is written to."""
+
+    records: Mapping[Ref, Record]
+    found: Mapping[EntityId, Sequence[Ref]]
+    """Records that have the match keys of entities without one."""
+    unseen: frozenset[EntityId]
+    """Entities of which nobody can tell for now whether the app has a record."""
+
+
+def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Sight:
+    """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
+    with world.store.read() as tx:
+        load(tx, deliveries)
+        links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
+        doubtful = tx.intents.of_entities(list(links), app)
+        missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
+        tried = {delivery.entity for delivery in deliveries if delivery.attempts}
+    refs = [link.ref for id, link in links.items() if link and id not in doubtful]
+    asked = apart.read(world, sync, app, refs)
+    facts, failed = dict(asked.found), dict(asked.failed)
+    unsure = [e for e in missing if not e.deleted and (e.id in tried or not _app_would_say(world, sync, app, e))]
+    found = find_records(world, sync, app, unsure)
+    strangers = list(dict.fromkeys(ref for at in found.values() for ref in at if ref not in facts))
+    asked = apart.read(world, sync, app, strangers)
+    facts.update(asked.found)
+    failed.update(asked.failed)
+    with world.store.begin() as tx:
+        apart.put_off(world, tx, sync, failed)
+        take(world, tx, sync, [fact for fact in facts.values() if isinstance(fact, Record)], READ)
+        for fact in facts.values():
+            if isinstance(fact, Merged):
+                follow_merge(world, tx, sync, fact)
+    probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
+    unseen = {e.id for e in unsure if e.id not in found or any(ref not in facts for ref in found[e.id])}
+    return Sight({ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}, found, frozenset(unseen))
+
+
+def _app_would_say(world: World, sync: Sync, app: str, entity: Entity) -> bool:
+    """The app keeps a match field unique: a create of somebody who is there comes back as Exists, unasked."""
+    unique = world.object(sync, app).capabilities.unique
+    rules = (sync.rules[names[0]] for names in sync.match if len(names) == 1 and names[0] in sync.rules)
+    return any(
+        app in rule.lenses and rule.lenses[app].window[0] in unique and entity.value(rule.name) is not None
+        for rule in rules
+    )
+
+
+def searchable(world: World, sync: Sync, app: str, fields: Fields) -> bool:
+    """Can somebody with these values be looked for in the app by one of the match keys?"""
+    connector = world.apps[app].connector
+    findable = set(connector.findable(sync.apps[app])) if isinstance(connector, Finds) else set()
+    for names in sync.match:
+        lens = sync.rules[names[0]].lenses.get(app) if names[0] in sync.rules and len(names) == 1 else None
+        if lens is not None and len(lens.window) == 1 and lens.window[0] in findable and fields.get(names[0]):
+            return True
+    return False
+
+
+def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:
+    """For each entity, the records in the app that have its match keys.
+
+    Whoever is missing from the answer could not be looked for: a record there may be or not.
+    """
+    at: dict[EntityId, list[Ref]] = {entity.id: [] for entity in entities}
+    connector = world.apps[app].connector
+    if not entities or not isinstance(connector, Finds):
+        return at
+    findable = set(connector.findable(sync.apps[app]))
+    wanted: dict[str, dict[str, list[EntityId]]] = defaultdict(lambda: defaultdict(list))
+    for entity in entities:
+        for names in sync.match:
+            rule = sync.rules.get(names[0])
+            lens = rule.lenses.get(app) if rule and len(names) == 1 else None
+            if lens is None or len(lens.window) != 1 or lens.window[0] not in findable:
+                continue
+            put = lens.put(entity.value(names[0]), {}) if entity.value(names[0]) else {}
+            raw = put.get(lens.window[0]) if isinstance(put, dict) else None
+            if isinstance(raw, str):
+                wanted[lens.window[0]][raw].append(entity.id)
+    for field, values in wanted.items():
+        found = apart.find(world, sync, app, connector, field, list(values))
+        for value, ids in values.items():
+            for id in ids:
+                if value not in found:
+                    at.pop(id, None)
+                elif id in at:
+                    at[id] += found[value]
+    return at
+
+
+def load(tx: Transaction, deliveries: Sequence[Delivery]) -> None:
+    """Read what these deliveries are about, at once."""
+    ids = [delivery.entity for delivery in deliveries]
+    tx.entities.load(ids)
+    tx.links.load_of(ids)
+    tx.parked.of(ids)

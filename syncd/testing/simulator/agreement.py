@@ -1,0 +1,88 @@
+"""L1: once people and faults have stopped, every app shows what is agreed, and everybody is everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.fieldmap import Way
+from syncd.core.record import Ref
+from syncd.sdk.contract import Deletes
+from syncd.store.ports import Transaction
+from syncd.store.values import Parked, ParkedKind
+from syncd.testing.simulator.app import SimApp
+from syncd.testing.simulator.lens import canonical
+
+if TYPE_CHECKING:
+    from syncd.testing.simulator.run import Simulation
+
+__all__ = ["agreement", "waiting"]
+
+
+def agreement(story: Simulation, tx: Transaction) -> Iterator[str]:
+    """Whatever is not as agreed, and whom an app lacks, unless a person was asked about it."""
+    for entity in tx.entities.all("people"):
+        if entity.deleted:
+            continue
+        work = tx.parked.of([entity.id]).get(entity.id, [])
+        for app in story.apps.values():
+            link = tx.links.at(entity.id, app.name)
+            if link is None:
+                yield from _lacking(story, tx, entity, app, work)
+            elif link.state is LinkState.LIVE:
+                yield from _differences(story, entity, link, app, work)
+    for app in story.apps.values():
+        yield from _strangers(story, tx, app)
+
+
+def waiting(work: list[Parked], app: str) -> set[str]:
+    """The fields about which a person was asked, as far as this app goes; "" where it is the whole record."""
+    return {item.field for item in work if item.kind is not ParkedKind.QUARANTINE or item.app == app}
+
+
+def _differences(story: Simulation, entity: Entity, link: Link, app: SimApp, work: list[Parked]) -> Iterator[str]:
+    frozen = waiting(work, app.name)
+    row = app.rows.get(link.ref.id)
+    if row is None:
+        if app.capabilities.deletes is not Deletes.HIDDEN and "" not in frozen:
+            yield f"L1: {link.ref} is linked and not there"
+        return
+    for name, rule in story.sync.rules.items():
+        if "" in frozen or name in frozen or rule.ways[app.name] is Way.READ or name not in entity.held:
+            continue  # what was never agreed is nobody's debt
+        shown, agreed = canonical(row.fields.get(name)), entity.value(name)
+        kept = canonical(app.keeps[name](agreed)) if name in app.keeps and agreed is not None else agreed
+        same = shown in (kept, agreed)
+        if name == "out":
+            same = (shown is True) == (agreed is True)
+        if not same:
+            yield f"L1: {link.ref} shows {name} {shown!r}, agreed is {agreed!r}"
+
+
+def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, work: list[Parked]) -> Iterator[str]:
+    """L1, L3: an app that may be given new records has one of everybody."""
+    wants = story.sync.filters.get(app.name)
+    if app.name not in story.sync.creates or not entity.value("email") or (wants and not wants(entity.fields)):
+        return
+    gone = any(link.ref.app == app.name for link in tx.links.of(entity.id))
+    asked = any(item.kind is ParkedKind.HOLD or item.app in ("", app.name) for item in work)
+    rivals = any(
+        entity.id in (item.detail.get("entity"), *item.detail.get("entities", ()))
+        for item in tx.parked.rivals(app.name)
+    )
+    if not gone and not asked and not rivals:
+        yield f"L1: {app.name} has no record of {entity.id} ({entity.value('email')}), and nobody was asked"
+
+
+def _strangers(story: Simulation, tx: Transaction, app: SimApp) -> Iterator[str]:
+    """L1: whoever is in an app is known, or a person was asked about them."""
+    wants = story.sync.filters.get(app.name)
+    asked = {item.ref for item in tx.parked.rivals(app.name)}
+    for id, row in app.rows.items():
+        ref = Ref(app.name, app.object, id)
+        link = tx.links.get("people", ref)
+        known = link is not None and link.state is not LinkState.GONE
+        fields = {name: canonical(raw) for name, raw in row.fields.items()}
+        if not known and ref not in asked and (wants is None or wants(fields)):
+            yield f"L1: {ref} is there, and syncd does not know it"

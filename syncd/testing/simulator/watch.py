@@ -1,0 +1,65 @@
+"""The promises that are held to at the very moment of a write, by whoever stands between the engine and the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from syncd.core.entity import LinkState
+from syncd.core.record import Create, Delete, Update, Write
+from syncd.store.ports import Transaction
+from syncd.store.values import Intent
+from syncd.testing.simulator.app import SimApp
+
+if TYPE_CHECKING:
+    from syncd.testing.simulator.run import Simulation
+
+__all__ = ["CHANNEL", "watched"]
+
+CHANNEL: Final = "consent:email"
+"""Where the register keeps opt-outs of the stories."""
+
+
+def watched(story: Simulation, app: SimApp, writes: Sequence[Write]) -> Iterator[str]:
+    """Every promise that one of these writes breaks."""
+    with story.store.read() as tx:
+        intents = {intent.key: intent for intent in tx.intents.open(app.name)}
+        if tx.apps.get(app.name).paused:
+            yield f"S11: {app.name} is paused and is written to"
+        for write in writes:
+            intent = intents.get(write.key)
+            if intent is None:
+                yield f"S9: {write} is no durable intent"
+                continue
+            yield from _as_intended(write, intent)
+            yield from _re_subscribes(tx, app, write, intent)
+            if isinstance(write, Create):
+                link = tx.links.at(intent.entity, app.name)
+                if link is not None and link.state is not LinkState.GONE:
+                    yield f"S4: {app.name} is given a second record of {intent.entity}, beside {link.ref.id}"
+
+
+def _as_intended(write: Write, intent: Intent) -> Iterator[str]:
+    """S12: what goes out is what was made durable, to the record that was meant."""
+    match write:
+        case Create():
+            same = intent.ref is None and dict(write.fields) == dict(intent.patch)
+        case Update():
+            same = intent.ref == write.ref and dict(write.patch) == dict(intent.patch)
+        case Delete():
+            same = intent.ref == write.ref
+    if not same:
+        yield f"S12: {write} is not what was intended"
+
+
+def _re_subscribes(tx: Transaction, app: SimApp, write: Write, intent: Intent) -> Iterator[str]:
+    """S5: nothing says "may be mailed" of an address that the register knows to be opted out."""
+    if isinstance(write, Delete):
+        return
+    raws = write.fields if isinstance(write, Create) else write.patch
+    if (raws.get("out", True) is True and isinstance(write, Update)) or raws.get("out") is True:
+        return
+    own = app.rows[write.ref.id].fields["email"] if isinstance(write, Update) and write.ref.id in app.rows else None
+    address = str(raws.get("email") or own or tx.entities.get(intent.entity).value("email") or "").casefold()
+    if tx.optouts.of(CHANNEL, [address]):
+        yield f"S5: {write} is about {address}, which is opted out"
