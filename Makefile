@@ -5,6 +5,7 @@
 #   make lint    formatting, lint, types, and who may import whom
 #   make docs    write docs/reference anew, from the code
 #   make live    tests against real third-party servers (see tests/live)
+#   make soak    run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make lock    choose new versions for requirements.lock and requirements-dev.lock
 #   make clean   remove what the above made
 
@@ -13,10 +14,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?=
+FOR    ?= 2h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs live lock clean
+.PHONY: help demo test lint docs live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,6 +41,9 @@ docs: $(VENV)/.runtime
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/live tests/store -m live -s --override-ini timeout=900 \
 	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
+
+soak: $(VENV)/.runtime
+	$(BIN)/python -m syncd.testing soak --for $(FOR) --pace 10
 
 # --- one virtual environment, three stamps: made, able to run, able to develop
 #

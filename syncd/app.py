@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import httpx
 import structlog
 from pydantic import SecretStr, TypeAdapter
 
+from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
 from syncd.engine.remedies import pause
 from syncd.engine.world import App, Safety, World
 from syncd.errors import ConfigError, ConnectorError, Problem, Transient, Unauthorised, Unavailable
 from syncd.mapping.load import check_shapes, load_syncs
 from syncd.sdk.clock import WallClock
-from syncd.sdk.contract import Clock, Connector, Object, Tools
+from syncd.sdk.contract import Clock, Connector, Object, Tools, Vault
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
 from syncd.sdk.redact import conceal
@@ -26,7 +28,17 @@ from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig, Config
 from syncd.store.store import Store
 
-__all__ = ["Assembly", "assemble", "explained", "known_app", "open_connector", "open_store", "recall"]
+__all__ = [
+    "Assembly",
+    "Shelf",
+    "StoreVault",
+    "assemble",
+    "explained",
+    "known_app",
+    "open_connector",
+    "placed",
+    "recall",
+]
 
 _OBJECTS: TypeAdapter[list[Object]] = TypeAdapter(list[Object])
 
@@ -52,31 +64,55 @@ class Assembly:
         self.close()
 
 
+class Shelf:
+    """The store that a configuration names, opened when it is first needed and closed by `closing`.
+
+    Whoever only looks, or finds a mistake, leaves no file behind. Opening raises StoreError.
+    """
+
+    def __init__(self, config: Config, clock: Clock, closing: ExitStack) -> None:
+        self._url = config.store.url
+        self._clock = clock
+        self._closing = closing
+        self._store: Store | None = None
+
+    def there(self) -> Store | None:
+        """The store, unless its file is still to be made."""
+        file = self._url.removeprefix("sqlite:///")
+        to_be_made = file not in {self._url, "", ":memory:"} and not Path(file).exists()
+        return self._store if self._store is not None or to_be_made else self.store()
+
+    def store(self) -> Store:
+        """The store, made where it is missing."""
+        if self._store is None:
+            self._store = Store.open(self._url, self._clock.now)
+            self._closing.callback(self._store.close)
+        return self._store
+
+
 class StoreVault:
     """Changing secrets, kept in the store: durable before they are used."""
 
-    def __init__(self, store: Store, app: str) -> None:
-        self._store = store
+    def __init__(self, shelf: Shelf, app: str) -> None:
+        self._shelf = shelf
         self._app = app
 
     def get(self, name: str) -> str | None:
         """The secret, or None."""
-        with self._store.read() as tx:
+        store = self._shelf.there()
+        if store is None:
+            return None
+        with store.read() as tx:
             return tx.apps.secret(self._app, name)
 
     def put(self, name: str, value: str) -> None:
         """Make the secret durable before returning."""
-        with self._store.begin() as tx:
+        with self._shelf.store().begin() as tx:
             tx.apps.keep_secret(self._app, name, value)
 
 
-def open_store(config: Config, clock: Clock | None = None) -> Store:
-    """The store that the configuration names. Raises StoreError."""
-    return Store.open(config.store.url, (clock or WallClock()).now)
-
-
 def open_connector(
-    app: AppConfig, store: Store, clock: Clock, closing: ExitStack, transport: httpx.BaseTransport | None = None
+    app: AppConfig, vault: Vault, clock: Clock, closing: ExitStack, transport: httpx.BaseTransport | None = None
 ) -> Connector:
     """One app's connector with its tools, both let go of by `closing`. No network yet.
 
@@ -93,7 +129,7 @@ def open_connector(
     http = Http(
         client, app=app.name, clock=clock, gate=gate, log=log, base_url=app.settings.base_url or plugin.base_url
     )
-    connector = plugin.open(app.settings, Tools(app.name, http, clock, log, StoreVault(store, app.name)))
+    connector = plugin.open(app.settings, Tools(app.name, http, clock, log, vault))
     closing.callback(connector.close)
     return connector
 
@@ -114,9 +150,12 @@ def assemble(
     check_shapes(config)
     clock = clock or WallClock()
     with ExitStack() as closing:
-        store, connectors = _opened(config, clock, transports or {}, closing)
-        schemas, unreachable = _discover(connectors, store, lenient=lenient)
-        world = _world(config, store, connectors, schemas, clock, chance or random.SystemRandom())
+        shelf = Shelf(config, clock, closing)
+        connectors = _opened(config, shelf, clock, transports or {}, closing)
+        schemas, unreachable = _discover(config, connectors, shelf, lenient=lenient)
+        syncs = load_syncs(config, schemas)
+        _remember(shelf.store(), schemas, unreachable)
+        world = _world(config, shelf.store(), connectors, schemas, syncs, clock, chance or random.SystemRandom())
         for name, error in unreachable.items():
             if isinstance(error, Unauthorised):
                 pause(world, name, str(error))
@@ -131,26 +170,26 @@ def recall(config: Config, *, clock: Clock | None = None) -> Assembly:
     check_shapes(config)
     clock = clock or WallClock()
     with ExitStack() as closing:
-        store, connectors = _opened(config, clock, {}, closing)
-        schemas: dict[str, Sequence[Object]] = {}
+        shelf = Shelf(config, clock, closing)
+        connectors = _opened(config, shelf, clock, {}, closing)
+        store, schemas = shelf.store(), dict[str, Sequence[Object]]()
         for name in connectors:
             known = _remembered(store, name)
             if known is None:
                 raise ConfigError(f"nothing is known of {name} yet", hint="run syncd check, then syncd plan")
             schemas[name] = known
-        world = _world(config, store, connectors, schemas, clock, random.SystemRandom())
+        world = _world(config, store, connectors, schemas, load_syncs(config, schemas), clock, random.SystemRandom())
         return Assembly(config, world, {}, closing.pop_all())
 
 
 def _opened(
-    config: Config, clock: Clock, transports: Mapping[str, httpx.BaseTransport], closing: ExitStack
-) -> tuple[Store, dict[str, Connector]]:
-    store = open_store(config, clock)
-    closing.callback(store.close)
-    connectors = {
-        name: open_connector(app, store, clock, closing, transports.get(name)) for name, app in config.apps.items()
+    config: Config, shelf: Shelf, clock: Clock, transports: Mapping[str, httpx.BaseTransport], closing: ExitStack
+) -> dict[str, Connector]:
+    shelf.there()  # a store that cannot be used is told before any app is asked
+    return {
+        name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name))
+        for name, app in config.apps.items()
     }
-    return store, connectors
 
 
 def _world(
@@ -158,6 +197,7 @@ def _world(
     store: Store,
     connectors: Mapping[str, Connector],
     schemas: Mapping[str, Sequence[Object]],
+    syncs: Mapping[str, Sync],
     clock: Clock,
     chance: random.Random,
 ) -> World:
@@ -167,7 +207,7 @@ def _world(
             name: App(name, connector, {o.name: o for o in schemas[name]}, config.apps[name].read_only)
             for name, connector in connectors.items()
         },
-        syncs=load_syncs(config, schemas),
+        syncs=syncs,
         clock=clock,
         chance=chance,
         log=structlog.get_logger(),
@@ -176,26 +216,44 @@ def _world(
 
 
 def _discover(
-    connectors: Mapping[str, Connector], store: Store, *, lenient: bool
+    config: Config, connectors: Mapping[str, Connector], shelf: Shelf, *, lenient: bool
 ) -> tuple[dict[str, Sequence[Object]], dict[str, ConnectorError]]:
     schemas: dict[str, Sequence[Object]] = {}
     unreachable: dict[str, ConnectorError] = {}
     for name, connector in connectors.items():
         try:
             schemas[name] = objects_of(connector)
+        except ConfigError as error:
+            raise placed(config.apps[name], error) from error
         except ConnectorError as error:
-            known = _remembered(store, name) if lenient and _passing(error) else None
+            store = shelf.there() if lenient and _passing(error) else None
+            known = None if store is None else _remembered(store, name)
             if known is None:
                 raise explained(name, error) from error
             schemas[name], unreachable[name] = known, error
-            continue
-        with store.begin() as tx:
-            tx.meta.put(f"schema:{name}", _OBJECTS.dump_json(list(schemas[name])).decode())
     return schemas, unreachable
+
+
+def _remember(store: Store, schemas: Mapping[str, Sequence[Object]], unreachable: Container[str]) -> None:
+    """Keep what the apps that answered have told, for when they do not answer."""
+    with store.begin() as tx:
+        for name, objects in schemas.items():
+            if name not in unreachable:
+                tx.meta.put(f"schema:{name}", _OBJECTS.dump_json(list(objects)).decode())
 
 
 def _passing(error: ConnectorError) -> bool:
     return isinstance(error, Unauthorised | Unavailable | Transient)
+
+
+def placed(app: AppConfig, error: ConfigError) -> ConfigError:
+    """The same mistake at its place in the file, of which a connector that names a setting knows nothing."""
+    settings = type(app.settings).model_fields
+    told = [
+        app.places.problem(("apps", app.name, *((p.where,) if p.where in settings else ())), p.message, p.hint)
+        for p in error.problems
+    ]
+    return ConfigError(told, hint=error.hint)
 
 
 def explained(app: str, error: ConnectorError) -> ConnectorError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,7 +11,24 @@ from syncd.errors import Problem
 from syncd.spelling import suggest
 from syncd.toml import Key, Places
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 __all__ = ["explain", "models"]
+
+_WANTED: Final = {
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+    "dict": "a table",
+    "model": "a table",
+    "list": "a list, in brackets",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "string_type": "a text, in quotes",
+    "string_too_short": "some text",
+}
+"""What pydantic's kinds of faults ask for, by a part of their names; the first that fits."""
 
 
 def explain(
@@ -31,9 +48,12 @@ def explain(
                 yield places.problem(key, f"is {_show(fault['input'])}, expected {fault['ctx']['expected']}")
             case "value_error":
                 yield places.problem(key, str(fault["ctx"]["error"]))
+            case "too_short":
+                yield places.problem(
+                    key, f"has {_entries(len(fault['input']))}, expected at least {fault['ctx']['min_length']}"
+                )
             case _:
-                said = fault["msg"]
-                yield places.problem(key, f"{said[:1].lower()}{said[1:]}, found {_show(fault['input'])}")
+                yield places.problem(key, f"is {_show(fault['input'])}, expected {_wanted(fault)}")
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -42,6 +62,19 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from models(inner)
+
+
+def _wanted(fault: ErrorDetails) -> str:
+    """What should stand there, in the words of TOML."""
+    kind, limits = fault["type"], fault.get("ctx", {})
+    for part, words in _WANTED.items():
+        if part in kind:
+            return words.format(**limits)
+    return fault["msg"].removeprefix("Input should be ")
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count or 'no'} entries"
 
 
 def _is_union_tag(part: str | int) -> bool:

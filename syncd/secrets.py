@@ -21,7 +21,7 @@ from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["misplaced", "resolve", "resolve_all"]
+__all__ = ["misplaced", "resolve", "resolve_all", "unusable"]
 
 _WAYS: Final = ("env", "file", "keyring")
 _MAX_BYTES: Final = 64 * 1024
@@ -82,21 +82,29 @@ def resolve_all(
     return resolved, frozenset(at for at, _, _ in faults), faults
 
 
+def unusable(base_url: str) -> tuple[str, str] | None:
+    """Why this is no address to call an app at, and what would be; None if it is one, or unset."""
+    example = 'such as "https://crm.example.com"'
+    try:
+        parts = urlsplit(base_url)
+        right = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return f'"{base_url}" is no web address', example
+    if "@" in parts.netloc:
+        return "has a user or password in it", f"an address alone, {example}"
+    return None if right or not base_url else (f'"{base_url}" is no web address', example)
+
+
 def misplaced(base_url: str, plugin: Plugin) -> tuple[str, str] | None:
     """Why credentials should not go to this address, and what to do; None for the vendor's own and for loopback.
 
     A self-hosted app names no hosts, and may be anywhere.
     """
-    if not base_url:
+    if not base_url or not plugin.hosts:
         return None
-    try:
-        parts = urlsplit(base_url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host:
-        return f'"{base_url}" is no web address', 'such as "https://crm.example.com"'
-    if not plugin.hosts or _is_loopback(host):
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if _is_loopback(host):
         return None
     remedy = "say allow_host = true if it is to have the credentials"
     if not any(fnmatch(host, pattern) for pattern in plugin.hosts):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -184,6 +184,8 @@ class AppConfig:
     sweep: timedelta
     read_only: bool = False
     """Nothing is ever written to this app."""
+    places: Places = field(default_factory=lambda: Places("", {}))
+    """Where the keys of the file stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +350,9 @@ def _app(
             skip.add(document.places.problem(key, "").where)
         problems += [problem for problem in told if problem.where not in skip]
         return None
-    if (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
+    if unusable := secrets.unusable(settings.base_url):
+        problems.append(document.places.problem((*key, "base_url"), *unusable))
+    elif (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
         problems.append(document.places.problem((*key, "base_url"), *misplaced))
     if len(problems) > before:
         return None
@@ -360,6 +364,7 @@ def _app(
         poll=daemon.poll if own.poll is None else own.poll,
         sweep=daemon.sweep if own.sweep is None else own.sweep,
         read_only=own.read_only,
+        places=document.places,
     )
 
 

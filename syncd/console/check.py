@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from pydantic import SecretStr
 
 from syncd.console.discover import Reached, connected, reach, sample
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import FieldRule, Sync, Way
+from syncd.core.lens import Misfit
+from syncd.core.record import Raws
 from syncd.errors import ConfigError, ConnectorError, Problem
 from syncd.mapping.load import Row, check_laws, check_shapes, describe, doubts, load_syncs
 from syncd.sdk.contract import Connector
@@ -52,6 +54,8 @@ class SyncCheck:
     name: str
     fields: tuple[Row, ...]
     breaches: tuple[str, ...]
+    misfits: tuple[str, ...] = ()
+    """Fields with values that make no sense as their type, each with how many and why; such values would wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ def check(config: Config, *, samples: int) -> Checked:
     """
     check_shapes(config)
     with connected(config, list(config.apps.values())) as connectors:
-        reached = {name: reach(name, connector) for name, connector in connectors.items()}
+        reached = {name: reach(config.apps[name], connector) for name, connector in connectors.items()}
         if any(found.error for found in reached.values()):
             return Checked(apps=_apps(config, reached, {}), syncs=(), problems=())
         try:
@@ -133,9 +137,26 @@ def _hint(error: ConnectorError | None) -> str:
 
 def _sync(sync: Sync, connectors: Mapping[str, Connector], samples: int, sampled: dict[str, int]) -> SyncCheck:
     breaches: list[str] = []
+    misfits: list[str] = []
     for app, object in sync.apps.items():
         shown = sample(connectors[app], object, samples) if samples else []
         sampled[app] += len(shown)
         for rule in sync.mapped(app):
             breaches += [str(breach) for breach in check_laws(rule, app, shown)]
-    return SyncCheck(name=sync.name, fields=describe(sync), breaches=tuple(dict.fromkeys(breaches)))
+            misfits += _misfits(rule, app, shown)
+    return SyncCheck(
+        name=sync.name,
+        fields=describe(sync),
+        breaches=tuple(dict.fromkeys(breaches)),
+        misfits=tuple(misfits),
+    )
+
+
+def _misfits(rule: FieldRule, app: str, shown: Sequence[Raws]) -> Iterator[str]:
+    """How many records show what makes no sense, and why the first does not. The values themselves are not told."""
+    if rule.computed is not None or rule.ways[app] is Way.WRITE:
+        return
+    lens = rule.lenses[app]
+    found = [view for raws in shown if isinstance(view := lens.get(raws, {}), Misfit)]
+    if found:
+        yield f"{app}, {rule.name}: {len(found)} of {len(shown)} values make no sense, the first {found[0].reason}"

@@ -19,7 +19,7 @@ from typing import Final
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from syncd import __version__
-from syncd.console.commands import decide, keep, look, move, setup
+from syncd.console.commands import decide, develop, keep, look, move, setup
 from syncd.console.voice import fail
 from syncd.errors import ConfigError, SyncdError
 
@@ -42,6 +42,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.retry,
     ),
     "Keep": (keep.verify, keep.backup),
+    "Develop": (develop.connector,),
 }
 """Heading to commands."""
 
@@ -94,10 +95,16 @@ def _run(words: list[str]) -> int:
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return fail(ConfigError(_plain(error), hint="see: syncd --help"), json=json)
+        return fail(ConfigError(_plain(error), hint=f"see: {_named(words)} --help"), json=json)
     except SyncdError as error:
         return fail(error, json=json)
     return code if isinstance(code, int) else 0
+
+
+def _named(words: Sequence[str]) -> str:
+    """What was asked for, as far as there is such a command."""
+    commands = {command.__name__ for group in _COMMANDS.values() for command in group} | {"demo"}
+    return f"syncd {words[0]}" if words and words[0] in commands else "syncd"
 
 
 def _plain(error: CycloptsError) -> str:

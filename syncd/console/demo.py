@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from syncd.app import Assembly
     from syncd.console.stage import Audience
-    from syncd.console.verdict import Summary
     from syncd.core.fieldmap import Sync
+    from syncd.testing.verdict import Summary
 
 __all__ = ["demo"]
 
@@ -99,10 +99,10 @@ def demo(
 def _perform(seconds: float, seed: int, *, quiet: bool) -> Summary:
     from syncd.app import assemble
     from syncd.console.stage import Audience, staged
-    from syncd.console.verdict import by_address, marks, summary
     from syncd.daemon import logs
     from syncd.engine.cycle import once
     from syncd.engine.plan import mark_applied
+    from syncd.testing.verdict import by_address, marks, summary
 
     with tempfile.TemporaryDirectory(prefix="syncd-demo-") as folder, staged(Path(folder), seed) as stage:
         with _environment(stage.secrets):
@@ -129,7 +129,7 @@ def _perform(seconds: float, seed: int, *, quiet: bool) -> Summary:
         end = marks(stage.actors)
         with assemble(config) as again:  # a daemon that has left its store lets nobody write there any more
             echoes = sum(once(again.world, whole=True).tally.written for _ in range(2))
-            return summary(again.world, sync, audience, start, end, began, echoes)
+            return summary(again.world, sync, stage.actors, audience.left, start, end, began, echoes)
 
 
 def _play(show: _Show, seconds: float, *, quiet: bool) -> None:
@@ -144,7 +144,7 @@ def _play(show: _Show, seconds: float, *, quiet: bool) -> None:
 
 
 def _rest(show: _Show) -> None:
-    from syncd.console.verdict import agreed
+    from syncd.testing.verdict import agreed
 
     patience = time.monotonic() + _PATIENCE
     while time.monotonic() < patience:
@@ -186,7 +186,7 @@ def _environment(secrets: object) -> Iterator[None]:
 
 def _crowd(actors: object, sync: Sync) -> str:
     from syncd.console.stage import Actor
-    from syncd.console.verdict import by_address
+    from syncd.testing.verdict import by_address
 
     known = (
         by_address([actor for actor in actors if isinstance(actor, Actor)], sync) if isinstance(actors, tuple) else {}

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from syncd.app import explained, open_connector, open_store
+from syncd.app import Shelf, StoreVault, explained, open_connector, placed
 from syncd.console.console import speak_to_stderr
 from syncd.core.record import Raws, Record
-from syncd.errors import ConnectorError
+from syncd.errors import ConfigError, ConnectorError
 from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Object
 from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig, Config
-from syncd.store.store import Store
 
 __all__ = ["Reached", "SchemaField", "SchemaObject", "connected", "reach", "sample", "schema"]
 
@@ -58,22 +57,26 @@ class SchemaObject:
 
 @contextmanager
 def connected(config: Config, apps: Sequence[AppConfig]) -> Iterator[Mapping[str, Connector]]:
-    """Connectors by app name. The store is opened for the secrets that change; nothing else is kept in it."""
+    """Connectors by app name. The store serves for the secrets that change; where there is none, none is made."""
     speak_to_stderr()
     clock = WallClock()
     with ExitStack() as closing:
-        store: Store = open_store(config, clock)
-        closing.callback(store.close)
-        yield {app.name: open_connector(app, store, clock, closing) for app in apps}
+        shelf = Shelf(config, clock, closing)
+        yield {app.name: open_connector(app, StoreVault(shelf, app.name), clock, closing) for app in apps}
 
 
-def reach(app: str, connector: Connector) -> Reached:
-    """Check the way in and discover the schema; a failure is an answer too."""
+def reach(app: AppConfig, connector: Connector) -> Reached:
+    """Check the way in and discover the schema; a failure is an answer too.
+
+    Raises ConfigError for a setting of which only the account shows that it is wrong.
+    """
     try:
         connector.check()
         return Reached(objects=objects_of(connector))
+    except ConfigError as error:
+        raise placed(app, error) from error
     except ConnectorError as error:
-        return Reached(error=explained(app, error))
+        return Reached(error=explained(app.name, error))
 
 
 def sample(connector: Connector, object: str, count: int) -> list[Raws]:

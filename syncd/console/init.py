@@ -19,7 +19,7 @@ from syncd.core.fieldmap import Sync
 from syncd.errors import ConfigError, Problem
 from syncd.mapping.load import check_laws, load_syncs
 from syncd.sdk.contract import Connector, Object, Settings
-from syncd.settings import load
+from syncd.settings import RESERVED, load
 
 __all__ = ["Made", "Wanted", "interview", "write_config"]
 
@@ -48,9 +48,8 @@ class Wanted:
         """From NAME=CONNECTOR, NAME.KEY=VALUE and NAME.KEY=VARIABLE. Raises ConfigError for anything else."""
         named = dict(_split(text, "NAME=CONNECTOR") for text in apps)
         for name in named:
-            if not _NAME.fullmatch(name):
-                hint = "a name is lower-case letters, digits, - and _, such as crm=hubspot"
-                raise ConfigError([Problem("--app", f'"{name}" is no name', hint)])
+            if wrong := _misnamed(name):
+                raise ConfigError([Problem("--app", wrong, "such as crm=hubspot")])
         return cls(
             apps=named,
             settings={_key(name, named): value for name, value in (_split(t, "NAME.KEY=VALUE") for t in settings)},
@@ -87,7 +86,7 @@ def interview(wanted: Wanted, ask: Callable[[str], str]) -> Wanted:
     known = ", ".join(plugins.announced())
     while len(apps) < 2 or (not wanted.apps and ask("A further app? [y/N]").lower() in {"y", "yes"}):
         connector = _kind(ask, f"Which kind of app ({known})?")
-        apps[ask(f"What shall it be called? [{connector}]").strip() or connector] = connector
+        apps[_name(ask, connector, apps)] = connector
     settings, secrets = dict(wanted.settings), dict(wanted.secrets)
     for app, connector in apps.items():
         model = plugins.load(connector).settings
@@ -117,6 +116,25 @@ def _kind(ask: Callable[[str], str], question: str) -> str:
     return name
 
 
+def _name(ask: Callable[[str], str], connector: str, taken: Iterable[str]) -> str:
+    """A name for an account that no other has. What is none is asked again; the last mistake is raised."""
+    said = question = f"What shall it be called? [{connector}]"
+    for _ in range(_TRIES):
+        name = ask(said).strip() or connector
+        wrong = f'there is a "{name}" already' if name in taken else _misnamed(name)
+        if not wrong:
+            return name
+        said = f"{wrong}. {question}"
+    raise ConfigError(wrong)
+
+
+def _misnamed(name: str) -> str:
+    """Why an app cannot be called so; empty if it can."""
+    if _NAME.fullmatch(name) and name not in RESERVED:
+        return ""
+    return f'"{name}" is no name: it is lower-case letters, digits, - and _, and no word of the mapping language'
+
+
 def _something(ask: Callable[[str], str], question: str) -> str:
     """An answer that is not empty. Raises ConfigError where none comes."""
     for _ in range(_TRIES):
@@ -142,20 +160,13 @@ def write_config(path: Path, wanted: Wanted) -> Made:
                 [Problem(f"--set {app}.{key}", "is a secret: it does not belong on a command line", hint)]
             )
     draft = path.with_name(f".{path.name}.draft")
-    store = path.with_name("syncd.db")
-    fresh = not store.exists()
     try:
-        made = _write(path, draft, wanted)
-        fresh = False
+        return _write(path, draft, wanted)
     except ConfigError as error:
         told = [_as_said(problem, wanted, draft.name, path.name) for problem in error.problems]
         raise ConfigError(told, hint=error.hint) from error
     finally:
         draft.unlink(missing_ok=True)
-        if fresh:  # the store was made for the asking alone
-            for left in ("", "-wal", "-shm"):
-                store.with_name(f"{store.name}{left}").unlink(missing_ok=True)
-    return made
 
 
 def _as_said(problem: Problem, wanted: Wanted, draft: str, path: str) -> Problem:
@@ -181,7 +192,7 @@ def _write(path: Path, draft: Path, wanted: Wanted) -> Made:
     with connected(config, list(config.apps.values())) as connectors:
         schemas: dict[str, Sequence[Object]] = {}
         for name, connector in connectors.items():
-            found = reach(name, connector)
+            found = reach(config.apps[name], connector)
             if found.error is not None:
                 raise found.error
             schemas[name] = found.objects

@@ -83,7 +83,7 @@ def status(found: Status) -> Iterable[RenderableType]:
         yield words(f"nothing has run yet: there is no store at {found.store}")
         yield words("  start with: syncd check; then: syncd plan")
         return
-    headings = ("app", "connector", "state", "last answer", "owed", "hints", "in doubt", "reason")
+    headings = ("app", "connector", "state", "last answer", "owed", "hints", "in doubt")
     yield grid(headings, map(_app_row, found.apps))
     yield words("")
     rows = (
@@ -111,7 +111,7 @@ def _app_row(app: AppStatus) -> Sequence[object]:
     style = {"running": "green", "paused": "red", "failing": "yellow"}.get(app.state, "")
     owed = f"{app.owed} since {when(app.owed_since)}" if app.owed else "0"
     state = words(app.state + (f" since {when(app.since)}" if app.since else ""), style)
-    return app.name, app.connector, state, when(app.answered_at), owed, app.hints, app.doubtful, app.reason
+    return app.name, app.connector, state, when(app.answered_at), owed, app.hints, app.doubtful
 
 
 def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
@@ -136,7 +136,10 @@ def _waiting(found: Status) -> Iterable[RenderableType]:
 
 def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:
     """`syncd log` and `syncd history`: one line each."""
-    for one in found:
+    entries = list(found)
+    if not entries:
+        yield words("no entries")
+    for one in entries:
         about = f"  (because of {one.cause})" if one.cause else ""
         yield words(f"{when(one.at)}  {one.seq:>6}  {one.text}{about}")
 
@@ -147,13 +150,13 @@ def proposal(found: Proposal) -> Iterable[RenderableType]:
         yield words(f"nothing to do: {found.linked} records are linked, and everything is up to date", "green")
         return
     rows = ((app, counts["create"], counts["update"], counts["delete"]) for app, counts in sorted(found.counts.items()))
-    yield grid(("app", "create", "update", "delete"), rows)
+    yield grid(("app", "create", "update", "delete"), rows) if found.counts else words("nothing would be written")
     for app, fields in sorted(found.fields.items()):
         touched = ", ".join(f"{name} {count}" for name, count in sorted(fields.items()))
         yield words(f"  {app}, writes by field: {touched}")
     if found.parked:
         yield words("would wait for a person: " + ", ".join(f"{n} {kind}" for kind, n in sorted(found.parked.items())))
-    yield words(f"{found.linked} records linked")
+    yield words(f"afterwards {found.linked} records are linked")
     for write in found.samples:
         yield words("")
         yield words(f"{write.kind} {write.app}/{write.object}/{write.record or 'new'}", "bold")
@@ -222,9 +225,7 @@ def work(found: Sequence[Work]) -> Iterable[RenderableType]:
         yield words("nothing waits here", "green")
         return
     headings = ("number", "kind", "who", "field", "app", "agreed", "theirs", "reason", "since")
-    yield grid(
-        headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), short(w.reason), when(w.opened)) for w in found)
-    )
+    yield grid(headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), w.reason, when(w.opened)) for w in found))
 
 
 def _who(item: Work) -> str:
@@ -259,7 +260,7 @@ def checked(found: Checked) -> Iterable[RenderableType]:
     """`syncd check`."""
     for app in found.apps:
         if not app.reached:
-            yield words(f"{app.problem} ({app.connector})", "red")
+            yield words(app.problem, "red")
             yield words(f"  {app.hint}")
             continue
         there = ", ".join(f"{name} ({count} fields)" for name, count in app.objects.items())
@@ -271,13 +272,16 @@ def checked(found: Checked) -> Iterable[RenderableType]:
         rows = ((row.field, row.type, *(row.apps[app] for app in apps), row.conflict, row.blank) for row in sync.fields)
         yield grid(("field", "type", *apps, "conflict", "blank"), rows, title=sync.name)
         yield from (words(f"  {breach}", "red") for breach in sync.breaches)
+        yield from (words(f"  {misfit}", "yellow") for misfit in sync.misfits)
     for problem in found.problems:
         yield words(problem, "red")
     for warning in found.warnings:
         yield words(f"warning: {warning}", "yellow")
     yield words("")
     if found.exit_code == 0:
-        yield words("everything fits; see what a run would do with: syncd plan", "green")
+        odd = any(sync.misfits for sync in found.syncs)
+        fits = "everything fits, but for such values: they would wait in syncd quarantine" if odd else "everything fits"
+        yield words(f"{fits}; see what a run would do with: syncd plan", "yellow" if odd else "green")
     else:
         yield words("not everything fits; nothing was written", "red")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["clean", "errors", "fail", "json_text", "note", "output", "progress", "say_json", "say_line", "tables"]
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_WIDE: Final = 200
+_WIDE: Final = 100_000
 """Columns where nobody looks: a file or a pipe is not cut."""
 
 

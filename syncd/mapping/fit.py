@@ -59,6 +59,7 @@ class _Fitting:
         meant, shape = self.meant, self.meant.sync
         rules = {name: rule for name, field in meant.fields.items() if (rule := self._rule(field)) is not None}
         rules |= {rule.name: rule for rule in self._whole_names(rules)}
+        self._check_owners(rules.values())
         creates = self._creates()
         self._check_archives()
         if len(rules) >= len(shape.fields):
@@ -167,6 +168,20 @@ class _Fitting:
                 hint = "add values = { ... }, or say partial = true to leave such records as they are"
                 self.note(("fields", rule.name, app), f"no option in {app} for {listed}{more}", hint)
 
+    def _check_owners(self, rules: Iterable[FieldRule]) -> None:
+        """What an app has in one place is written by one field: two would undo each other for ever."""
+        owners: dict[str, list[tuple[str, tuple[str, ...]]]] = {app: [] for app in self.objects}
+        for rule in rules:
+            for app, lens in rule.lenses.items():
+                if rule.ways[app] is Way.READ:
+                    continue
+                for place in _places(lens):
+                    other = next((name for name, taken in owners[app] if _overlap(place, taken)), None)
+                    if other is not None:
+                        what = f'{".".join(place)} is written by the field "{other}" already'
+                        self.note(("fields", rule.name, app), what, 'say way = "read" in one of the two')
+                owners[app] += [(rule.name, place) for place in _places(lens)]
+
     def _creates(self) -> frozenset[str]:
         """The apps in which records may be made: those asked for, of those that can."""
         asked, apps = self.meant.sync.creates, self.meant.sync.apps
@@ -222,6 +237,15 @@ class _Whole:
     def __call__(self, fields: Fields) -> Value:
         halves = (str(fields.get(name) or "") for name in (self.first, self.last))
         return " ".join(half for half in halves if half) or None
+
+
+def _places(lens: Lens) -> list[tuple[str, ...]]:
+    """What a lens writes: fields of the app, or a path inside one."""
+    return [(lens.field.name, *lens.path)] if isinstance(lens, Single) else [(name,) for name in lens.window]
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _vocabulary(rule: FieldRule, without: str) -> list[str]:

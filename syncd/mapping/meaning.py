@@ -69,7 +69,7 @@ def meant(shaped: Shaped, note: Notes) -> Meant:
     with note.at("first"):
         seed, seed_order = seed_policy(sync.first, seed_order)
     filters: dict[str, Filter] = {}
-    for app, source in sync.filters.items():
+    for app, source in sync.filters.items() if shaped.whole else ():  # else some name might only seem unknown
         with note.at("filters", app):
             filters[app] = condition(source, names)
     fields = {
@@ -99,7 +99,7 @@ def _match(shaped: Shaped, note: Notes) -> tuple[tuple[str, ...], ...]:
         for name in names:
             if name not in known:
                 note(("match", index), f'there is no field "{name}"', suggest(name, known))
-    for app in shaped.sync.apps:
+    for app in shaped.sync.apps if shaped.whole else ():
         if not any(all(app in shaped.cells.get(name, {}) for name in names) for names in match):
             note(("match",), f"{app} has none of the match fields, so that its records match nothing")
     return match

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -128,6 +128,11 @@ class Shaped:
     cells: Mapping[str, Mapping[str, Cell]]
     """By canonical field, then by app."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether no field was left out: what uses fields by name can be judged."""
+        return len(self.fields) == len(self.sync.fields)
+
 
 def shaped(app_names: Sequence[str], note: Notes) -> Shaped | None:
     """The shape of a sync's table; None, with notes, if there is nothing to go on with."""
@@ -149,6 +154,7 @@ def shaped(app_names: Sequence[str], note: Notes) -> Shaped | None:
         try:
             shape = FieldShape.model_validate(table)
         except ValidationError as error:
+            _unknown(table, sync, ("fields", name), note)
             at = (*config.key, "fields", name)
             note.problems.extend(explain(error, FieldShape, config.places, at))
             continue
@@ -160,10 +166,17 @@ def shaped(app_names: Sequence[str], note: Notes) -> Shaped | None:
     return Shaped(sync, fields, cells)
 
 
+def _unknown(written: Iterable[str], sync: SyncShape, at: Key, note: Notes) -> None:
+    known = [*sync.apps, *FieldShape.model_fields]
+    for key in written:
+        if key not in known:
+            note((*at, key), "unknown key", suggest(key, known))
+
+
 def _cells(shape: FieldShape, sync: SyncShape, at: Key, note: Notes) -> Iterator[tuple[str, Cell]]:
+    _unknown(shape.cells, sync, at, note)
     for app, written in shape.cells.items():
         if app not in sync.apps:
-            note((*at, app), "unknown key", suggest(app, [*sync.apps, *FieldShape.model_fields]))
             continue
         try:
             cell = Cell.model_validate({"field": written} if isinstance(written, str) else written)

@@ -135,6 +135,7 @@ class OAuth2Refresh(httpx.Auth):
         self._early = early
         self._lock = threading.Lock()
         self._grant: _Grant | None = None
+        self._owed: _Grant | None = None
         self._replaced: _Grant | None = None
 
     def __repr__(self) -> str:
@@ -152,11 +153,24 @@ class OAuth2Refresh(httpx.Auth):
     def _token(self, *, refused: str) -> str:
         """An access token that is good for a while, and is not the one just refused."""
         with self._lock:
+            if self._owed is not None:
+                self._keep(self._owed)
             grant = self._grant or self._kept()
-            if not grant.access or grant.access == refused or self._clock.now() >= grant.expires_at - self._early:
+            if self._spent(grant, refused):
+                grant = self._kept()  # another process on the same vault may have renewed it
+            if self._spent(grant, refused):
                 grant = self._renewed(grant)
             self._grant = grant
             return grant.access
+
+    def _spent(self, grant: _Grant, refused: str) -> bool:
+        return not grant.access or grant.access == refused or self._clock.now() >= grant.expires_at - self._early
+
+    def _keep(self, grant: _Grant) -> None:
+        """Make a grant durable. Where that fails it is still owed: the app has forgotten the one before."""
+        self._owed = grant
+        self._vault.put(self.KEY, json.dumps(asdict(grant)))
+        self._grant, self._owed = grant, None
 
     def _kept(self) -> _Grant:
         configured = self._configured.get_secret_value()
@@ -183,6 +197,9 @@ class OAuth2Refresh(httpx.Auth):
                 },
             )
         except Rejected as refused:
+            kept = self._kept()
+            if kept.refresh != old.refresh and not self._spent(kept, old.access):
+                return kept  # another process was faster
             raise Unauthorised(
                 f"the app no longer takes the refresh token: {refused.message}", hint="authorise the app again"
             ) from refused
@@ -191,7 +208,7 @@ class OAuth2Refresh(httpx.Auth):
         grant = _read(answer.json, old, self._clock.now())
         conceal(grant.refresh)
         conceal(grant.access)
-        self._vault.put(self.KEY, json.dumps(asdict(grant)))
+        self._keep(grant)
         self._retire(old, grant)
         return grant
 

@@ -243,7 +243,8 @@ class Http:
                     body = self._body(call, response, started)
             except _HTTPX as failure:
                 shared.log.info("call failed", app=shared.app, call=redact(call.shown), error=type(failure).__name__)
-                what = f"{call.shown} failed ({type(failure).__name__})"
+                where = f" to reach {request.url.netloc.decode()}" if isinstance(failure, _UNMET) else ""
+                what = f"{call.shown} failed{where} ({type(failure).__name__})"
                 raise error(remedy_of(failure), what, writes=call.writes) from failure
             shared.log.debug(
                 "called",
@@ -312,6 +313,7 @@ class Http:
         )
 
 
+_UNMET: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 _HTTPX: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 _UNSAYABLE: Final = Remedy(Rejected, Rejected, "the record holds a value that cannot be sent: correct it in its app")
 _DOTS: Final = re.compile(r"(^|/)\.{1,2}(/|$)")

@@ -1,4 +1,4 @@
-"""`python -m syncd.testing simulate`: random stories by the thousand, told to the real engine."""
+"""`python -m syncd.testing`: random stories by the thousand, told to the real engine; and a soak of the real daemon."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from syncd.testing.simulator.many import Broken, Summary, Tell, run, told
+from syncd.testing.soak import command as soak
 
 __all__ = ["main"]
 
@@ -24,6 +25,8 @@ _STOPPED = 130
 def main(words: Sequence[str] | None = None, tell: Tell | None = None) -> int:
     """Run the command line; the exit code: 0 where every promise held, 1 where one was broken, 130 after Ctrl-C."""
     asked = _parser().parse_args(words)
+    if asked.act is not None:
+        return int(asked.act(asked))
     folder = asked.stories or Path(tempfile.gettempdir()) / "syncd-stories"
     seeds, summary, code = asked.seeds, Summary(), 0
     stories = run(seeds, tell or partial(told, store=asked.store, folder=folder), jobs=asked.jobs, folder=folder)
@@ -48,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="how many processes")
     simulate.add_argument("--stories", type=Path, metavar="FOLDER", help="where stories that go wrong are written")
     simulate.add_argument("--json", action="store_true", help="print the summary as JSON")
+    simulate.set_defaults(act=None)
+    soak.shape(commands.add_parser("soak", help=soak.HELP))
     return parser
 
 

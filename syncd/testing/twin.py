@@ -25,7 +25,7 @@ from starlette.routing import Match, Route
 
 from syncd.sdk.contract import Clock
 
-__all__ = ["Call", "Faults", "Hook", "Journal", "JournalEntry", "Setup", "Twin", "answer", "route"]
+__all__ = ["Call", "Faults", "Hook", "Journal", "JournalEntry", "Setup", "Twin", "answer", "call_of", "route"]
 
 Author = Literal["person", "api", "app"]
 Handler = TypeVar("Handler", bound=Callable[..., httpx.Response])
@@ -169,6 +169,11 @@ class Twin:
     credentials: ClassVar[Mapping[str, str]] = {}
     """The connector's secret settings, and the values that open this twin and nothing else."""
 
+    also: ClassVar[Mapping[str, str]] = {}
+    """Further settings with which the conformance suite opens the connector: the secrets of webhooks, say."""
+    wilful: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose values the app replaces by rules of its own: what is written need not come back."""
+
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.clock = setup.clock
@@ -193,9 +198,12 @@ class Twin:
         """For `httpx.Client(transport=...)`: the twin in this very process."""
         return httpx.MockTransport(self.handle)
 
+    def close(self) -> None:
+        """Let go of what is held open: nothing, by default."""
+
     def handle(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, faults and limits included. Raises httpx errors where a connection would break."""
-        call = _call(request)
+        call = call_of(request)
         with self.lock:
             for found, endpoint, people in self._routes:
                 scope = {"type": "http", "path": call.path, "method": call.method, "root_path": "", "headers": []}
@@ -207,10 +215,11 @@ class Twin:
                     return endpoint(call, **arguments)
                 key = f"{call.method} {found.path}"
                 self.calls[key] = self.calls.get(key, 0) + 1
-                return self._faulty(call, request, lambda: endpoint(call, **arguments))  # noqa: B023
+                return self.faulty(call, request, lambda: endpoint(call, **arguments))  # noqa: B023
         return self.not_found(call)
 
-    def _faulty(self, call: Call, request: httpx.Request, act: Callable[[], httpx.Response]) -> httpx.Response:
+    def faulty(self, call: Call, request: httpx.Request, act: Callable[[], httpx.Response]) -> httpx.Response:
+        """Answer one call by `act`, unless the faults of the moment or the vendor's own refusal come before."""
         faults, draw = self.faults, self.random.random
         if faults.outage:
             return answer(503, "Service Unavailable")
@@ -262,6 +271,10 @@ class Twin:
         """A person deletes a record."""
         raise NotImplementedError(object)
 
+    def person_restore(self, object: str, id: str) -> None:
+        """A person takes a delete back."""
+        raise NotImplementedError(object)
+
     def person_opt_out(self, object: str, id: str) -> None:
         """The person behind the record unsubscribes."""
         raise NotImplementedError(object)
@@ -291,6 +304,9 @@ class Twin:
                 return {"id": self.person_create(body["object"], body["fields"])}
             case "delete":
                 self.person_delete(body["object"], body["id"])
+                return {"id": body["id"]}
+            case "restore":
+                self.person_restore(body["object"], body["id"])
                 return {"id": body["id"]}
             case "opt-out":
                 self.person_opt_out(body["object"], body["id"])
@@ -326,7 +342,8 @@ class Twin:
             self.outbox.append(hook)
 
 
-def _call(request: httpx.Request) -> Call:
+def call_of(request: httpx.Request) -> Call:
+    """A request, taken apart."""
     queries = parse_qs(request.url.query.decode(), keep_blank_values=True)
     return Call(
         method=request.method,

@@ -152,6 +152,26 @@ def test_quarantined_work_is_listed_with_its_reason_and_tried_again(desk: Desk) 
     assert desk.ask("status")["apps"][1]["owed"] == 1
 
 
+def test_a_value_that_made_no_sense_and_was_mended_is_tried_again(desk: Desk) -> None:
+    phone = 'phone = { type = "phone", crm = "phone", news = "merge_fields.PHONE" }'
+    desk.write("[syncs.people.fields.email]", f"[syncs.people.fields]\n{phone}\n[syncs.people.fields.email]")
+    desk.say("apply", "--yes")
+    id, fields = next(iter(desk.records("news").items()))
+    desk.edit("news", id, merge_fields__PHONE="call me")
+    desk.say("run", "--once")
+    (open_,) = desk.ask("quarantine")
+    assert (open_["field"], open_["theirs"]) == ("phone", "call me")
+    (done,) = desk.ask("retry", str(open_["id"]), "--by", "ada")
+    assert (done["done"], done["error"]) == (True, "")
+    desk.say("run", "--once")
+    (again,) = desk.ask("quarantine")
+    assert again["id"] != open_["id"], "it still makes no sense: the question is asked anew"
+    desk.edit("news", id, merge_fields__PHONE="+442071838750")
+    desk.say("run", "--once")
+    assert desk.ask("quarantine") == []
+    assert desk.records("crm")[desk.person("crm", fields["email_address"])]["phone"] == "+442071838750"
+
+
 def test_a_pause_and_its_end_are_logged_with_who_ordered_them(desk: Desk) -> None:
     desk.say("apply", "--yes")
     assert desk.ask("pause", "news", "--by", "ada") == {"app": "news", "changed": True, "paused": True}

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from syncd.console import demo
-from syncd.console.verdict import Summary
+from syncd.testing.verdict import Summary
 
 _FOUND = Summary(
     edits=7, mirrored=6, conflicts=1, lost=0, duplicates=0, resubscribed=0, echoes=0, converged=True,

@@ -7,7 +7,6 @@ import socket
 import httpx
 import pytest
 
-from syncd.store.glance import glance
 from syncd.testing.twin import Call
 from tests.console.ground import Desk, Said
 
@@ -15,7 +14,8 @@ _FIRST_NAME = '[syncs.people.fields.first_name]\ntype = "text"\ncrm  = "firstnam
 
 
 def refused(desk: Desk, *expected: str, code: int = 3) -> Said:
-    """Plan, and hold the answer against what it must say; then see that nothing was written."""
+    """Plan, and hold the answer against what it must say; then see that nothing was written anywhere."""
+    before = sorted(desk.folder.iterdir())
     said = desk.say("plan")
     assert said.code == code, said
     assert said.out == ""
@@ -23,10 +23,21 @@ def refused(desk: Desk, *expected: str, code: int = 3) -> Said:
         assert words in said.err, said.err
     assert "Traceback" not in said.err
     assert desk.written("crm") == desk.written("news") == 0
-    store = glance(f"sqlite:///{desk.folder / 'syncd.db'}", ["crm"], ["people"])
-    assert store is None or (store.changes == 0 and store.syncs["people"].entities == 0)
-    assert not list(desk.folder.glob("*.json"))
+    assert sorted(desk.folder.iterdir()) == before
     return said
+
+
+def test_looking_leaves_nothing_behind(desk: Desk) -> None:
+    for words in (("check",), ("schema", "crm"), ("schema", "crm", "contcts"), ("apply",)):
+        desk.say(*words)
+        assert [file.name for file in desk.folder.iterdir()] == ["config.toml"], words
+
+
+def test_a_setting_that_only_the_account_shows_to_be_wrong_is_told_with_its_place(desk: Desk) -> None:
+    desk.write("api_key   =", 'audience = "Custmers"\napi_key   =')
+    told = 'config.toml:8:apps.news.audience: Mailchimp has no audience "Custmers" (it has: Customers'
+    refused(desk, told)
+    assert told in desk.say("check").err
 
 
 def test_wrong_toml_is_told_with_its_line(desk: Desk) -> None:
@@ -63,7 +74,7 @@ def test_an_app_that_cannot_be_reached_is_told_by_name_with_what_to_look_at(desk
         door.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{door.getsockname()[1]}"
         desk.write(desk.urls["news"], nobody)
-        refused(desk, "news: ", "address is right", code=4)
+        refused(desk, "news: ", f"failed to reach {nobody.removeprefix('http://')}", "address is right", code=4)
 
 
 def test_an_expired_token_is_told_as_such(desk: Desk) -> None:
@@ -135,4 +146,4 @@ def test_a_wrong_command_line_is_a_mistake_of_usage(desk: Desk) -> None:
     said = desk.say("plan", "--limt", "3")
     assert said.code == 3
     assert "--limit" in said.err
-    assert "syncd --help" in said.err
+    assert "syncd plan --help" in said.err

@@ -134,6 +134,20 @@ def test_init_asks_again_after_a_typo_and_after_an_empty_answer() -> None:
     assert 'did you mean "hubspot"?' in asked[1]
 
 
+def test_init_asks_again_for_a_name_that_is_none_or_taken() -> None:
+    said = iter(["hubspot", "My CRM", "crm", "mailchimp", "crm", "type", "news", "n", "", ""])
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return next(said)
+
+    assert interview(Wanted(), ask).apps == {"crm": "hubspot", "news": "mailchimp"}
+    assert '"My CRM" is no name' in asked[2]
+    assert 'there is a "crm" already' in asked[5]
+    assert '"type" is no name' in asked[6]
+
+
 def test_init_stops_asking_after_three_mistakes() -> None:
     answers = iter(["a", "b", "c"])
     with pytest.raises(ConfigError, match='no connector "c"'):
@@ -178,6 +192,16 @@ def test_the_check_reports_every_app_and_tries_each_field_on_real_records(desk: 
     assert [row["field"] for row in sync["fields"]] == ["email", "first_name", "opted_out"]
     assert desk.written("crm") == desk.written("news") == 0
     assert "everything fits" in desk.say("check").out
+
+
+def test_the_check_tells_how_many_values_make_no_sense_as_the_type_of_their_field(desk: Desk) -> None:
+    desk.write('type = "text"\ncrm  = "firstname"', 'type = "integer"\ncrm  = "firstname"')
+    (sync,) = desk.ask("check", "--samples", "3")["syncs"]
+    assert sync["misfits"][0].startswith("crm, first_name: 3 of 3 values make no sense, the first ")
+    said = desk.say("check", "--samples", "3").out
+    assert "they would wait in syncd quarantine" in said
+    names = {fields["firstname"] for fields in desk.records("crm").values()}
+    assert not [name for name in names if name in said]
 
 
 def test_the_check_shows_which_settings_an_app_may_have_and_never_their_values(desk: Desk) -> None:

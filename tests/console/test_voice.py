@@ -142,3 +142,19 @@ def test_words_that_no_command_takes_are_told_in_plain_words(desk: Desk) -> None
     assert said.code == 3
     assert "too many words: everything now" in said.err
     assert "oken" not in said.err
+
+
+def test_a_line_stays_a_line_where_a_program_reads_it(capsys: pytest.CaptureFixture[str]) -> None:
+    tables(words("a long story " * 300))
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_wrong_word_points_to_the_help_of_its_command(desk: Desk) -> None:
+    assert "see: syncd resolve --help" in desk.say("resolve", "two").err
+    assert "see: syncd --help" in desk.say("resolv", "2").err
+
+
+def test_a_log_without_entries_says_so(desk: Desk) -> None:
+    desk.say("plan")
+    assert desk.say("log").out == "no entries\n"
+    assert desk.ask("log") == []

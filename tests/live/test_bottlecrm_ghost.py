@@ -72,7 +72,7 @@ def test_a_campaign_between_two_real_applications(servers: tuple[BottleCrm, Ghos
         campaign.killing(KILLS, over=2 * EDITS - CONTESTED)
         campaign.edit(EDITS, CONTESTED)
         left = campaign.opt_outs("news", LEAVE)
-        campaign.await_("the apps agree again", lambda: not campaign.differences(), 600)
+        campaign.await_("the apps agree again", lambda: not campaign.differences(), 1800)
         gone = campaign.deletes("crm", DELETES)
         campaign.await_("the deletes are held", lambda: len(campaign.syncd("holds")) == DELETES, 300)
         assert len(news.all()) == IN_CRM + IN_NEWS - IN_BOTH

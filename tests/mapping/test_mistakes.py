@@ -149,7 +149,7 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
         (
             (
                 'type = "consent"\ncrm = "hs_email_optout"\n[syncs.people.fields.other]\ntype = "consent"\n'
-                'crm = "hs_email_optout"\n'
+                'crm = { field = "hs_email_optout", way = "read" }\n'
             ),
             (
                 '25:syncs.people.fields.other.channel: is "email", as that of it: an opt-out of one would be one of '
@@ -301,6 +301,51 @@ def test_all_mistakes_of_all_fields_are_told_at_once(tmp_path: Path) -> None:
     other = '[syncs.people.fields.b]\ntype = "integer"\nnews = "tags"\n'
     told = problems(tmp_path, one + other)
     assert [line.rpartition("syncs.people.fields.")[2].partition(":")[0] for line in told] == ["a.crm", "b.news"]
+
+
+def test_a_key_that_is_misspelt_is_told_as_such_and_not_by_all_that_it_breaks(tmp_path: Path) -> None:
+    text = (APPS + PEOPLE).replace('type = "email"', 'tpye = "email"')
+    with pytest.raises(ConfigError) as caught:
+        check_shapes(config_of(tmp_path, text + "\n[syncs.people.filters]\nnews = 'email != \"\"'\n"))
+    assert [str(problem).partition("syncs.people.")[2] for problem in caught.value.problems] == [
+        'fields.email.tpye: unknown key (did you mean "type"?)',
+        "fields.email.type: is missing",
+    ]
+
+
+def test_two_fields_that_write_one_and_the_same_field_of_an_app_are_refused(tmp_path: Path) -> None:
+    again = FIELD + 'type = "text"\nnews = "merge_fields.FNAME"\ncrm = '
+    assert problems(tmp_path, again + '"email"\n') == [
+        (
+            'syncd.toml:25:syncs.people.fields.it.crm: email is written by the field "email" already '
+            '(say way = "read" in one of the two)'
+        )
+    ]
+    people(tmp_path, again + '{ field = "email", way = "read" }\n')
+
+
+def test_two_fields_may_write_two_places_inside_one_but_not_a_place_and_the_whole(tmp_path: Path) -> None:
+    city = '\n[syncs.people.fields.city]\ntype = "text"\nnews = "merge_fields.ADDRESS.city"\n'
+    line = '\n[syncs.people.fields.street]\ntype = "text"\nnews = "merge_fields.ADDRESS.addr1"\n'
+    whole = '\n[syncs.people.fields.home]\ntype = "address"\nnews = "merge_fields.ADDRESS"\n'
+    people(tmp_path, city + line)
+    (told,) = problems(tmp_path, city + whole)
+    assert 'merge_fields.ADDRESS is written by the field "city" already' in told
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("crm = 4", "crm: is 4, expected a table"),
+        ('partial = "yes"', 'partial: is "yes", expected true or false'),
+        ('options = "lead"', 'options: is "lead", expected a list, in brackets'),
+        ("zone = 1", "zone: is 1, expected a text, in quotes"),
+        ('crm = { join = ["firstname"] }', "crm.join: has 1 entry, expected at least 2"),
+    ],
+)
+def test_a_wrong_shape_is_told_in_the_words_of_toml(tmp_path: Path, line: str, message: str) -> None:
+    (told,) = problems(tmp_path, FIELD + f'type = "text"\n{line}\n')
+    assert told.endswith(f"fields.it.{message}")
 
 
 def test_the_shape_is_checked_without_any_schema(tmp_path: Path) -> None:

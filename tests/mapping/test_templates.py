@@ -116,7 +116,7 @@ def test_own_keys_go_over_the_templates(tmp_path: Path) -> None:
         without = ["phone"]
         [syncs.it.fields.first_name]
         conflict = "prefer mailchimpx"
-        mailchimpx = "merge_fields.LNAME"
+        mailchimpx = "merge_fields.PHONE"
         [syncs.it.fields.stage]
         type = "choice"
         hubspotx = "lifecyclestage"
@@ -125,7 +125,7 @@ def test_own_keys_go_over_the_templates(tmp_path: Path) -> None:
     assert sync.seed.value == "newest"
     assert list(sync.rules) == ["email", "first_name", "last_name", "opted_out", "stage"]
     rule = sync.rules["first_name"]
-    assert (rule.order, rule.lenses["mailchimpx"].window) == (("mailchimpx", "hubspotx"), ("merge_fields.LNAME",))
+    assert (rule.order, rule.lenses["mailchimpx"].window) == (("mailchimpx", "hubspotx"), ("merge_fields.PHONE",))
     assert rule.lenses["hubspotx"].window == ("firstname",)
 
 

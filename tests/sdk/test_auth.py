@@ -132,6 +132,49 @@ def test_a_token_that_cannot_be_kept_is_not_used() -> None:
     assert "used access-0001" not in app.story
 
 
+def test_a_token_that_could_not_be_kept_is_not_lost_while_the_process_lives() -> None:
+    app = Provider()
+    auth = app.opened()
+    app.shelf.full = True
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            app.call(auth)
+    app.shelf.full = False
+    assert app.call(auth) == 200
+    assert app.story == ["granted access-0001", "kept refresh-0001", "used access-0001"]
+
+
+def test_two_processes_with_one_vault_do_not_take_the_token_from_each_other() -> None:
+    app = Provider()
+    daemon, command = app.opened(), app.opened()
+    app.call(daemon)
+    app.ground.clock.turn(1800)
+    app.call(command)  # rotates: what the daemon holds is dead
+    assert app.call(daemon) == 200
+    assert app.serial == 2
+
+
+def test_of_two_processes_that_renew_at_once_the_later_takes_what_the_earlier_was_given() -> None:
+    app = Provider()
+    daemon, command = app.opened(), app.opened()
+    app.call(daemon)
+    app.ground.clock.turn(1800)
+    meanwhile = [lambda: app.call(command)]
+
+    def late(name: str) -> str | None:
+        """The vault as it stood before the other renewed."""
+        before = app.shelf.kept.get(name)
+        if meanwhile:
+            meanwhile.pop()()
+        return before
+
+    app.shelf.get, plain = late, app.shelf.get  # type: ignore[method-assign]
+    daemon_answer = app.call(daemon)
+    app.shelf.get = plain  # type: ignore[method-assign]
+    assert daemon_answer == 200
+    assert app.serial == 2
+
+
 def test_after_a_crash_the_daemon_goes_on_with_what_it_kept() -> None:
     app = Provider()
     app.call(app.opened())

@@ -94,7 +94,7 @@ def test_a_wrong_variable_is_told_by_its_name(
     ("text", "messages"),
     [
         ("[daemn]\n", ['syncd.toml:1:daemn: unknown key (did you mean "daemon"?)']),
-        ("[daemon]\nlisten = 1\n", ["syncd.toml:2:daemon.listen: input should be a valid string, found 1"]),
+        ("[daemon]\nlisten = 1\n", ["syncd.toml:2:daemon.listen: is 1, expected a text, in quotes"]),
         (
             '[daemon]\nlisten = "localhost"\n',
             ['syncd.toml:2:daemon.listen: is "localhost", expected host:port such as "127.0.0.1:8420"'],
@@ -117,7 +117,7 @@ def test_a_wrong_variable_is_told_by_its_name(
         ),
         (
             "[safety]\nmax_delete_share = 5\n",
-            ["syncd.toml:2:safety.max_delete_share: input should be less than or equal to 1, found 5"],
+            ["syncd.toml:2:safety.max_delete_share: is 5, expected at most 1"],
         ),
         ("[apps]\ncrm = 1\n", ["syncd.toml:2:apps.crm: expected a table [apps.crm]"]),
         ("apps = 1\n", ["syncd.toml:1:apps: expected tables such as [apps.name]"]),
@@ -171,7 +171,7 @@ def test_a_wrong_variable_is_told_by_its_name(
         ),
         (
             CRM + "base_url = { a = 1 }\n",
-            ["syncd.toml:4:apps.crm.base_url: input should be a valid string, found a table"],
+            ["syncd.toml:4:apps.crm.base_url: is a table, expected a text, in quotes"],
         ),
         (
             '[store]\nurl = "postgresql://me:canary@localhost/x"\n',
@@ -257,6 +257,18 @@ def test_the_keyring_is_asked_by_service_and_user(
         ),
         ("http://eu.api.example.com", "", "is not https (say allow_host = true if it is to have the credentials)"),
         ("api.example.com", "", '"api.example.com" is no web address (such as "https://crm.example.com")'),
+        ("ftp://127.0.0.1", "", '"ftp://127.0.0.1" is no web address (such as "https://crm.example.com")'),
+        ("not one", "allow_host = true", '"not one" is no web address (such as "https://crm.example.com")'),
+        (
+            "http://127.0.0.1:99999",
+            "",
+            '"http://127.0.0.1:99999" is no web address (such as "https://crm.example.com")',
+        ),
+        (
+            "https://me:canary@eu.api.example.com",
+            "allow_host = true",
+            'has a user or password in it (an address alone, such as "https://crm.example.com")',
+        ),
         (
             "https://127.0.0.1.evil.test",
             "",

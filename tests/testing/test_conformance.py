@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
+from tests.connectors.hubspot.test_contract import TestHubSpot as _HubSpot
 from tests.docs.guide import files
+from tests.testing.richer import richer
 
 # The check; what stands in the guide's connector; what a hurried author might have written.
 MUTANTS = (
@@ -94,20 +99,147 @@ MUTANTS = (
 )
 
 
+# What only a guestbook with more kinds of fields shows; see tests/testing/richer.py.
+_SENT = "json=dict(patch)"
+_READ = 'answer = self._http.call("GET", _path(ref), expect=(404,))'
+_LISTED = "for row in rows)"
+_SIGNED = 'hmac_sha256(request.body, request.headers.get("x-guestbook-signature", ""), self._secrets)'
+RICHER = (
+    (
+        "a_value_of_every_type_comes_back_as_it_was_sent",
+        "if field.name in row}",
+        'if field.name in row and field.name != "visits"}',
+    ),
+    ("every_option_can_be_chosen", _SENT, 'json={n: "lead" if n == "stage" else v for n, v in patch.items()}'),
+    ("several_options_are_kept_together", _SENT, 'json={n: v[:1] if n == "topics" else v for n, v in patch.items()}'),
+    ("a_yes_and_a_no_are_kept_apart", _SENT, "json={n: v or None for n, v in patch.items()}"),
+    ("zero_and_fractions_are_numbers_like_others", _SENT, "json={n: v or None for n, v in patch.items()}"),
+    (
+        "an_instant_is_the_same_moment_in_every_zone",
+        _SENT,
+        'json={n: v[:19] + "+00:00" if n == "met_at" else v for n, v in patch.items()}',
+    ),
+    (
+        "a_date_is_the_same_day_all_year",
+        _SENT,
+        'json={n: v[:8] + "01" if n == "born" else v for n, v in patch.items()}',
+    ),
+    (
+        "every_field_that_can_be_cleared_can_be_filled_and_cleared",
+        _SENT,
+        "json={n: v for n, v in patch.items() if v is not None}",
+    ),
+    (
+        "text_that_looks_like_something_else_stays_text",
+        _SENT,
+        'json={n: None if v == "null" else v for n, v in patch.items()}',
+    ),
+    (
+        "text_of_the_full_length_is_kept",
+        _SENT,
+        "json={n: v[:99] if isinstance(v, str) else v for n, v in patch.items()}",
+    ),
+    (
+        "text_that_is_too_long_is_refused_or_told_as_it_was_kept",
+        "Stored(write.key, ref, self._record(answer.json))",
+        "Stored(write.key, ref, self._record({**answer.json, **patch}))",
+    ),
+    (
+        "a_record_that_is_made_while_pages_are_read_is_not_lost",
+        """for page in by_token(lambda at: self._page(at or start), lambda page: page["next"]):
+            rows = page["guests"]
+            here = page["next"] or (rows[-1]["changed_at"] if rows else start)""",
+        """for page in [*by_token(lambda at: self._page(at or start), lambda page: page["next"])]:
+            rows = page["guests"]
+            here = page["next"] or '9999'""",
+    ),
+    ("a_merge_shows_in_the_next_listing", _LISTED, 'for row in rows if not row.get("merged"))'),
+    (
+        "a_restored_record_shows_in_the_next_listing_and_is_read",
+        _LISTED,
+        'for row in rows if row["created_at"] > start[:29])',
+    ),
+    (
+        "a_change_bears_the_time_at_which_it_happened_in_summer_and_winter",
+        'at=datetime.fromisoformat(row["changed_at"])',
+        'at=datetime.fromisoformat(row["changed_at"]).replace(tzinfo=__import__("zoneinfo").ZoneInfo("Europe/London"))',
+    ),
+    (
+        "one_record_that_is_gone_does_not_stop_the_others",
+        "json=dict(patch), headers=_if(write), expect=(404, 412)",
+        "json=dict(patch), headers=_if(write), expect=(412,)",
+    ),
+    (
+        "an_answer_that_breaks_off_is_no_evidence_about_a_record",
+        _READ,
+        f"""try:
+            {_READ}
+        except Exception:
+            return Gone(ref)""",
+    ),
+    ("after_a_refusal_for_haste_nothing_is_asked_before_its_time", _READ, _READ.replace("404,", "404, 429")),
+    ("the_declared_quota_is_one_that_the_app_keeps_to", "seconds=10.0", "seconds=5.0"),
+    ("a_create_whose_answer_was_lost_is_found_by_its_fields", "params={field: value}", "params={field: 'x' + value}"),
+    (
+        "an_update_whose_answer_was_lost_shows_in_a_read",
+        "return {ref: self._read(ref) for ref in refs}",
+        "return {ref: self.__dict__.setdefault(ref, self._read(ref)) for ref in refs}",
+    ),
+    ("a_write_whose_answer_breaks_off_is_in_doubt", '"PATCH", _path(ref),', '"PATCH", _path(ref), writes=False,'),
+    (
+        "a_webhook_with_one_byte_changed_is_refused",
+        _SIGNED,
+        """import hmac
+        said = request.headers.get("x-guestbook-signature", "")[:9]
+        if hmac.new(self._secrets[0].get_secret_value().encode(), request.body, "sha256").hexdigest()[:9] != said:
+            raise Unauthorised("signed by somebody else")""",
+    ),
+)
+
+
 def test_every_mutant_of_a_good_connector_is_noticed(tmp_path: Path) -> None:
-    source = files()
-    (tmp_path / "guestbook_twin.py").write_text(source["guestbook_twin.py"])
+    assert _unnoticed(tmp_path, files(), MUTANTS) == []
+
+
+def test_every_mutant_of_a_richer_connector_is_noticed(tmp_path: Path) -> None:
+    assert _unnoticed(tmp_path, richer(files()), RICHER) == []
+
+
+def test_a_richer_connector_passes_what_its_mutants_fail(tmp_path: Path) -> None:
+    source = richer(files())
+    for name in ("guestbook.py", "guestbook_twin.py", "test_guestbook.py"):
+        (tmp_path / name).write_text(source[name])
+    run = _pytest(tmp_path, [f"test_guestbook.py::TestGuestbook::test_{check}" for check, _, _ in RICHER])
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "skipped" not in run.stdout
+
+
+def test_an_old_webhook_that_is_believed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = _HubSpot()
+    with suite.stage("contacts", 3) as bench:
+        suite.test_an_old_webhook_is_refused_where_its_time_is_signed(bench)
+    monkeypatch.setattr("syncd_connectors.hubspot.hooks.fresh", lambda *_, **__: None)
+    with suite.stage("contacts", 3) as bench, pytest.raises(pytest.fail.Exception):
+        suite.test_an_old_webhook_is_refused_where_its_time_is_signed(bench)
+
+
+def _unnoticed(folder: Path, source: Mapping[str, str], mutants: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The checks that pass although what they are about was broken."""
+    (folder / "guestbook_twin.py").write_text(source["guestbook_twin.py"])
     chosen = []
-    for number, (check, good, bad) in enumerate(MUTANTS):
-        assert source["guestbook.py"].count(good) == 1, (
-            f"{check}: the guide's connector has changed; so must its mutant"
-        )
-        (tmp_path / f"guestbook_{number}.py").write_text(source["guestbook.py"].replace(good, bad))
+    for number, (check, good, bad) in enumerate(mutants):
+        assert source["guestbook.py"].count(good) == 1, f"{check}: the good connector has changed; so must its mutant"
+        (folder / f"guestbook_{number}.py").write_text(source["guestbook.py"].replace(good, bad))
         name = f"test_mutant_{number}.py"
-        (tmp_path / name).write_text(re.sub(r"\bguestbook\b", f"guestbook_{number}", source["test_guestbook.py"]))
+        (folder / name).write_text(re.sub(r"\bguestbook\b", f"guestbook_{number}", source["test_guestbook.py"]))
         chosen.append(f"{name}::TestGuestbook::test_{check}")
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-W", "error", "-p", "no:cacheprovider", *chosen]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    run = _pytest(folder, chosen)
     failed = {int(number) for number in re.findall(r"^FAILED test_mutant_(\d+)\.py", run.stdout, re.MULTILINE)}
-    unnoticed = [MUTANTS[number][0] for number in range(len(MUTANTS)) if number not in failed]
-    assert unnoticed == [], run.stdout + run.stderr
+    unnoticed = [mutants[number][0] for number in range(len(mutants)) if number not in failed]
+    assert "ERROR" not in run.stdout, run.stdout
+    return unnoticed
+
+
+def _pytest(folder: Path, chosen: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-W", "error", "-p", "no:cacheprovider", *chosen]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)

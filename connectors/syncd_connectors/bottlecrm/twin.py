@@ -51,6 +51,7 @@ class BottleCrmTwin(Twin):
     name: ClassVar[str] = "bottlecrm"
     objects: ClassVar[tuple[str, ...]] = tuple(KINDS)
     credentials: ClassVar[Mapping[str, str]] = {"token": TOKEN}
+    wilful: ClassVar[frozenset[str]] = frozenset({"status"})  # a lead is converted by a call of its own
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

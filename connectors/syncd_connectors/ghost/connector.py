@@ -111,12 +111,12 @@ class Ghost:
         return each(writes, self._apply)
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Mapping[str, Sequence[Ref]]:
-        """Members by e-mail, whatever its case."""
+        """Members by e-mail, whatever its case. Ghost has no way to ask for an address that ends in a backslash."""
         self._expect(object)
         if field != "email":
             raise Rejected(f"members cannot be found by {field}", field=field)
         found: dict[str, list[Ref]] = {value: [] for value in values}
-        for batch in in_chunks([value for value in found if value], _FIND_BATCH):
+        for batch in in_chunks([value for value in found if value and nql.sayable(value)], _FIND_BATCH):
             for row in self._api.all(nql.equals_folding("email", batch)):
                 for value in batch:
                     if value.casefold() == row["email"].casefold():
@@ -196,7 +196,7 @@ class Ghost:
     def _refused(self, write: Create, refused: Rejected) -> Outcome:
         """Whether the address was refused because somebody has it: by looking, since only the words would tell."""
         email = write.fields.get("email")
-        if refused.field == "email" and isinstance(email, str) and email:
+        if refused.field == "email" and isinstance(email, str) and email and nql.sayable(email):
             # By the database's own comparison, which is also the one that keeps addresses unique.
             for row in self._api.all(nql.among("email", [email])):
                 return Exists(write.key, Ref(self._tools.app, members.OBJECT, row["id"]))

@@ -7,16 +7,24 @@ fold case everywhere, which is what telling two e-mail addresses apart calls for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-__all__ = ["among", "equals_folding", "moment", "text"]
+__all__ = ["among", "equals_folding", "moment", "sayable", "text"]
+
+_SWALLOWS: Final = re.compile(r"""\\(['"]|$)""")
+
+
+def sayable(value: str) -> bool:
+    """Whether a filter can name the value: none can end in a backslash, or have one before a quote."""
+    return _SWALLOWS.search(value) is None
 
 
 def text(value: str) -> str:
-    """A quoted string. Backslash and both quotes are escaped; nothing else is special within quotes."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
-    return f"'{escaped}'"
+    """A quoted string; the value must be sayable. A backslash escapes a quote and nothing else (nql-lang 0.7)."""
+    return "'" + re.sub("(['\"])", r"\\\1", value) + "'"
 
 
 def among(field: str, values: Iterable[str]) -> str:

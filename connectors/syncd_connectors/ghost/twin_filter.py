@@ -25,7 +25,8 @@ Test = Callable[[Row], bool]
 
 _TOKEN: Final = re.compile(
     r"""(?P<field>[A-Za-z_][\w.]*):(?P<op>-|>=|<=|>|<|~\^|~\$|~)?"""
-    r"""|(?P<text>'(?:[^'\\]|\\.)+'|"(?:[^"\\]|\\.)+")"""
+    # As in nql-lang 0.7: a backslash escapes a quote and nothing else, so that one before the last quote swallows it.
+    r"""|(?P<text>'(?:\\['"]|[^'"])+?')"""
     r"""|(?P<mark>[()\[\],+])"""
     r"""|(?P<bare>[^\s'"()\[\],+:]+)"""
 )
@@ -95,7 +96,7 @@ class _Reader:
     def _value(self) -> Any:
         token = self._take()
         if token["text"] is not None:
-            return re.sub(r"\\(.)", r"\1", token["text"][1:-1])
+            return re.sub(r"\\(['\"])", r"\1", token["text"][1:-1])
         if token["bare"] is not None:
             return _CONSTANTS.get(token["bare"], token["bare"])
         raise UnreadableFilterError(self._filter)

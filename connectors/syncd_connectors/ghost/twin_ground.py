@@ -38,6 +38,7 @@ class GhostGround(Twin):
     name: ClassVar[str] = "ghost"
     objects: ClassVar[tuple[str, ...]] = ("members",)
     credentials: ClassVar[Mapping[str, str]] = {"admin_key": ADMIN_KEY}
+    also: ClassVar[Mapping[str, str]] = {"webhook_secret": "the-twin-signs-with-this"}
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from pydantic import Field as Setting
 from pydantic import SecretStr
 
 from syncd.errors import ConfigError
+from syncd.errors import Problem as Mistake
 from syncd.sdk import Answer, Basic, Bearer, BrokenProtocol, Http, Settings, Throttled, Unauthorised, Unavailable
 
 __all__ = ["LONG", "Api", "Audience", "MailchimpSettings", "Problem", "app_time", "connect"]
@@ -152,12 +153,11 @@ class Audience:
             return found[0]
         known = ", ".join(f"{one.name} ({one.id})" for one in (found or lists)) or "none"
         if not found:
-            raise ConfigError(
-                f"Mailchimp has no audience {wanted!r}; it has: {known}", hint="check `audience` and the account"
-            )
-        raise ConfigError(
-            f"audience {wanted!r} names {len(found)} audiences: {known}", hint="write the id of one as `audience`"
-        )
+            mistake = Mistake("audience", f'Mailchimp has no audience "{wanted}"', f"it has: {known}")
+        else:
+            many = f'"{wanted}" names {len(found)} audiences' if wanted else f"is needed: there are {len(found)}"
+            mistake = Mistake("audience", many, f"write the id of one: {known}")
+        raise ConfigError([mistake])
 
     @property
     def path(self) -> str:

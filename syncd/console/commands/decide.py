@@ -129,10 +129,10 @@ def retry(*numbers: int, all: All = False, by: By = "", common: Common = COMMON)
     numbers
         The work, as `syncd quarantine` numbers it.
     """
-    from syncd.console.console import bare
+    from syncd.console.console import recalled
     from syncd.console.work import QUARANTINE, open_work, retry_all
 
-    with bare(common.outline()) as world:
+    with recalled(common.whole()) as world:
         chosen = _chosen(numbers, (lambda: [work.id for work in open_work(world.store, QUARANTINE)]) if all else None)
         done = retry_all(world, chosen, by=person(by))
     return _said(done, common)

@@ -68,6 +68,10 @@ def apply(
     from syncd.console.runs import apply_now, apply_plan, read_plan
 
     given = None if plan_file is None else read_plan(plan_file)
+    if given is None and not yes and (common.json or not sys.stdin.isatty()):
+        raise ConfigError(
+            "nobody is here to say yes", hint="name a plan made with: syncd plan --out FILE; or say --yes"
+        )
     with alone(common.working(), "apply") as world:
         chosen = given or _offered(world, common, yes=yes)
         if chosen is None:
@@ -104,10 +108,6 @@ def _offered(world: World, common: Common, *, yes: bool) -> Plan | None:
     from syncd.console import show
     from syncd.console.runs import propose, shown
 
-    if not yes and (common.json or not sys.stdin.isatty()):
-        raise ConfigError(
-            "nobody is here to say yes", hint="name a plan made with: syncd plan --out FILE; or say --yes"
-        )
     with progress("rehearsing", quiet=common.json) as step:
         made = propose(world, step)
     if yes:

@@ -20,9 +20,9 @@ __all__ = ["check", "init", "mappings", "sandbox", "schema"]
 
 def init(
     *,
-    app: Annotated[Sequence[str], Parameter(negative="")] = (),
-    set: Annotated[Sequence[str], Parameter(negative="")] = (),
-    secret: Annotated[Sequence[str], Parameter(negative="")] = (),
+    app: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = (),
+    set: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = (),
+    secret: Annotated[Sequence[str], Parameter(negative="", show_default=False)] = (),
     yes: Annotated[bool, Parameter(("--yes", "-y"), negative="")] = False,
     common: Common = COMMON,
 ) -> int:
@@ -90,7 +90,7 @@ def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
     object
         Only this object.
     """
-    from syncd.app import explained, known_app
+    from syncd.app import explained, known_app, placed
     from syncd.console import show
     from syncd.console.discover import connected
     from syncd.console.discover import schema as told
@@ -101,6 +101,8 @@ def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
     with connected(config, [known_app(config, app)]) as connectors:
         try:
             found = told(objects_of(connectors[app]))
+        except ConfigError as error:
+            raise placed(config.apps[app], error) from error
         except ConnectorError as error:
             raise explained(app, error) from error
     if object:

@@ -29,8 +29,8 @@ from syncd.sdk.contract import (
 )
 from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig
-from syncd.store.store import Store
 from syncd.testing.clock import TurnedClock
+from syncd.testing.conformance.bench import MemoryVault
 from syncd.testing.twin import Setup, Twin
 
 __all__ = ["connector_page", "opened", "shipped"]
@@ -89,9 +89,7 @@ def opened(connector: str) -> Iterator[Connector]:
     settings = plugin.settings.model_validate({"base_url": "https://app.example.com", **twin.credentials})
     app = AppConfig(name="app", connector=connector, plugin=plugin, settings=settings, poll=day, sweep=day)
     with ExitStack() as closing:
-        store = Store.open("sqlite://", clock.now)
-        closing.callback(store.close)
-        yield open_connector(app, store, clock, closing, twin.transport())
+        yield open_connector(app, MemoryVault(), clock, closing, twin.transport())
 
 
 def connector_page(name: str) -> str:

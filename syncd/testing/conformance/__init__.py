@@ -18,12 +18,14 @@ from __future__ import annotations
 import pytest
 
 # Before the checks are imported: so that a failing assert shows its values.
-_CHECKS = ("bench", "changes", "faults", "find", "hear", "objects", "read", "remove", "ties", "write")
+_CHECKS = ("bench", "changes", "faults", "fields", "find", "hear", "objects", "read", "remove", "ties", "write")
 pytest.register_assert_rewrite(*(f"{__name__}.{checks}" for checks in _CHECKS))
 
+from syncd.testing.conformance.account import Account, WallTurned
 from syncd.testing.conformance.bench import Bench, MemoryVault
 from syncd.testing.conformance.changes import ChangesContract
 from syncd.testing.conformance.faults import FaultsContract
+from syncd.testing.conformance.fields import FieldsContract
 from syncd.testing.conformance.find import FindContract
 from syncd.testing.conformance.ground import Ground
 from syncd.testing.conformance.hear import HearContract
@@ -34,10 +36,12 @@ from syncd.testing.conformance.ties import TiesContract
 from syncd.testing.conformance.write import WriteContract
 
 __all__ = [
+    "Account",
     "Bench",
     "ChangesContract",
     "ConnectorContract",
     "FaultsContract",
+    "FieldsContract",
     "FindContract",
     "Ground",
     "HearContract",
@@ -46,6 +50,7 @@ __all__ = [
     "ReadContract",
     "RemoveContract",
     "TiesContract",
+    "WallTurned",
     "WriteContract",
 ]
 
@@ -56,6 +61,7 @@ class ConnectorContract(
     ReadContract,
     WriteContract,
     RemoveContract,
+    FieldsContract,
     FaultsContract,
     FindContract,
     HearContract,

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+import httpx
 import structlog
 from pydantic import SecretStr
 from structlog.testing import LogCapture, ReturnLogger
 
 from syncd.core.record import Cursor, Gone, Merged, Outcome, Raws, Record, Ref, Stored, Write
-from syncd.sdk.contract import Capabilities, Connector, Object, Page, Plugin, Settings, Tools
+from syncd.sdk.contract import Capabilities, Clock, Connector, Object, Page, Plugin, Settings, Tools, Vault
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
-from syncd.testing.clock import TurnedClock
 from syncd.testing.twin import Faults, Twin
 
-__all__ = ["APP", "Bench", "MemoryVault", "ids", "secrets"]
+__all__ = ["APP", "Bench", "MemoryVault", "Turned", "ids", "secrets"]
 
 APP: Final = "app"
 """What the app is called in the suite's configuration."""
 _PART: Final = 8
+Change = Callable[[httpx.Request, httpx.Response], httpx.Response]
+
+
+class Turned(Clock, Protocol):
+    """A clock that can be turned on, or waited for."""
+
+    def turn(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
 
 
 class MemoryVault:
@@ -47,17 +57,20 @@ class Bench:
     plugin: Plugin
     settings: Settings
     twin: Twin
-    clock: TurnedClock
+    clock: Turned
     subject: str
     """The name of the object under test."""
-    vault: MemoryVault = field(default_factory=MemoryVault)
+    vault: Vault = field(default_factory=MemoryVault)
     log: LogCapture = field(default_factory=LogCapture)
     connector: Connector = field(init=False)
     object: Object = field(init=False)
     """The object under test, as the connector discovered it at the start."""
     texts: tuple[str, ...] | None = None
     """Names of plain text fields, once they were looked up."""
+    one: str = ""
+    """The id of the record whose fields are tried, once it was chosen."""
     _opened: list[tuple[Connector, Http]] = field(init=False, default_factory=list)
+    _change: list[Change] = field(init=False, default_factory=list)
     _keys: Iterator[int] = field(init=False, default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -67,7 +80,7 @@ class Bench:
     def open(self, settings: Settings) -> Connector:
         """Another connector on the same twin, as after a restart: it shares nothing with the first but the vault."""
         http = Http(
-            open_client(connections=self.plugin.concurrency, transport=self.twin.transport()),
+            open_client(connections=self.plugin.concurrency, transport=httpx.MockTransport(self._carried)),
             app=APP,
             clock=self.clock,
             gate=Gate(self.plugin.quotas, clock=self.clock, concurrency=self.plugin.concurrency),
@@ -152,6 +165,40 @@ class Bench:
     def misbehave(self, **faults: Any) -> None:
         """Have the twin show these faults and no others; none to make it well again."""
         self.twin.faults = Faults(**faults)
+
+    @contextmanager
+    def answering(self, body: bytes) -> Iterator[None]:
+        """For a while every call is carried out, and answered 200 with this body."""
+
+        def garble(_request: httpx.Request, _answer: httpx.Response) -> httpx.Response:
+            return httpx.Response(200, content=body, headers={"content-type": "application/json"})
+
+        with self._through(garble):
+            yield
+
+    @contextmanager
+    def watching(self) -> Iterator[list[tuple[float, httpx.Response]]]:
+        """For a while every answer is noted, with the time it was asked for."""
+        seen: list[tuple[float, httpx.Response]] = []
+
+        def note(_request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+            seen.append((self.clock.now(), answer))
+            return answer
+
+        with self._through(note):
+            yield seen
+
+    @contextmanager
+    def _through(self, change: Change) -> Iterator[None]:
+        self._change.append(change)
+        try:
+            yield
+        finally:
+            self._change.pop()
+
+    def _carried(self, request: httpx.Request) -> httpx.Response:
+        answer = self.twin.handle(request)
+        return self._change[-1](request, answer) if self._change else answer
 
     def pass_time(self) -> None:
         """Let enough time pass for two changes to bear different times."""

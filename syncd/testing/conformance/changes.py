@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from syncd.core.record import Record
+from syncd.sdk.contract import Deletes
 from syncd.testing.conformance.bench import APP, Bench, ids
 from syncd.testing.conformance.ground import Ground, needs
 
@@ -125,6 +128,42 @@ class ChangesContract(Ground):
         crowd.settle()
         seen = ids([first, *rest, *crowd.pages(rest[-1].cursor)])
         assert set(crowd.people()) - seen == set()
+
+    def test_a_record_that_is_made_while_pages_are_read_is_not_lost(self, crowd: Bench) -> None:
+        listing = crowd.connector.changes(crowd.subject, None)
+        first = next(listing)
+        crowd.pass_time()
+        crowd.twin.person_create(crowd.subject, self.fields(crowd, 970))
+        rest = list(listing)
+        crowd.settle()
+        seen = ids([first, *rest, *crowd.pages(rest[-1].cursor)])
+        assert set(crowd.people()) - seen == set()
+
+    def test_a_merge_shows_in_the_next_listing(self, bench: Bench) -> None:
+        keep, lose = bench.some(2)
+        cursor = bench.cursor()
+        bench.pass_time()
+        survivor = self.merged(bench, keep, lose)
+        bench.settle()
+        pages = bench.pages(cursor)
+        assert lose not in ids(pages)
+        told = bench.can.deletes is Deletes.TOLD
+        needs(told or survivor != keep, "deletes that are told")
+        assert {survivor, lose} & {row.ref.id for page in pages for row in page.rows}
+
+    def test_a_restored_record_shows_in_the_next_listing_and_is_read(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        bench.twin.person_delete(bench.subject, id_)
+        bench.settle()
+        cursor = bench.cursor()
+        bench.pass_time()
+        try:
+            bench.twin.person_restore(bench.subject, id_)
+        except NotImplementedError:
+            pytest.skip("nobody can restore records in this app")
+        bench.settle()
+        assert bench.seen(id_)
+        assert id_ in ids(bench.pages(cursor))
 
     def test_reading_on_from_an_old_cursor_still_works(self, bench: Bench) -> None:
         name, (id_,), cursor = self.text(bench), bench.some(), bench.cursor()

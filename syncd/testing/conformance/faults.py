@@ -6,14 +6,31 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from syncd.core.record import Exists, Gone, Outcome, Raws, Refused, Stale, Stored, Unknown, Unsent, Update, Write
+from syncd.core.record import (
+    Create,
+    Exists,
+    Gone,
+    Outcome,
+    Raws,
+    Refused,
+    Stale,
+    Stored,
+    Unknown,
+    Unsent,
+    Update,
+    Write,
+)
 from syncd.errors import ConnectorError, InDoubt, Throttled, Transient, Unauthorised, Unavailable
+from syncd.sdk.contract import Finds
 from syncd.testing.conformance.bench import Bench, ids, secrets
 from syncd.testing.conformance.ground import Ground, needs
 
 __all__ = ["FaultsContract"]
 
 _REPEATS = 6
+_MANY = 500
+_NONSENSE = (b'{"results": [{"id": "1', b"<html><body>Welcome</body></html>", b"\xff\xfe\x00")
+"""What proxies, captive portals and broken connections answer, with status 200."""
 
 
 class FaultsContract(Ground):
@@ -72,6 +89,40 @@ class FaultsContract(Ground):
         crowd.misbehave()
         assert set(crowd.people()) - ids([first, *crowd.pages(first.cursor)]) == set()
 
+    def test_an_answer_that_breaks_off_is_no_evidence_about_a_record(self, bench: Bench) -> None:
+        refs, cursor = [bench.ref(id_) for id_ in bench.some(2)], bench.cursor()
+        for body in _NONSENSE:
+            with bench.answering(body):
+                with pytest.raises(ConnectorError):
+                    bench.connector.read(refs)
+                with pytest.raises(ConnectorError):
+                    bench.pages()
+                with pytest.raises(ConnectorError):
+                    bench.pages(cursor)
+
+    # --- the pace ----------------------------------------------------------------------------------------------
+
+    def test_after_a_refusal_for_haste_nothing_is_asked_before_its_time(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        bench.misbehave(throttle=1.0)
+        with bench.watching() as seen:
+            for _ in range(3):
+                with pytest.raises(Throttled) as refusal:
+                    bench.seen(id_)
+        told = [float(answer.headers.get("retry-after", "0.2")) for _, answer in seen]
+        assert all(then - now >= wait for (now, _), (then, _), wait in zip(seen, seen[1:], told, strict=False))
+        if "retry-after" in seen[-1][1].headers:
+            assert refusal.value.retry_after == told[-1]
+
+    def test_the_declared_quota_is_one_that_the_app_keeps_to(self, bench: Bench) -> None:
+        few = [quota for quota in self.plugin.quotas if not quota.bucket and quota.calls <= _MANY]
+        needs(few, f"a quota of at most {_MANY} calls")
+        (id_,) = bench.some()
+        with bench.watching() as seen:
+            for _ in range(2 * min(quota.calls for quota in few) + 5):
+                bench.seen(id_)
+        assert [answer.status_code for _, answer in seen if answer.status_code == 429] == []
+
     # --- writes: nothing was applied ---------------------------------------------------------------------------
 
     def test_a_throttled_write_is_known_not_to_be_applied(self, bench: Bench) -> None:
@@ -125,6 +176,39 @@ class FaultsContract(Ground):
         assert len(made) == 1
         assert made <= ids(bench.pages(cursor))
 
+    def test_a_create_whose_answer_was_lost_is_found_by_its_fields(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        write = self.create(bench, 951)
+        names = self.searched(bench, write)
+        before = set(bench.people())
+        bench.misbehave(after=1.0)
+        self._attempt(bench, [write])
+        bench.misbehave()
+        bench.settle()
+        (made,) = set(bench.people()) - before
+        assert isinstance(bench.connector, Finds)
+        for name in names:
+            value = str(write.fields[name])
+            assert list(bench.connector.find(bench.subject, name, [value])[value]) == [bench.ref(made)]
+
+    def test_an_update_whose_answer_was_lost_shows_in_a_read(self, bench: Bench) -> None:
+        name = self.text(bench)
+        for fault in ("after", "error_after"):
+            (write, *_) = self._writes(bench, f"Lost {fault}")
+            assert isinstance(write, Update)
+            assert bench.seen(write.ref.id).fields.get(name) != write.patch[name]
+            bench.misbehave(**{fault: 1.0})
+            self._attempt(bench, [write])
+            bench.misbehave()
+            assert bench.seen(write.ref.id).fields[name] == write.patch[name]
+
+    def test_a_write_whose_answer_breaks_off_is_in_doubt(self, bench: Bench) -> None:
+        for body in _NONSENSE:
+            writes = self._writes(bench, "Cut off")
+            with bench.answering(body):
+                outcomes = self._attempt(bench, writes)
+            assert isinstance(outcomes, InDoubt) or _kinds(outcomes) <= {Unknown, Unsent}, outcomes
+
     def test_the_outcomes_of_a_rough_day_are_all_true(self, bench: Bench) -> None:
         needs(bench.can.creates, "creates")
         for repeat in range(_REPEATS):
@@ -165,6 +249,14 @@ class FaultsContract(Ground):
         assert [value for value in ("Confidential-Value", "Private-Value") if value in lines] == []
 
     # --- how it is asked ---------------------------------------------------------------------------------------
+
+    def searched(self, bench: Bench, write: Create) -> list[str]:
+        """The fields by which a new record can be searched; skips where there is none."""
+        if not isinstance(bench.connector, Finds):
+            pytest.skip("not declared: Finds")
+        names = [name for name in bench.connector.findable(bench.subject) if isinstance(write.fields.get(name), str)]
+        needs(names, "a searchable field among those of a new record")
+        return names
 
     def _writes(self, bench: Bench, value: str = "Changed in trouble") -> list[Write]:
         needs(bench.can.updates, "updates")

@@ -11,9 +11,9 @@ from typing import ClassVar
 import pytest
 
 from syncd.core.record import ABSENT, Create, Raw, Raws
-from syncd.sdk.contract import FieldType, Plugin, Settings, Subscribes
+from syncd.sdk.contract import FieldType, Plugin, Settings, Subscribes, Vault
 from syncd.testing.clock import TurnedClock
-from syncd.testing.conformance.bench import APP, Bench
+from syncd.testing.conformance.bench import APP, Bench, MemoryVault, Turned
 from syncd.testing.conformance.samples import sample
 from syncd.testing.twin import Setup, Twin
 
@@ -36,13 +36,25 @@ class Ground:
     """Settings that the twin lets in."""
     strangers: ClassVar[Settings | None] = None
     """Settings with a token that the twin does not know."""
-    hook_url: ClassVar[str] = "https://sync.example.com/hooks/app"
+    hook_url: str = "https://sync.example.com/hooks/app"
+    impossible: ClassVar[Mapping[str, str]] = {}
+    """Checks, without `test_`, that cannot be made where the suite runs, each with the reason."""
+    skew: ClassVar[float] = 1.0
+    """Seconds that the app's clock may differ from the suite's."""
 
     def twin(self, setup: Setup) -> Twin:
         """The simulated app; by default the one that the plugin names."""
         module, _, attribute = self.plugin.twin.partition(":")
         made: Twin = getattr(import_module(module), attribute)(setup)
         return made
+
+    def clock(self) -> Turned:
+        """The time by which everything on the bench goes."""
+        return TurnedClock()
+
+    def vault(self) -> Vault:
+        """Where secrets that change are kept."""
+        return MemoryVault()
 
     def subjects(self) -> tuple[str, ...]:
         """The objects to run the suite for; by default those that have a people's side."""
@@ -100,6 +112,12 @@ class Ground:
         if "subject" in metafunc.fixturenames:
             metafunc.parametrize("subject", self._subjects())
 
+    @pytest.fixture(autouse=True)
+    def _possible(self, request: pytest.FixtureRequest) -> None:
+        reason = self.impossible.get(request.function.__name__.removeprefix("test_"))
+        if reason:
+            pytest.skip(f"impossible here: {reason}")
+
     @pytest.fixture
     def bench(self, subject: str) -> Iterator[Bench]:
         """A few records, and the connector on them."""
@@ -116,6 +134,13 @@ class Ground:
         """A create that the app should take."""
         return Create(APP, bench.subject, {**self.fields(bench, number), **more}, bench.key())
 
+    def merged(self, bench: Bench, keep: str, lose: str) -> str:
+        """A person merges two records; the survivor's id. Skips where nobody can."""
+        try:
+            return bench.twin.person_merge(bench.subject, keep, lose)
+        except (NotImplementedError, KeyError):
+            pytest.skip("nobody can merge records in this app")
+
     def text(self, bench: Bench, which: int = 0) -> str:
         """The name of a field for plain text; skips where the object has none."""
         names = self.texts(bench)
@@ -131,8 +156,9 @@ class Ground:
     @contextmanager
     def stage(self, subject: str, records: int) -> Iterator[Bench]:
         """A bench with at least so many records, made a day ago."""
-        clock = TurnedClock()
-        bench = Bench(self.plugin, self.settings, self.twin(Setup(clock=clock, records=records)), clock, subject)
+        clock = self.clock()
+        twin = self.twin(Setup(clock=clock, records=records))
+        bench = Bench(self.plugin, self.settings, twin, clock, subject, self.vault())
         try:
             for number in range(len(bench.twin.records(subject)), records):
                 bench.twin.person_create(subject, self.fields(bench, 50_000 + number))
@@ -140,6 +166,7 @@ class Ground:
             yield bench
         finally:
             bench.close()
+            bench.twin.close()
 
     @classmethod
     @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,6 +17,7 @@ from syncd.testing.conformance.ground import Ground, needs
 
 __all__ = ["HearContract"]
 
+_NUMBER: Final = re.compile(r"[0-9]{10,13}")
 _HARMLESS: Final = frozenset({"content-type", "content-length", "host", "user-agent", "accept", "date"})
 
 
@@ -83,6 +85,32 @@ class HearContract(Ground):
             with pytest.raises(Unauthorised):
                 ear.hear(replace(hook, body=hook.body + b" "))
 
+    def test_a_webhook_with_one_byte_changed_is_refused(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        for hook in self._some_hooks(bench):
+            signed = [name for name in hook.headers if name not in _HARMLESS and self._needed(ear, hook, name)]
+            forged = [replace(hook, headers={**hook.headers, name: _bent(hook.headers[name])}) for name in signed]
+            if signed:
+                middle = len(hook.body) // 2
+                changed = bytes([hook.body[middle] ^ 1])
+                forged += [replace(hook, body=hook.body[:middle] + changed + hook.body[middle + 1 :])]
+            else:
+                base, mark, query = hook.url.partition("?")
+                needs(query, "a secret in the headers or the query of a webhook")
+                forged += [replace(hook, url=f"{base}{mark}{_bent(query)}")]
+            for one in forged:
+                with pytest.raises(Unauthorised):
+                    ear.hear(one)
+
+    def test_an_old_webhook_is_refused_where_its_time_is_signed(self, bench: Bench) -> None:
+        ear, hooks = self.ear(bench), self._some_hooks(bench)
+        dated = [hook for hook in hooks if any(_is_now(value, bench.clock.now()) for value in hook.headers.values())]
+        needs(dated, "a time in the headers of a webhook")
+        bench.clock.turn(86_400.0)
+        for hook in dated:
+            with pytest.raises(Unauthorised):
+                ear.hear(hook)
+
     def test_nonsense_from_a_stranger_is_refused(self, bench: Bench) -> None:
         ear = self.ear(bench)
         for body in (b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"id": 1}' * 1000):
@@ -133,5 +161,28 @@ class HearContract(Ground):
             for hook in owed
         ]
 
+    def _needed(self, ear: Hears, hook: Request, header: str) -> bool:
+        """Whether a call is refused without this header; others, such as an older signature, prove nothing."""
+        bare = {name: value for name, value in hook.headers.items() if name != header}
+        try:
+            ear.hear(replace(hook, headers=bare))
+        except Unauthorised:
+            return True
+        return False
+
     def _heard(self, ear: Hears, hooks: Sequence[Request]) -> set[Ref]:
         return {ref for hook in hooks for ref in ear.hear(hook)}
+
+
+def _bent(text: str) -> str:
+    """The same with one character changed, at a place where no padding hides it."""
+    place = len(text) // 2
+    return text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
+
+
+def _is_now(text: str, now: float) -> bool:
+    """Whether a header holds the time, in seconds or milliseconds since the epoch."""
+    return any(
+        int(now) // 100 == int(number) // 100 or int(now) // 100 == int(number) // 100_000
+        for number in _NUMBER.findall(text)
+    )

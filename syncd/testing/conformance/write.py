@@ -191,6 +191,16 @@ class WriteContract(Ground):
         assert {type(outcomes[write.key]) for write in good} == {Stored}
         assert len(bench.people()) == before + 3
 
+    def test_one_record_that_is_gone_does_not_stop_the_others(self, bench: Bench) -> None:
+        name, some = self.text(bench), bench.some(5)
+        bench.twin.person_delete(bench.subject, some[2])
+        writes = [self.update(bench, id_, {name: f"For {id_}"}) for id_ in some]
+        outcomes = bench.write(*writes)
+        kinds = [type(outcomes[write.key]) for write in writes]
+        assert kinds == [Stored, Stored, Stale, Stored, Stored]
+        stay = [id_ for id_ in some if id_ != some[2]]
+        assert [id_ for id_ in stay if bench.people()[id_].get(name) != f"For {id_}"] == []
+
     def test_creates_and_updates_may_share_a_batch(self, bench: Bench) -> None:
         needs(bench.can.creates, "creates")
         name, (id_,) = self.text(bench), bench.some()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from syncd_connectors.ghost import nql
@@ -24,6 +24,7 @@ ANN: Mapping[str, Any] = {
 
 @given(st.text(min_size=1))
 def test_any_value_survives_being_quoted(value: str) -> None:
+    assume(nql.sayable(value))
     assert parse(f"name:{nql.text(value)}")({"name": value})
     assert parse(nql.among("name", ["other", value]))({"name": value})
     assert not parse(nql.among("name", ["other"]))({"name": f"{value}!"})
@@ -78,3 +79,18 @@ def test_what_is_no_filter_is_refused(filter: str) -> None:
 
 def test_the_columns_of_a_filter_are_known() -> None:
     assert keys("type:a+(data.created_at:>'x:y',data.member_id:b)") == {"type", "data.created_at", "data.member_id"}
+
+
+@pytest.mark.parametrize("value", ["\\", "a\\", "a\\'b", 'a\\"b'])
+def test_a_backslash_before_a_quote_or_at_the_end_cannot_be_said(value: str) -> None:
+    assert not nql.sayable(value)
+
+
+def test_a_backslash_elsewhere_is_a_backslash() -> None:
+    assert nql.sayable("a\\b")
+    assert parse(f"name:{nql.text('a' + chr(92) + 'b')}")({"name": "a\\b"})
+
+
+def test_a_string_that_a_backslash_keeps_open_is_refused() -> None:
+    with pytest.raises(UnreadableFilterError):
+        parse(r"(email:~^'\'+email:~$'\')")

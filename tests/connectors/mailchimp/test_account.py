@@ -46,7 +46,11 @@ def test_the_key_tells_where_the_account_lives(key: str, base_url: str, address:
 
 @pytest.mark.parametrize(
     ("audience", "words"),
-    [("Press", r"2 audiences.*2b.*3c"), ("Clients", r"no audience 'Clients'.*Customers \(1a\)"), ("", "3 audiences")],
+    [
+        ("Press", r"2 audiences.*2b.*3c"),
+        ("Clients", r'no audience "Clients".*Customers \(1a\)'),
+        ("", "needed: there are 3"),
+    ],
 )
 def test_an_audience_that_is_not_one_is_an_error_that_names_them(audience: str, words: str) -> None:
     router = respx.MockRouter()

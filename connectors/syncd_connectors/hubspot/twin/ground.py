@@ -40,6 +40,8 @@ class HubSpotGround(Twin):
     name: ClassVar[str] = "hubspot"
     objects: ClassVar[tuple[str, ...]] = ("contacts", "companies", "deals")
     credentials: ClassVar[Mapping[str, str]] = {"token": "pat-twin"}
+    also: ClassVar[Mapping[str, str]] = {"app_secret": "twin-app-secret"}
+    wilful: ClassVar[frozenset[str]] = frozenset({"lifecyclestage"})  # it only moves forward
 
     def __init__(
         self,
