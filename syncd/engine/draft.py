@@ -31,6 +31,8 @@ class Draft:
     delivery: Delivery
     write: Write
     intent: Intent
+    entity: Entity
+    """As it was when this was composed."""
 
 
 def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, sight: Sight) -> Draft | None:
@@ -60,7 +62,7 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         write = Delete(link.ref, world.new_key(), fact.version)
         before = {**link.seen, **fact.fields}  # all that is shown, mapped or not: the record is about to be no more
         intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, before, {}, delivery)
-        return Draft(delivery, write, intent)
+        return Draft(delivery, write, intent, entity)
     return _change(world, tx, sync, app, delivery, entity, link, fact)
 
 
@@ -96,7 +98,7 @@ def _change(
     intent = _intent(
         tx, sync, app, IntentKind.UPDATE, write.key, entity, link.ref, done.patch, before, done.goal, delivery
     )
-    return Draft(delivery, write, intent)
+    return Draft(delivery, write, intent, entity)
 
 
 def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
@@ -159,7 +161,7 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
         return None
     write = Create(app, sync.apps[app], done.patch, world.new_key())
     intent = _intent(tx, sync, app, IntentKind.CREATE, write.key, entity, None, done.patch, {}, done.goal, delivery)
-    return Draft(delivery, write, intent)
+    return Draft(delivery, write, intent, entity)
 
 
 def _namesake(tx: Transaction, sync: Sync, entity: Entity) -> Entity | None:

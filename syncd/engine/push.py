@@ -68,6 +68,8 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         seen = [delivery for delivery in deliveries if delivery.entity not in sight.unseen]
         drafts = [draft for delivery in seen if (draft := drafted(world, tx, sync, app, delivery, sight))]
+        # One that was composed later may have found out that two are one: then what was composed before is out of date.
+        drafts = [draft for draft in drafts if tx.entities.get(draft.entity.id) == draft.entity]
         tx.intents.put([draft.intent for draft in drafts])
         if drafts:
             promises.composed(world, tx, sync, app, [_leaving(tx, draft, sight.records) for draft in drafts])
