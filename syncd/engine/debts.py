@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from syncd.core.entity import Entity, Link, LinkState, owed
@@ -15,7 +15,7 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["claims", "frozen", "lacks", "note_debts", "note_referrers", "reckon", "waits"]
+__all__ = ["claims", "frozen", "lacks", "note_debts", "note_freed", "note_referrers", "reckon", "waits"]
 
 _CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
@@ -71,6 +71,15 @@ def reckon(world: World, sync: Sync) -> None:
                 note_debts(tx, sync, tx.entities.get(id), None)
     with world.store.begin() as tx:
         tx.meta.put(name, sync.digest)
+
+
+def note_freed(tx: Transaction, sync: Sync, works: Iterable[Parked], cause: int | None) -> None:
+    """Questions about who is whose are closed: what had waited for the answers is owed."""
+    named = (one for work in works for one in (work.detail.get("entity"), *work.detail.get("entities", ())) if one)
+    for id in dict.fromkeys(EntityId(one) for one in named):
+        entity = tx.entities.get(id)
+        if not entity.deleted:
+            note_debts(tx, sync, entity, cause)
 
 
 def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, entity: EntityId) -> None:

@@ -10,7 +10,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Record, Value
 from syncd.engine import calls
 from syncd.engine.consent import all_keys, opt_in
-from syncd.engine.debts import note_debts
+from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
 from syncd.engine.revive import revive
@@ -121,8 +121,7 @@ def retry(world: World, id: int, *, by: str) -> None:
         if work.entity is not None and work.app:
             tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
         if work.kind is not ParkedKind.QUARANTINE and work.sync in world.syncs:
-            for entity in dict.fromkeys(EntityId(one) for one in work.detail.get("entities", ())):
-                note_debts(tx, world.syncs[work.sync], tx.entities.get(entity), seq)  # what had waited for the answer
+            note_freed(tx, world.syncs[work.sync], [work], seq)
 
 
 def _unsee(world: World, tx: Transaction, work: Parked) -> None:

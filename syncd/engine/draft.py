@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
@@ -15,7 +16,7 @@ from syncd.engine.debts import claims, frozen, note_debts, waits
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key
 from syncd.engine.sight import Sight
-from syncd.engine.take import in_force
+from syncd.engine.take import in_force, told
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Throttled
 from syncd.store.ports import Transaction
@@ -122,13 +123,21 @@ def _without_misfits(
 
 def _others_record(world: World, tx: Transaction, sync: Sync, app: str, entity: Entity, sight: Sight) -> bool:
     """A record with this entity's key is there, and is another entity's: the two are one, or a person says."""
-    for ref in sight.found.get(entity.id, ()):
-        link = tx.links.get(sync.name, ref)
-        if link is None or link.state is LinkState.GONE or link.entity == entity.id or ref not in sight.records:
-            continue
-        fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
-        return True
+    found = [tx.links.get(sync.name, ref) for ref in sight.found.get(entity.id, ()) if ref in sight.records]
+    for link in [*found, *_late_to_change(tx, sync, app, entity)]:
+        if link is not None and link.state is not LinkState.GONE and link.entity != entity.id:
+            fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
+            return True
     return False
+
+
+def _late_to_change(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link]:
+    """Records that still show this entity's key, since the new key of their own is a question."""
+    own = set(keys(sync, entity.fields)[:1])
+    for work in tx.parked.rivals(app):
+        link = tx.links.at(work.entity, app) if work.field and work.entity else None
+        if link is not None and own & set(keys(sync, told(sync, Record(link.ref, link.seen)))):
+            yield link
 
 
 def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> Draft | None:

@@ -8,7 +8,7 @@ from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Merged
 from syncd.engine.consent import all_keys, enrol
-from syncd.engine.debts import note_debts
+from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
 from syncd.engine.revive import revive
 from syncd.engine.world import World
@@ -74,7 +74,8 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     kept = replace(keep, held=held)
     tx.entities.put(kept, all_keys(sync, kept.fields))
     tx.entities.put(replace(lose, deleted=True), ())
-    tx.parked.withdraw(tx.parked.of([lose.id]).get(lose.id, []), f"fused with {keep.id}")
+    closed = tx.parked.of([lose.id]).get(lose.id, [])
+    tx.parked.withdraw(closed, f"fused with {keep.id}")
     part(tx, sync, lose.id, f"fused with {keep.id}")
     there = {link.ref.app for link in moving}
     asked = [
@@ -85,6 +86,7 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     tx.parked.withdraw(asked, f"fused with {lose.id}")
     enrol(world, tx, sync, kept.fields, "", seq)  # an opt-out of one address holds for the other, too
     note_debts(tx, sync, kept, seq)
+    note_freed(tx, sync, [*closed, *asked], seq)
     return True
 
 

@@ -25,7 +25,12 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
         with world.store.read() as tx:
             sound_log(tx, app)
         done = stage()
-    except (Unauthorised, BrokenProtocol, Halted) as stop:
+    except Halted as guarded:
+        pause(world, app, str(guarded))
+        with world.store.begin() as tx:
+            tx.meta.put(_guarded(app), str(tx.now))
+        return Tally(), 60.0
+    except (Unauthorised, BrokenProtocol) as stop:
         pause(world, app, str(stop))
         return Tally(), 60.0
     except BrokenPromise as broken:
@@ -55,6 +60,10 @@ def _stop(world: World, broken: BrokenPromise) -> None:
     pause(world, broken.app, str(broken), cause=seq)
 
 
+def _guarded(app: str) -> str:
+    return f"guarded:{app}"
+
+
 def paused(world: World, app: str) -> str:
     """Why the app is paused; "" if it is not."""
     with world.store.read() as tx:
@@ -73,11 +82,16 @@ def pause(world: World, app: str, reason: str, by: str = "", cause: int | None =
 
 
 def resume(world: World, app: str, by: str = "") -> bool:
-    """Go on with a paused app; what made a guard trip counts as accepted. False if it was not paused."""
+    """Go on with a paused app; where a guard had stopped it, what made that trip counts as accepted for an hour.
+
+    False if it was not paused.
+    """
     with world.store.begin() as tx:
         news = tx.apps.resume(app)
-        if news:
+        if news and tx.meta.get(_guarded(app)):
             tx.meta.put(f"resumed:{app}", str(tx.now))
+            tx.meta.put(_guarded(app), "")
+        if news:
             tx.log.append(Entry(event=Event.RESUMED, app=app, by=by))
     if news:
         world.log.info("app resumed", app=app, by=by)

@@ -14,7 +14,7 @@ from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
 from syncd.engine.consent import all_keys, consent_keys, enrol, heed, newly_opted_out, opt_in
-from syncd.engine.debts import note_debts, note_referrers
+from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
@@ -179,10 +179,10 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     found = match(own, holders, linked)
     match found:
         case Found(id, by):
-            tx.parked.withdraw(_asked_about(tx, fact), "matched")
+            _answered(page, fact, "matched")
             return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}")
         case New():
-            tx.parked.withdraw(_asked_about(tx, fact), "new")
+            _answered(page, fact, "new")
             return bind(page.world, tx, sync, Entity(world.new_entity(), sync.name), fact, "new")
         case Taken(id, by):
             rival = tx.links.at(id, app)
@@ -197,8 +197,11 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     return 0
 
 
-def _asked_about(tx: Transaction, fact: Record) -> list[Parked]:
-    return [work for work in tx.parked.rivals(fact.ref.app) if work.ref == fact.ref]
+def _answered(page: _Page, fact: Record, how: str) -> None:
+    """Whose a record is, is no question any more."""
+    works = [work for work in page.tx.parked.rivals(fact.ref.app) if work.ref == fact.ref]
+    page.tx.parked.withdraw(works, how)
+    note_freed(page.tx, page.sync, works, None)
 
 
 def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record, how: str) -> int:

@@ -6,9 +6,11 @@ share a mistake, and it makes, changes and deletes records.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -16,8 +18,9 @@ from typing import Any, ClassVar, Final
 import structlog
 from pydantic import ValidationError
 
-from syncd.app import StoreVault, open_store
+from syncd.app import Shelf, StoreVault
 from syncd.core.record import Create, Delete, Raws, Record, Ref, Stored, Update, Write
+from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Plugin, Settings, Tools, Vault
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
@@ -30,6 +33,9 @@ __all__ = ["on_account", "on_twin"]
 
 _ANYWHERE: Final = "https://app.example.com"
 _STEP: Final = 2.0
+_AT_THE_END: Final = ExitStack()
+"""Closes the stores of accounts when the tests are over."""
+atexit.register(_AT_THE_END.close)
 _REAL: Final = {
     "an_old_webhook_is_refused_where_its_time_is_signed": "the clock of a real account cannot be turned",
     "an_empty_account_is_a_complete_listing_of_nobody": "an account is not emptied for a check",
@@ -49,7 +55,7 @@ def on_twin(plugin: Plugin) -> type[ConnectorContract]:
 def on_account(file: Path, app: str) -> type[ConnectorContract]:
     """The suite for an app of a configuration."""
     config = load(file)
-    account, kept = config.apps[app], StoreVault(open_store(config), app)
+    account, kept = config.apps[app], StoreVault(Shelf(config, WallClock(), _AT_THE_END), app)
     facts = {"plugin": account.plugin, "settings": account.settings, "account": account, "kept": kept}
     return type("Contract", (_OnAccount,), facts)
 
