@@ -1,0 +1,97 @@
+"""Where processes come from: one that has everything imported, and forks whenever somebody is to run and die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from syncd.testing.crash.scene import Scene
+
+__all__ = ["Nest", "Ran"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of one process."""
+
+    died: str
+    """The place where it was killed; "" if it was not."""
+    trail: tuple[str, ...] = ()
+    """The places it passed where it might have died."""
+    written: int = 0
+    doubtful: int = 0
+    owed: int = 0
+    paused: tuple[str, ...] = ()
+    parked: dict[str, int] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    """What is wrong whatever was to be done: it failed, or its store does not hold."""
+
+
+class Nest:
+    """Runs processes one after the other. To be closed."""
+
+    def __init__(self, scene: Scene, clock: Path) -> None:
+        self._scene = scene
+        with (scene.folder / "child.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of our own
+                [sys.executable, "-m", "syncd.testing.crash.child", str(scene.config), str(clock)],
+                env={**os.environ, **scene.secrets},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def run(self, way: str, strike: int = 0, *, late: str = "") -> Ran:
+        """Run a process, to die at the place `strike` (0: not at all).
+
+        `late`: the app whose door will hold the request that is sent at that place; then the process is killed.
+        """
+        pid = self._ask({"way": way, "strike": strike})["pid"]
+        if late:
+            self._scene.doors[late].arrived.wait(30)
+            os.kill(pid, signal.SIGKILL)
+        answer = self._hear()
+        told = [json.loads(line) for line in answer["said"].splitlines()]
+        said = told[-1] if told else {"failed": f"ended by signal {answer['signal']}, and said nothing"}
+        if answer["signal"] == signal.SIGKILL and "died" in said:
+            return Ran(said["died"])
+        if "failed" in said:
+            return Ran("", faults=(said["failed"],))
+        verdict = said.pop("verdict")
+        trail, paused = tuple(said.pop("trail")), tuple(said.pop("paused"))
+        return Ran("", trail=trail, paused=paused, faults=(verdict,) if verdict else (), **said)
+
+    def close(self) -> None:
+        """End it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(30)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _ask(self, order: dict[str, Any]) -> Any:
+        if self._process.stdin is None:
+            raise RuntimeError("started with a pipe")
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._hear()
+
+    def _hear(self) -> Any:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            log = (self._scene.folder / "child.log").read_text(encoding="utf-8")
+            raise RuntimeError(f"the process that others come from has ended:\n{log[-3000:]}")
+        return json.loads(line)
