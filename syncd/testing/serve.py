@@ -121,6 +121,7 @@ class _Wire:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                date_header=False,  # a twin that dates its answers reads its own clock
                 timeout_graceful_shutdown=1,
             )
         )

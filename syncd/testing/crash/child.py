@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import ssl
 import sys
@@ -122,24 +123,23 @@ def _told(writing: int, config: Config, clock: SharedClock, order: dict[str, Any
         os.write(writing, json.dumps(said).encode() + b"\n")
 
     try:
-        tell(_run(config, clock, _WAYS[order["way"]], Strike(order["strike"], lambda what: tell({"died": what}))))
+        strike = Strike(order["strike"], lambda what: tell({"died": what}))
+        tell(_run(config, clock, _WAYS[order["way"]], strike, random.Random(order["chance"])))
     except Exception:  # noqa: BLE001 - whatever it is, it is the finding
         tell({"failed": traceback.format_exc()})
     return 0
 
 
-def _run(config: Config, clock: SharedClock, way: Callable[[World, SharedClock], int], strike: Strike) -> Any:
+def _run(
+    config: Config, clock: SharedClock, way: Callable[[World, SharedClock], int], strike: Strike, chance: random.Random
+) -> Any:
     @event.listens_for(Engine, "before_cursor_execute")
     def _committing(_db: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement == "COMMIT":
             strike.pass_by("commit")
 
-    @event.listens_for(Engine, "commit")
-    def _committing_otherwise(_db: Any) -> None:
-        strike.pass_by("commit")
-
     wires = {name: Wire(name, strike) for name in config.apps}
-    with sole(config, "crash"), assemble(config, clock=clock, transports=wires) as assembly:
+    with sole(config, "crash"), assemble(config, clock=clock, transports=wires, chance=chance) as assembly:
         written = way(assembly.world, clock)
         with assembly.world.store.read() as tx:
             doubtful = len(tx.intents.open())

@@ -65,21 +65,20 @@ def _crash(asked: argparse.Namespace) -> int:
 def _at_points(wanted: range | None, jobs: int) -> Iterator[Summary]:
     with theatre() as stage:
         places = stage.places()
-        parked = stage.parked or ()
-    chosen = places if wanted is None else [place for place in places if place.number in wanted]
-    if wanted is not None and len(chosen) < len(wanted):
-        raise LookupError(f"there are points 1..{len(places)}; {wanted.start}..{wanted.stop - 1} reaches beyond them")
-    summary = Summary(points=len(places))
-    for struck in strike_all(chosen, parked, jobs):
-        found = _told(struck)
-        summary = replace(
-            summary,
-            kills=summary.kills + 1,
-            violations=summary.violations + len(found),
-            longest=round(max(summary.longest, struck.back), 2),
-            found=(*summary.found, *found),
-        )
-        yield summary
+        chosen = places if wanted is None else [place for place in places if place.number in wanted]
+        if wanted is not None and len(chosen) < len(wanted):
+            raise LookupError(f"there are the points 1..{len(places)}, not all of {wanted.start}..{wanted.stop - 1}")
+        summary = Summary(points=len(places))
+        for struck in strike_all(stage, chosen, min(jobs, len(chosen))):
+            found = _told(struck)
+            summary = replace(
+                summary,
+                kills=summary.kills + 1,
+                violations=summary.violations + len(found),
+                longest=round(max(summary.longest, struck.back), 2),
+                found=(*summary.found, *found),
+            )
+            yield summary
 
 
 def _at_random(kills: int, seed: int) -> Iterator[Summary]:

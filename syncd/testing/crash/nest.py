@@ -38,6 +38,7 @@ class Nest:
 
     def __init__(self, scene: Scene, clock: Path) -> None:
         self._scene = scene
+        self._runs = 0
         with (scene.folder / "child.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of our own
                 [sys.executable, "-m", "syncd.testing.crash.child", str(scene.config), str(clock)],
@@ -48,12 +49,17 @@ class Nest:
                 text=True,
             )
 
+    def begin(self) -> None:
+        """A story begins: the processes of each draw the same random numbers, and no two of one story do."""
+        self._runs = 0
+
     def run(self, way: str, strike: int = 0, *, late: str = "") -> Ran:
         """Run a process, to die at the place `strike` (0: not at all).
 
         `late`: the app whose door will hold the request that is sent at that place; then the process is killed.
         """
-        pid = self._ask({"way": way, "strike": strike})["pid"]
+        self._runs += 1
+        pid = self._ask({"way": way, "strike": strike, "chance": f"run {self._runs}"})["pid"]
         if late:
             self._scene.doors[late].arrived.wait(30)
             os.kill(pid, signal.SIGKILL)

@@ -89,6 +89,7 @@ class Theatre:
 
     def _begin(self) -> Told:
         self.clock.set(_BEGIN)
+        self.nest.begin()
         self.scene.renew(_SEED)
         return begun(self.scene, _SEED)
 
@@ -109,9 +110,10 @@ class Theatre:
         return Struck(place, (*wrong, *broken_promises(self.scene, told)), back, parked)
 
 
-def strike_all(places: Sequence[Place], parked: tuple[tuple[str, int], ...], jobs: int) -> Iterator[Struck]:
-    """Tell the story with a death at each of these places in turn, in so many theatres at once."""
+def strike_all(first: Theatre, places: Sequence[Place], jobs: int) -> Iterator[Struck]:
+    """Tell the story with a death at each of these places, in `first` and so many theatres in all, once it was calm."""
     free: queue.SimpleQueue[Theatre] = queue.SimpleQueue()
+    free.put(first)
 
     def struck(place: Place) -> Struck:
         stage = free.get()
@@ -121,9 +123,9 @@ def strike_all(places: Sequence[Place], parked: tuple[tuple[str, int], ...], job
             free.put(stage)
 
     with ExitStack() as closing:
-        for _ in range(jobs):
+        for _ in range(jobs - 1):
             stage = closing.enter_context(theatre())
-            stage.parked = parked
+            stage.parked = first.parked
             free.put(stage)
         crew = closing.enter_context(ThreadPoolExecutor(jobs))
         yield from crew.map(struck, places)

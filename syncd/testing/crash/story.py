@@ -27,7 +27,9 @@ class Told:
     """Addresses of people whose name was typed on both sides at one moment."""
 
     def edit(self, app: str, address: str, **names: str) -> None:
-        """A person types, and nobody else types the same field."""
+        """A person types, and nobody else types the same field. Nobody edits whom they do not see."""
+        if address not in self.scene.doors[app].ids():
+            return
         self.scene.doors[app].edit(address, **names)
         before = self.cards[address]
         first, last = names.get("first_name", before.first_name), names.get("last_name", before.last_name)
