@@ -5,42 +5,9 @@ All of them: `python -m syncd.testing crash --every`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import pytest
 
-from syncd.testing.crash.points import Place, Theatre, theatre
-
-
-@dataclass(frozen=True)
-class Rehearsed:
-    """A theatre, and the places where somebody may die in it."""
-
-    theatre: Theatre
-    places: list[Place]
-
-    def first(self, act: int, what: str) -> Place:
-        """The first place in an act that is called so."""
-        return next(place for place in self.places if place.act == act and place.what.startswith(what))
-
-    def commit_before(self, place: Place) -> Place:
-        """The last commit before a place."""
-        return [earlier for earlier in self.places[: place.number - 1] if earlier.what == "commit"][-1]
-
-    def commit_after(self, place: Place) -> Place:
-        """The first commit after a place."""
-        return next(later for later in self.places[place.number :] if later.what == "commit")
-
-    def violations(self, place: Place) -> tuple[str, ...]:
-        """What a death there leaves broken."""
-        return self.theatre.strike(place).violations
-
-
-@pytest.fixture(scope="module")
-def rehearsed() -> Iterator[Rehearsed]:
-    with theatre() as stage:
-        yield Rehearsed(stage, stage.places())
+from tests.crash.rehearsal import Rehearsed
 
 
 def test_every_kind_of_place_is_there(rehearsed: Rehearsed) -> None:

@@ -46,7 +46,7 @@ def main(folder: Path, log: Path, synchronous: str) -> None:
         config, told = load(scene.config), begun(scene, seed=1)
         configure(config.log)
         for act in ACTS:
-            act.people(told)
+            told.play(act)
             clock.turn(act.wait)
             with assemble(config, clock=clock) as assembly:
                 _run(assembly.world, act.way)

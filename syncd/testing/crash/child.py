@@ -7,6 +7,7 @@ and at the number it was told the process kills itself.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -30,6 +31,7 @@ from syncd.engine.cycle import once
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World
 from syncd.settings import Config, load
+from syncd.store.store import Store
 from syncd.testing.crash.clock import SharedClock
 from syncd.testing.crash.scene import HELD
 
@@ -99,6 +101,8 @@ def main() -> int:
     config = load(Path(sys.argv[1]))
     configure(config.log)
     clock = SharedClock(Path(sys.argv[2]))
+    Store.open("sqlite://", clock.now).close()  # what is imported only where it is needed is there from now on
+    gc.freeze()  # and is not looked through again in each fork
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

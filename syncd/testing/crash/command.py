@@ -7,14 +7,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
-from syncd.testing.crash.points import Place, Struck, strike_all, theatre
+from syncd.testing.crash.points import Place, Struck, Theatre, strike_all, theatre
 from syncd.testing.crash.storm import weathered
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "crash"]
+
+Stage: TypeAlias = Callable[[], AbstractContextManager[Theatre]]
+"""Opens a theatre."""
 
 _BACK: Final = 60.0
 """Seconds within which work must go on."""
@@ -38,22 +42,22 @@ class Summary:
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Offer `crash` among the commands of `python -m syncd.testing`."""
-    crash = commands.add_parser("crash", help="kill -9 a real syncd everywhere, and ask what is left")
-    where = crash.add_mutually_exclusive_group(required=True)
+    parser = commands.add_parser("crash", help="kill -9 a real syncd everywhere, and ask what is left")
+    where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--every", action="store_true", help="at every commit, and before, during and after every call")
     where.add_argument("--points", type=_points, metavar="A..B", help="at these of them alone")
     where.add_argument("--random", type=_count, metavar="N", help="so many times, at random, while people edit")
-    crash.add_argument("--seed", type=int, default=1, metavar="S", help="of the random times (default: 1)")
-    crash.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="how many at once")
-    crash.add_argument("--json", action="store_true", help="print the summary as JSON")
-    crash.set_defaults(act=_crash)
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the random times (default: 1)")
+    parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="how many at once")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.set_defaults(act=crash)
 
 
-def _crash(asked: argparse.Namespace) -> int:
+def crash(asked: argparse.Namespace, stage: Stage = theatre) -> int:
     """Do it; the exit code: 0 where every promise held, 1 where one was broken, 3 for points that are not there."""
     began = time.monotonic()
     try:
-        told = _at_random(asked.random, asked.seed) if asked.random else _at_points(asked.points, asked.jobs)
+        told = _at_random(asked.random, asked.seed) if asked.random else _at_points(asked.points, asked.jobs, stage)
         *_, summary = _watched(told, began)
     except LookupError as none:
         print(none.args[0], file=sys.stderr)
@@ -62,14 +66,14 @@ def _crash(asked: argparse.Namespace) -> int:
     return 1 if summary.violations else 0
 
 
-def _at_points(wanted: range | None, jobs: int) -> Iterator[Summary]:
-    with theatre() as stage:
-        places = stage.places()
+def _at_points(wanted: range | None, jobs: int, stage: Stage) -> Iterator[Summary]:
+    with stage() as first:
+        places = first.places()
         chosen = places if wanted is None else [place for place in places if place.number in wanted]
         if wanted is not None and len(chosen) < len(wanted):
             raise LookupError(f"there are the points 1..{len(places)}, not all of {wanted.start}..{wanted.stop - 1}")
         summary = Summary(points=len(places))
-        for struck in strike_all(stage, chosen, min(jobs, len(chosen))):
+        for struck in strike_all(first, chosen, min(jobs, len(chosen))):
             found = _told(struck)
             summary = replace(
                 summary,

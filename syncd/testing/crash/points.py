@@ -81,6 +81,8 @@ class Theatre:
                 wrong.append(f"the process died at {ran.died!r}, not where it was to: {ran.faults}")
             fault = unsound(self.scene.store)
             wrong += [fault] if fault else []
+            if late:
+                told.again()  # what is still on its way is out of date, and must not be what remains
             wrong += self.nest.run(ACTS[number].way).faults
             back = time.monotonic() - died
             if late:
@@ -95,7 +97,7 @@ class Theatre:
 
     def _play(self, told: Told, number: int, strike: int = 0, late: str = "") -> Ran:
         act = ACTS[number]
-        act.people(told)
+        told.play(act)
         self.clock.turn(act.wait)
         return self.nest.run(act.way, strike, late=late)
 

@@ -26,11 +26,25 @@ class Told:
     contested: set[str] = field(default_factory=set)
     """Addresses of people whose name was typed on both sides at one moment."""
 
+    typed: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    """What was typed in this act: app, address, names."""
+
+    def play(self, act: Act) -> None:
+        """People do what the act says."""
+        self.typed = []
+        act.people(self)
+
+    def again(self) -> None:
+        """Whoever typed something in this act types something newer."""
+        for app, address, names in tuple(self.typed):
+            self.edit(app, address, **{name: f"{value} II" for name, value in names.items()})
+
     def edit(self, app: str, address: str, **names: str) -> None:
         """A person types, and nobody else types the same field. Nobody edits whom they do not see."""
         if address not in self.scene.doors[app].ids():
             return
         self.scene.doors[app].edit(address, **names)
+        self.typed.append((app, address, names))
         before = self.cards[address]
         first, last = names.get("first_name", before.first_name), names.get("last_name", before.last_name)
         self.cards[address] = Card(first, last, before.out)
