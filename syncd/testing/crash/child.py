@@ -24,6 +24,7 @@ import httpx
 from sqlalchemy import Engine, event
 
 from syncd.app import assemble
+from syncd.console.cli import main as syncd
 from syncd.console.runs import apply_now, propose, run_once
 from syncd.daemon.lock import sole
 from syncd.daemon.logs import configure
@@ -111,15 +112,19 @@ def main() -> int:
         child = os.fork()
         if child == 0:
             os.close(reading)
-            os._exit(_told(writing, config, clock, order))
+            os._exit(_told(writing, config, clock, order) if order["way"] in _WAYS else _daemon(config))
         os.close(writing)
         print(json.dumps({"pid": child}), file=answers, flush=True)
         with os.fdopen(reading, "rb") as pipe:
             said = pipe.read()
         _, status = os.waitpid(child, 0)
-        signalled = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        print(json.dumps({"signal": signalled, "said": said.decode()}), file=answers, flush=True)
+        told = {"code": os.waitstatus_to_exitcode(status), "said": said.decode()}
+        print(json.dumps(told), file=answers, flush=True)
     return 0
+
+
+def _daemon(config: Config) -> int:
+    return syncd(["run", "--config", str(config.path)])
 
 
 def _told(writing: int, config: Config, clock: SharedClock, order: dict[str, Any]) -> int:

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final, TypeAlias
 
+from syncd.errors import ConfigError
 from syncd.testing.crash.points import Place, Struck, Theatre, strike_all, theatre
 from syncd.testing.crash.storm import weathered
 
@@ -20,6 +21,7 @@ __all__ = ["add_to", "crash"]
 Stage: TypeAlias = Callable[[], AbstractContextManager[Theatre]]
 """Opens a theatre."""
 
+_STOPPED: Final = 130
 _BACK: Final = 60.0
 """Seconds within which work must go on."""
 
@@ -54,16 +56,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def crash(asked: argparse.Namespace, stage: Stage = theatre) -> int:
-    """Do it; the exit code: 0 where every promise held, 1 where one was broken, 3 for points that are not there."""
-    began = time.monotonic()
+    """Do it; the exit code.
+
+    0 where every promise held, 1 where one was broken, 3 for points that are not there, 130 after Ctrl-C.
+    """
+    summary, code, began = Summary(), 0, time.monotonic()
     try:
         told = _at_random(asked.random, asked.seed) if asked.random else _at_points(asked.points, asked.jobs, stage)
-        *_, summary = _watched(told, began)
-    except LookupError as none:
-        print(none.args[0], file=sys.stderr)
-        return 3
+        for summary in _watched(told, began):
+            code = 1 if summary.violations else 0
+    except ConfigError as wrong:
+        print(wrong.message, file=sys.stderr)
+        return wrong.exit_code
+    except KeyboardInterrupt:
+        code = _STOPPED
     print("\n".join(_lines(summary)) if not asked.json else json.dumps(asdict(summary), indent=2, sort_keys=True))
-    return 1 if summary.violations else 0
+    return code
 
 
 def _at_points(wanted: range | None, jobs: int, stage: Stage) -> Iterator[Summary]:
@@ -71,7 +79,7 @@ def _at_points(wanted: range | None, jobs: int, stage: Stage) -> Iterator[Summar
         places = first.places()
         chosen = places if wanted is None else [place for place in places if place.number in wanted]
         if wanted is not None and len(chosen) < len(wanted):
-            raise LookupError(f"there are the points 1..{len(places)}, not all of {wanted.start}..{wanted.stop - 1}")
+            raise ConfigError(f"there are the points 1..{len(places)}, not all of {wanted.start}..{wanted.stop - 1}")
         summary = Summary(points=len(places))
         for struck in strike_all(first, chosen, min(jobs, len(chosen))):
             found = _told(struck)

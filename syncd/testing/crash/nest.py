@@ -58,21 +58,34 @@ class Nest:
 
         `late`: the app whose door will hold the request that is sent at that place; then the process is killed.
         """
-        self._runs += 1
-        pid = self._ask({"way": way, "strike": strike, "chance": f"run {self._runs}"})["pid"]
+        pid = self.launch(way, strike)
         if late:
             self._scene.doors[late].arrived.wait(30)
             os.kill(pid, signal.SIGKILL)
-        answer = self._hear()
-        told = [json.loads(line) for line in answer["said"].splitlines()]
-        said = told[-1] if told else {"failed": f"ended by signal {answer['signal']}, and said nothing"}
-        if answer["signal"] == signal.SIGKILL and "died" in said:
+        code, told = self.ended()
+        said = told[-1] if told else {"failed": f"it ended with {code}, and said nothing"}
+        if code == -signal.SIGKILL and "died" in said:
             return Ran(said["died"])
         if "failed" in said:
             return Ran("", faults=(said["failed"],))
         verdict = said.pop("verdict")
         trail, paused = tuple(said.pop("trail")), tuple(said.pop("paused"))
         return Ran("", trail=trail, paused=paused, faults=(verdict,) if verdict else (), **said)
+
+    def launch(self, way: str, strike: int = 0) -> int:
+        """Start a process, the only one until it has `ended`; its number."""
+        self._runs += 1
+        if self._process.stdin is None:
+            raise RuntimeError("started with a pipe")
+        order = {"way": way, "strike": strike, "chance": f"run {self._runs}"}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._hear()["pid"])
+
+    def ended(self) -> tuple[int, list[Any]]:
+        """Wait for the end of the process: its exit code, negative for a signal, and what it said."""
+        answer = self._hear()
+        return int(answer["code"]), [json.loads(line) for line in answer["said"].splitlines()]
 
     def close(self) -> None:
         """End it."""
@@ -87,13 +100,6 @@ class Nest:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    def _ask(self, order: dict[str, Any]) -> Any:
-        if self._process.stdin is None:
-            raise RuntimeError("started with a pipe")
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self._hear()
 
     def _hear(self) -> Any:
         line = self._process.stdout.readline() if self._process.stdout is not None else ""

@@ -11,12 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from syncd.sdk.clock import WallClock
+from syncd.testing.crash.clock import SharedClock
+from syncd.testing.crash.nest import Nest
 from syncd.testing.crash.oracle import broken_promises, unsound
 from syncd.testing.crash.scene import Door, Scene, staged
 from syncd.testing.crash.story import Told, begun
@@ -52,7 +54,9 @@ class Storm:
     scene: Scene
     told: Told
     chance: random.Random
-    daemon: subprocess.Popen[bytes] | None = None
+    nest: Nest
+    daemon: int = 0
+    """The number of its process; 0 while there is none."""
     typed: int = 0
     fresh: list[str] = field(default_factory=list)
     """Those to whom nothing has happened yet."""
@@ -76,22 +80,16 @@ class Storm:
 
     def start(self) -> None:
         """Start the daemon."""
-        with (self.scene.folder / "daemon.log").open("ab") as log:
-            self.daemon = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "syncd", "run", "--config", str(self.scene.config)],
-                env={**os.environ, **self.scene.secrets},
-                stdout=log,
-                stderr=log,
-            )
+        self.daemon = self.nest.launch("daemon")
 
     def stop(self, how: signal.Signals) -> int:
         """End the daemon; its exit code, negative for a signal."""
-        if self.daemon is None:
+        if not self.daemon:
             return 0
-        self.daemon.send_signal(how)
-        code = self.daemon.wait(60)
-        self.daemon = None
-        return code
+        with suppress(ProcessLookupError):  # then its exit code tells
+            os.kill(self.daemon, how)
+        self.daemon = 0
+        return self.nest.ended()[0]
 
     # --- people -------------------------------------------------------------------------------------------------
 
@@ -164,7 +162,8 @@ def weathered(kills: int, seed: int) -> Iterator[Weather]:
         scene = closing.enter_context(staged(folder, WallClock(), safety=_SAFETY))
         scene.renew(seed, _PEOPLE)
         told = begun(scene, seed)
-        storm = Storm(scene, told, random.Random(seed))
+        SharedClock(folder / "clock", 0.0)  # that of the nest, and not of the daemon
+        storm = Storm(scene, told, random.Random(seed), closing.enter_context(Nest(scene, folder / "clock")))
         closing.callback(storm.stop, signal.SIGKILL)
         storm.syncd("apply", "--yes")
         shared = set.intersection(*(set(door.ids()) for door in scene.doors.values()))
@@ -182,9 +181,8 @@ def _killed(storm: Storm, weather: Weather) -> Weather:
     """One death, in the start or at work, and a new start."""
     wrong, longest = list(weather.violations), weather.longest
     storm.edit_until(time.monotonic() + 3.0 * storm.chance.random())
-    if storm.daemon is not None and storm.daemon.poll() is not None:
-        wrong.append(f"the daemon ended by itself:\n{_tail(storm.scene)}")
-    storm.stop(signal.SIGKILL)
+    code = storm.stop(signal.SIGKILL)
+    wrong += [f"the daemon ended by itself: {code}\n{_tail(storm.scene)}"] if code != -signal.SIGKILL else []
     died = time.monotonic()
     fault = unsound(storm.scene.store)
     wrong += [f"kill {weather.kills + 1}: {fault}"] if fault else []
@@ -237,4 +235,4 @@ def _eventually(holds: Callable[[], bool], until: float) -> bool:
 
 
 def _tail(scene: Scene) -> str:
-    return (scene.folder / "daemon.log").read_text(encoding="utf-8")[-2000:]
+    return (scene.folder / "child.log").read_text(encoding="utf-8")[-2000:]
