@@ -99,10 +99,13 @@ class Storm:
             self._something_happens()
             time.sleep(min(0.1 * self.chance.random(), max(0.0, moment - time.monotonic())))
 
-    def mark(self) -> tuple[Door, str, str]:
-        """Somebody types a name in one app: the other app, the address, and the name it is to show."""
+    def mark(self, *everywhere: str) -> tuple[Door, str, str]:
+        """Somebody types a name in one app: the other app, the address, and the name it is to show.
+
+        `everywhere`: the apps in which the record must be already.
+        """
         app, other = self.chance.sample(list(self.scene.doors), 2)
-        address, name = self._known(app), self._name()
+        address, name = self._known(app, *everywhere), self._name()
         # Each app's people type another field: then nothing is contested that is not meant to be.
         typed = ("first_name", "last_name")[list(self.scene.doors).index(app)]
         self.told.edit(app, address, **{typed: name})
@@ -128,11 +131,11 @@ class Storm:
         else:
             self.mark()
 
-    def _known(self, app: str) -> str:
-        """Somebody who is in an app, and stays."""
-        there = self.scene.doors[app].ids()
-        untouched = set(self.fresh) | self.told.contested
-        return self.chance.choice(sorted(a for a in self.told.cards if a in there and a not in untouched))
+    def _known(self, *apps: str) -> str:
+        """Somebody who is in these apps, and stays."""
+        there = set.intersection(*(set(self.scene.doors[app].ids()) for app in apps))
+        apart = self.told.contested.union(self.fresh)
+        return self.chance.choice(sorted(address for address in self.told.cards.keys() & there - apart))
 
     def _name(self) -> str:
         self.typed += 1
@@ -186,7 +189,7 @@ def _killed(storm: Storm, weather: Weather) -> Weather:
     died = time.monotonic()
     fault = unsound(storm.scene.store)
     wrong += [f"kill {weather.kills + 1}: {fault}"] if fault else []
-    other, address, name = storm.mark()
+    other, address, name = storm.mark(*storm.scene.doors)  # not one whose making is in doubt, and must be waited for
     storm.start()
     if storm.chance.random() < 0.5:  # the others die again before they may have done anything
         if not _eventually(lambda: name in _names(other, address), died + _BACK):
