@@ -80,6 +80,7 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Make the call."""
+        request.extensions["timeout"] = {}  # a slow machine is no fault of the app, and must not change the story
         call = f"{self._app} {request.method} {request.url.path}"
         self._strike.pass_by(f"before {call}")
         if request.method != "GET" and self._strike.pass_by(f"sent {call}"):

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from syncd.testing.crash.scene import Scene
 
 __all__ = ["Nest", "Ran"]
+
+
+_PATIENCE: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Nest:
         """
         pid = self.launch(way, strike)
         if late:
-            self._scene.doors[late].arrived.wait(30)
+            self._scene.doors[late].arrived.wait(_PATIENCE)
             os.kill(pid, signal.SIGKILL)
         code, told = self.ended()
         said = told[-1] if told else {"failed": f"it ended with {code}, and said nothing"}

@@ -24,7 +24,7 @@ __all__ = ["HELD", "Card", "Door", "Part", "Scene", "staged"]
 
 HELD: Final = "x-syncd-crash"
 """The header of a request that waits at the door until its sender is dead, and longer."""
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
