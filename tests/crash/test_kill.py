@@ -9,6 +9,8 @@ import pytest
 
 from tests.crash.rehearsal import Rehearsed
 
+pytestmark = pytest.mark.timeout(600)  # many processes, one after the other, on whatever machine
+
 
 def test_every_kind_of_place_is_there(rehearsed: Rehearsed) -> None:
     assert [place.number for place in rehearsed.places] == list(range(1, len(rehearsed.places) + 1))
