@@ -24,8 +24,8 @@ import httpx
 from sqlalchemy import Engine, event
 
 from syncd.app import assemble
-from syncd.console.cli import main as syncd
 from syncd.console.runs import apply_now, propose, run_once
+from syncd.daemon.daemon import serve
 from syncd.daemon.lock import sole
 from syncd.daemon.logs import configure
 from syncd.engine.cycle import once
@@ -113,7 +113,7 @@ def main() -> int:
         child = os.fork()
         if child == 0:
             os.close(reading)
-            os._exit(_told(writing, config, clock, order) if order["way"] in _WAYS else _daemon(config))
+            os._exit(_told(writing, config, clock, order) if order["way"] in _WAYS else serve(config))
         os.close(writing)
         print(json.dumps({"pid": child}), file=answers, flush=True)
         with os.fdopen(reading, "rb") as pipe:
@@ -122,10 +122,6 @@ def main() -> int:
         told = {"code": os.waitstatus_to_exitcode(status), "said": said.decode()}
         print(json.dumps(told), file=answers, flush=True)
     return 0
-
-
-def _daemon(config: Config) -> int:
-    return syncd(["run", "--config", str(config.path)])
 
 
 def _told(writing: int, config: Config, clock: SharedClock, order: dict[str, Any]) -> int:
