@@ -1,4 +1,4 @@
-"""`python -m syncd.testing`: random stories told to the real engine, a soak of the daemon, and its death at every point."""
+"""`python -m syncd.testing`: random stories told to the engine, a soak of the daemon, and its death at every point."""
 
 from __future__ import annotations
 
