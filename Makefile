@@ -4,6 +4,7 @@
 #   make test    run the tests
 #   make lint    formatting, lint, types, and who may import whom
 #   make docs    write docs/reference anew, from the code
+#   make crash   kill syncd at every point and at random, and cut its power (see docs/crash.md)
 #   make live    tests against real third-party servers (see tests/live)
 #   make soak    run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make lock    choose new versions for requirements.lock and requirements-dev.lock
@@ -18,7 +19,7 @@ FOR    ?= 2h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs live soak lock clean
+.PHONY: help demo test lint docs crash live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,6 +38,11 @@ lint: $(VENV)/.dev
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m syncd.console.reference docs/reference
+
+crash: $(VENV)/.dev
+	$(BIN)/python -m syncd.testing crash --every
+	$(BIN)/python -m syncd.testing crash --random 200
+	$(BIN)/python -m tests.crash.power
 
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/live tests/store -m live -s --override-ini timeout=900 \

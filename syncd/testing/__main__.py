@@ -1,4 +1,4 @@
-"""`python -m syncd.testing`: random stories by the thousand, told to the real engine; and a soak of the real daemon."""
+"""`python -m syncd.testing`: random stories told to the engine, a soak of the daemon, and its death at every point."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from syncd.testing.crash import command as crash
 from syncd.testing.simulator.many import Broken, Summary, Tell, run, told
 from syncd.testing.soak import command as soak
 
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--json", action="store_true", help="print the summary as JSON")
     simulate.set_defaults(act=None)
     soak.shape(commands.add_parser("soak", help=soak.HELP))
+    crash.add_to(commands)
     return parser
 
 

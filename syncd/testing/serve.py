@@ -13,10 +13,11 @@ import itertools
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import httpx
 import uvicorn
@@ -24,7 +25,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from syncd.testing.twin import Hook, Twin
 
-__all__ = ["Served", "run_forever", "serve"]
+__all__ = ["Answers", "Served", "run_forever", "serve"]
 
 _LOOPBACK: Final = "127.0.0.1"
 _PATIENCE: Final = (0.2, 1.0, 5.0)  # seconds between the attempts to deliver one webhook
@@ -35,6 +36,21 @@ _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connecti
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Answers(Protocol):
+    """What can be served: a twin, or what stands before one."""
+
+    @property
+    def name(self) -> str:
+        """For its threads."""
+
+    @property
+    def outbox(self) -> deque[Hook]:
+        """The webhooks it owes."""
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or raise an httpx error where the line is to be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ class Served:
         self.stop()
 
 
-def serve(twin: Twin, port: int = 0) -> Served:
+def serve(twin: Answers, port: int = 0) -> Served:
     """Serve a twin on loopback from background threads. Port 0 takes a free one. OSError if it is taken."""
     # asyncio turns Nagle's algorithm off only where the protocol is named; with it, each answer takes 40 ms.
     door = socket.socket(proto=socket.IPPROTO_TCP)
@@ -90,7 +106,7 @@ def run_forever(twin: Twin, port: int = 0, *, ready: Callable[[str], None] = pri
 class _Wire:
     """One twin's server and its postman."""
 
-    def __init__(self, twin: Twin) -> None:
+    def __init__(self, twin: Answers) -> None:
         self.twin = twin
         self.closing = threading.Event()
         self.owed = threading.Event()
@@ -105,6 +121,7 @@ class _Wire:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                date_header=False,  # a twin that dates its answers reads its own clock
                 timeout_graceful_shutdown=1,
             )
         )
