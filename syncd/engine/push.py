@@ -113,7 +113,7 @@ def _sift(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
         left = []
         for delivery in deliveries:
             work = tx.parked.of([delivery.entity]).get(delivery.entity, [])
-            if not waits(work) and lacks(tx, sync, tx.entities.get(delivery.entity), app, work):
+            if lacks(tx, sync, tx.entities.get(delivery.entity), app, work):
                 left.append(delivery)
             else:
                 tx.deliveries.settle(delivery)
@@ -213,7 +213,8 @@ def _draft(
         return None
     work = tx.parked.of([entity.id]).get(entity.id, [])
     link = tx.links.at(entity.id, app)
-    if waits(work) or (link is not None and link.state is LinkState.MISSING):
+    held = waits(work) and (link is None or entity.deleted)
+    if held or (link is not None and link.state is LinkState.MISSING):
         tx.deliveries.settle(delivery)
         return None
     if link is None:
@@ -233,7 +234,7 @@ def _change(
     world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
 ) -> _Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    parked = frozen(work, entity, app)
+    parked = frozen(sync, work, entity, app)
     wanted = claims(tx, sync, entity, link, parked)
     taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
     wanted = {name: value for name, value in wanted.items() if name not in taken}
