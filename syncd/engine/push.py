@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import FieldRule, Sync
+from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, EntityId, Fields, Gone, Merged, Raws, Record, Ref, Update, Write
 from syncd.engine import apart, calls
@@ -260,8 +260,14 @@ def _change(
 
 
 def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
-    """The app has shown the field before and does not now: what stands there is unseen, and would be written over."""
-    return any(name in link.seen and name not in fact.fields for name in rule.lenses[link.ref.app].window)
+    """The app does not show the field: what stands there is unseen, and would be written over.
+
+    A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
+    """
+    readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
+    return any(
+        name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window
+    )
 
 
 def _without_misfits(
