@@ -265,9 +265,7 @@ def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
     A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
     """
     readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
-    return any(
-        name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window
-    )
+    return any(name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window)
 
 
 def _without_misfits(
