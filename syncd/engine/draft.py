@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import FieldRule, Sync
+from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Raws, Record, Ref, Update, Write
 from syncd.engine import calls
@@ -44,7 +44,8 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.postpone(delivery, tx.now + world.late(sync, app) / 4)
         return None
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    if waits(work) or (link is not None and link.state is LinkState.MISSING):
+    held = waits(work) and (link is None or entity.deleted)
+    if held or (link is not None and link.state is LinkState.MISSING):
         tx.deliveries.settle(delivery)
         return None
     if link is None:
@@ -57,7 +58,7 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
         return None
     if entity.deleted:
-        if any(_veiled(rule, link, fact) for rule in sync.mapped(app)):
+        if any(name in link.seen and name not in fact.fields for name in sync.window(app)):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged
             return None
         write = Delete(link.ref, world.new_key(), fact.version)
@@ -77,7 +78,7 @@ def _change(
     world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
 ) -> Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    parked = frozen(work, entity, app)
+    parked = frozen(sync, work, entity, app)
     wanted = claims(tx, sync, entity, link, parked)
     taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
     wanted = {name: value for name, value in wanted.items() if name not in taken}
@@ -103,8 +104,12 @@ def _change(
 
 
 def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
-    """The app has shown the field before and does not now: what stands there is unseen, and would be written over."""
-    return any(name in link.seen and name not in fact.fields for name in rule.lenses[link.ref.app].window)
+    """The app does not show the field: what stands there is unseen, and would be written over.
+
+    A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
+    """
+    readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
+    return any(name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window)
 
 
 def _without_misfits(

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from syncd.core.record import EntityId, Ref
 from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
-from syncd.errors import BrokenPromise, BrokenProtocol, ConnectorError, Halted, StoreError, Throttled, Unauthorised
+from syncd.errors import (
+    BrokenPromise,
+    BrokenProtocol,
+    ConfigError,
+    ConnectorError,
+    Halted,
+    StoreError,
+    Throttled,
+    Unauthorised,
+)
 from syncd.store.values import Entry, Event
 
 __all__ = ["attempt", "pause", "resume"]
@@ -30,7 +39,7 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
         with world.store.begin() as tx:
             tx.meta.put(_guarded(app), str(tx.now))
         return Tally(), 60.0
-    except (Unauthorised, BrokenProtocol) as stop:
+    except (Unauthorised, BrokenProtocol, ConfigError) as stop:  # the configuration may no longer fit the account
         pause(world, app, str(stop))
         return Tally(), 60.0
     except BrokenPromise as broken:
@@ -84,6 +93,7 @@ def pause(world: World, app: str, reason: str, by: str = "", cause: int | None =
 def resume(world: World, app: str, by: str = "") -> bool:
     """Go on with a paused app; where a guard had stopped it, what made that trip counts as accepted for an hour.
 
+    One that was paused for anything else is guarded as before: new credentials may see less than the old ones did.
     False if it was not paused.
     """
     with world.store.begin() as tx:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.core.fieldmap import Deletion
 from syncd.core.record import Ref
 from syncd.engine.decide import approve, drop_hold
-from syncd.engine.remedies import paused
+from syncd.engine.remedies import paused, resume
 from syncd.sdk.contract import Deletes
 from syncd.store.values import ParkedKind
 from syncd.testing.fake import capable
@@ -160,3 +160,66 @@ def test_when_everything_is_denied_and_nobody_can_vouch_a_person_is_asked() -> N
     scene.run(whole=False)
     assert "all 3 records that are linked there are denied" in paused(scene.world, "crm")
     assert len(scene.fake("news").rows) == 3
+
+
+def test_an_app_that_is_resumed_with_new_credentials_is_no_less_guarded_than_before() -> None:
+    """They may see less than the old ones: only what a guard had asked about is accepted by resuming."""
+    scene = _scene(6, Deletion.PROPAGATE)
+    crm = scene.fake("crm")
+    crm.fault = "revoked"
+    scene.run()
+    assert resume(scene.world, "crm", by="op")
+    crm.fault = "blind"
+    for _ in range(2):
+        scene.run()
+        scene.wait(minutes=11)
+    assert "the listing is empty" in paused(scene.world, "crm")
+    crm.fault = ""
+    assert resume(scene.world, "crm", by="op")
+    scene.run()
+    assert len(scene.fake("news").rows) == 6
+    assert scene.parked() == []
+
+
+def test_an_opt_out_does_not_wait_for_the_answer_to_a_delete() -> None:
+    apps = ("crm", "news", "shop")
+    scene = Scene(apps, people(apps))
+    for n in range(8):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}", out=False)
+    scene.run()
+    news, shop = scene.fake("news"), scene.fake("shop")
+    here, there = (app.find_one(email="p0@example.com") for app in (news, shop))
+    scene.fake("crm").person_deletes("crm-1")
+    _believed(scene)
+    (hold,) = scene.parked()
+    news.person_edits(here, out=True, first="Typed")
+    scene.run()
+    assert shop.shown(there)["out"] is True
+    assert shop.shown(there)["first"] == "P0"  # this waits
+    assert [item.id for item in scene.parked()] == [hold.id]
+    assert len(scene.fake("crm").rows) == 7
+
+
+def test_a_person_made_again_where_they_were_deleted_is_no_question_any_more() -> None:
+    scene = _scene()
+    scene.fake("crm").person_deletes("crm-1")
+    _believed(scene)
+    assert [item.kind for item in scene.parked()] == [ParkedKind.HOLD]
+    scene.fake("crm").person_creates(email="p0@example.com", first="Again")
+    scene.run()
+    assert scene.parked() == []
+    assert scene.fake("news").find_one(email="p0@example.com", first="Again")
+    assert len(scene.fake("news").rows) == 8
+
+
+def test_a_delete_that_was_let_through_is_no_question_when_the_same_person_is_deleted_elsewhere() -> None:
+    apps = ("crm", "news", "shop")
+    scene = Scene(apps, replace(people(apps), deletes=Deletion.PROPAGATE))
+    for n in range(8):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com")
+    scene.run()
+    for app in ("crm", "news"):
+        scene.fake(app).person_deletes(scene.fake(app).find_one(email="p0@example.com"))
+    _believed(scene)
+    assert scene.parked() == []
+    assert [len(scene.fake(app).rows) for app in apps] == [7, 7, 7]
