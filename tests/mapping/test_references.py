@@ -79,8 +79,8 @@ def test_a_reference_in_an_app_that_its_sync_does_not_know_is_told(tmp_path: Pat
     third = '[apps.other]\nconnector = "plain"\n'
     elsewhere = COMPANIES.replace("news = ", "other = ")
     schemas = {**SCHEMAS, "other": [object_of("groups", Field(name="title", type=FieldType.TEXT))]}
+    text = third + APPS + PEOPLE + COMPANY + 'crm = "company"\nnews = "group"\n' + elsewhere
     with pytest.raises(ConfigError) as caught:
-        text = third + APPS + PEOPLE + COMPANY + 'crm = "company"\nnews = "group"\n' + elsewhere
         load_syncs(config_of(tmp_path, text), schemas)
     assert [str(problem).split(":", 2)[2] for problem in caught.value.problems] == [
         f'{AT}.news: news is no app of the sync "companies"'
