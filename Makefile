@@ -1,13 +1,14 @@
 # Everything here works on a machine with make and python3 (3.11 or later, with venv) and nothing else.
 #
-#   make demo    see syncd work, against two simulated apps
-#   make test    run the tests
-#   make lint    formatting, lint, types, and who may import whom
-#   make docs    write docs/reference anew, from the code
-#   make live    tests against real third-party servers (see tests/live)
-#   make soak    run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
-#   make lock    choose new versions for requirements.lock and requirements-dev.lock
-#   make clean   remove what the above made
+#   make demo      see syncd work, against two simulated apps
+#   make test      run the tests
+#   make coverage  the same, and whether they executed what they must
+#   make lint      formatting, lint, types, and who may import whom
+#   make docs      write docs/reference anew, from the code
+#   make live      tests against real third-party servers (see tests/live)
+#   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
+#   make lock      choose new versions for requirements.lock and requirements-dev.lock
+#   make clean     remove what the above made
 
 PYTHON ?= python3
 VENV   := .venv
@@ -18,7 +19,7 @@ FOR    ?= 2h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs live soak lock clean
+.PHONY: help demo test coverage lint docs live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -28,6 +29,14 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+# Every branch of what decides, every `except` clause of what runs: see tests/house/covered.py.
+coverage: export COVERAGE_FILE ?= $(CURDIR)/.coverage
+coverage: $(VENV)/.dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m tests.house.covered
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -83,4 +92,4 @@ $(LOCKING)/bin/uv:
 	$(LOCKING)/bin/python -m pip install --quiet uv
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

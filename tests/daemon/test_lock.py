@@ -174,9 +174,7 @@ def test_a_database_that_is_down_is_told_of_without_its_password(company: Compan
     assert "canary" not in str(told.value)
 
 
-def test_a_lock_that_is_lost_with_its_connection_is_noticed(
-    company: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_is_lost_with_its_connection_is_noticed(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[sqlite3.Connection] = []
 
     def stand_in(_url: object, **_: object) -> Engine:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from syncd.core.record import Ref
 from syncd.engine.plan import apply, make_plan
 from syncd.errors import ConfigError
 from syncd.sdk.contract import Associates
+from syncd.testing.twin import Call
 from tests.flows.stage import Stage, staged
 
 CONFIG = """
@@ -150,3 +152,21 @@ def test_a_plan_shows_that_a_company_is_left_and_apply_leaves_just_that(stage: S
     assert _company_in_crm(stage, email)
     apply(world, plan, by="op")
     assert _company_in_crm(stage, email) == ""
+
+
+def test_a_person_who_was_stored_but_not_tied_is_looked_at_again_and_not_made_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_ties(call: Call) -> httpx.Response | None:
+        ties = "/associations/" in call.path and not call.path.endswith("/read")
+        return httpx.Response(500) if ties else None
+
+    account = next(iter(stage.twins["desk"].records("accounts")))
+    fields = {"first_name": "Eve", "last_name": "New", "email": "eve.new@example.com", "account": account}
+    stage.twins["desk"].person_create("contacts", fields)
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.twins["crm"], "refuses", no_ties)
+        assert stage.run().doubtful == 1
+        assert _company_in_crm(stage, "eve.new@example.com") == ""
+    stage.settle(12)
+    assert _company_in_crm(stage, "eve.new@example.com") == _name(stage, "desk", "accounts", account)
