@@ -158,8 +158,9 @@ def test_an_opt_out_that_the_account_does_not_take_is_refused_by_itself(monkeypa
     monkeypatch.setattr(portal.twin, "refuses", unknown)
     outcomes = portal.write(*(update(id_, id_, city="Bergen", **{OPTOUT: True}) for id_ in (ada, bob)))
 
-    assert isinstance(outcomes[ada], Refused)
-    assert outcomes[ada].field == OPTOUT
+    refused = outcomes[ada]
+    assert isinstance(refused, Refused)
+    assert refused.field == OPTOUT
     assert isinstance(outcomes[bob], Stored)
     assert portal.twin.opted_out == {"bob@example.com": {"all"}}
 
