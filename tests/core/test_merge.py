@@ -132,6 +132,14 @@ class TestWhatMakesNoSense:
         pulled(made, phone="9")
         assert only(pulled(made, phone="2"))[0] is Verdict.ASKED
 
+    def test_a_blank_after_a_misfit_makes_sense_again_and_wins_nothing(self) -> None:
+        made = first_hub("1", lenses=self.OPTIONS)
+        pulled(made, phone="9")
+        result = pulled(made, phone=None)
+        assert only(result) == (Verdict.AGREED, "1", None, "it makes sense again")
+        assert not result.news
+        assert made.owed("crm") == {"phone": "1"}
+
 
 class TestFirstContact:
     def test_equal_values_agree(self) -> None:

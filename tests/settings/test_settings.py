@@ -269,6 +269,7 @@ def test_the_keyring_is_asked_by_service_and_user(
             "allow_host = true",
             'has a user or password in it (an address alone, such as "https://crm.example.com")',
         ),
+        ("https://[api", "", '"https://[api" is no web address (such as "https://crm.example.com")'),
         (
             "https://127.0.0.1.evil.test",
             "",

@@ -347,7 +347,7 @@ def test_writes_that_a_batch_missed_and_that_cannot_be_repeated_now_are_unknown(
 
     def no_single_writes(request: httpx.Request) -> httpx.Response:
         if request.method == "PATCH":
-            return httpx.Response(500)
+            return httpx.Response(429)
         if request.method == "POST" and request.url.path.endswith("/batches"):
             return plain(spoilt(request))
         return plain(request)
