@@ -1,15 +1,16 @@
 # Everything here works on a machine with make and python3 (3.11 or later, with venv) and nothing else.
 #
-#   make demo    see syncd work, against two simulated apps
-#   make test    run the tests
-#   make lint    formatting, lint, types, and who may import whom
-#   make docs    write docs/reference anew, from the code
-#   make crash   kill syncd at every point and at random, and cut its power (see docs/crash.md)
+#   make demo      see syncd work, against two simulated apps
+#   make test      run the tests
+#   make coverage  the same, and whether they executed what they must
+#   make lint      formatting, lint, types, and who may import whom
+#   make docs      write docs/reference anew, from the code
 #   make thorough  properties, fuzzing and the stateful model, with many more examples (EFFORT times; 40 by default)
-#   make live    tests against real third-party servers (see tests/live)
-#   make soak    run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
-#   make lock    choose new versions for requirements.lock and requirements-dev.lock
-#   make clean   remove what the above made
+#   make crash     kill syncd at every point and at random, and cut its power (see docs/crash.md)
+#   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
+#   make live      tests against real third-party servers (see tests/live)
+#   make lock      choose new versions for requirements.lock and requirements-dev.lock
+#   make clean     remove what the above made
 
 PYTHON ?= python3
 VENV   := .venv
@@ -23,7 +24,7 @@ TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test thorough lint docs crash live soak lock clean
+.PHONY: help demo test coverage thorough lint docs crash live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,6 +37,14 @@ test: $(VENV)/.dev
 
 thorough: $(VENV)/.dev
 	SYNCD_HYPOTHESIS=thorough SYNCD_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 --timeout 0 $(or $(TESTS),$(TOUGH))
+
+# Every branch of what decides, every `except` clause of what runs: see tests/house/covered.py.
+coverage: export COVERAGE_FILE ?= $(CURDIR)/.coverage
+coverage: $(VENV)/.dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m tests.house.covered
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -96,4 +105,4 @@ $(LOCKING)/bin/uv:
 	$(LOCKING)/bin/python -m pip install --quiet uv
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -43,10 +43,11 @@ def _template(name: str, content: bytes, *, own: bool) -> Template:
         data = tomllib.loads(content.decode())
     except ValueError:  # told with its line by `syncd check` where a sync includes it
         data = {}
+    apps, fields = (found if isinstance(found := data.get(key), dict) else {} for key in ("apps", "fields"))
     return Template(
         name=name,
         entity=str(data.get("entity", "")),
-        apps={str(app): str(object) for app, object in data.get("apps", {}).items()},
-        fields=tuple(data.get("fields", {})),
+        apps={app: str(object) for app, object in apps.items()},
+        fields=tuple(fields),
         own=own,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -18,13 +19,14 @@ from syncd.core.lens import Misfit
 from syncd.core.record import Raw, Value
 from syncd.sdk.contract import Field, FieldType
 
-__all__ = ["Unfit", "decimal_text", "decode", "encode", "instant_text", "json_text"]
+__all__ = ["Unfit", "decimal_text", "decode", "encode", "instant_text", "json_text", "short"]
 
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.CHOICE, FieldType.REFERENCE})
 _MAX_INT: Final = 2**63
 _NO_YEAR: Final = "1604"
 """The year of a date whose year an app does not keep (a birthday): a leap year, and the one that vCards use."""
 _MAX_EXPONENT: Final = 40
+_BRIEF: Final = reprlib.Repr()
 
 
 class Unfit(ValueError):
@@ -55,8 +57,10 @@ def decode(field: Field, raw: Raw, zone: tzinfo = UTC) -> Value | Misfit:
                 return str(raw) if _is_int(raw) else _text(raw)
             case _:
                 return _text(raw)
-    except (ValueError, ArithmeticError, OverflowError) as error:
-        return Misfit(str(error), _short(raw))
+    except RecursionError:
+        return Misfit("is nested too deeply", short(raw))
+    except (ValueError, ArithmeticError) as error:
+        return Misfit(str(error), short(raw))
 
 
 def encode(field: Field, value: Value, zone: tzinfo = UTC) -> Raw | Misfit:
@@ -67,8 +71,10 @@ def encode(field: Field, value: Value, zone: tzinfo = UTC) -> Raw | Misfit:
         return [] if field.type is FieldType.CHOICES and not field.codec and field.blank is None else field.blank
     try:
         return _fits(field, _raw(field, value, zone))
-    except (ValueError, ArithmeticError, OverflowError) as error:
-        return Misfit(str(error), _short(value))
+    except RecursionError:
+        return Misfit("is nested too deeply", short(value))
+    except (ValueError, ArithmeticError) as error:
+        return Misfit(str(error), short(value))
 
 
 def _raw(field: Field, value: Value, zone: tzinfo) -> Raw:
@@ -85,7 +91,7 @@ def _raw(field: Field, value: Value, zone: tzinfo) -> Raw:
         case FieldType.DATE:
             return _day_raw(_local_day(value, zone), field.codec)
         case FieldType.INSTANT:
-            return _moment_raw(instant_text(value, zone), field.codec)
+            return _moment_raw(instant_text(value, zone), field.codec, zone)
         case FieldType.CHOICES:
             return _members_raw(value, field)
         case FieldType.ADDRESS | FieldType.JSON:
@@ -235,12 +241,12 @@ def _moment(raw: Raw, codec: str, zone: tzinfo) -> str:
     return instant_text(raw, zone)
 
 
-def _moment_raw(text: str, codec: str) -> Raw:
+def _moment_raw(text: str, codec: str, zone: tzinfo) -> Raw:
     if codec == "epoch-ms":
         moment = datetime.fromisoformat(text)
         return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
     if codec.startswith("date:"):
-        return datetime.fromisoformat(text).strftime(codec.removeprefix("date:"))
+        return datetime.fromisoformat(text).astimezone(zone).strftime(codec.removeprefix("date:"))
     return text
 
 
@@ -293,6 +299,7 @@ def _listed(words: list[str]) -> str:
     return f"{shown} and {len(words) - 8} more" if len(words) > 8 else shown or "none"
 
 
-def _short(value: object) -> str:
-    text = str(value)
+def short(value: object) -> str:
+    """At most 80 characters that show a value, however large or deep it is."""
+    text = value if isinstance(value, str) else _BRIEF.repr(value)
     return text if len(text) <= 80 else f"{text[:79]}…"

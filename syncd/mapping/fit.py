@@ -130,8 +130,13 @@ class _Fitting:
             self.note((*at, "part"), f'no field says part = "{missing[0]}" of {name}', "both are needed")
             return None
         found = property_of(name, spot.object)
-        if found is None or found[1] or found[0].type is not FieldType.TEXT:
-            self.note((*at, "field"), f'{spot.app} has no text "{name}"', suggest(name, spot.object.fields))
+        if found is None:
+            nearest = suggest(name, spot.object.fields)
+            self.note((*at, "field"), f'{spot.app} has no property "{name}" in {spot.object.name}', nearest)
+            return None
+        if found[1] or found[0].type is not FieldType.TEXT:
+            what = f"{found[0].name} is of type {found[0].type}, and a full name stands in a text"
+            self.note((*at, "field"), what)
             return None
         return Part(found[0], spot.kind, halves["first"], halves["last"], spot.cell.part == "last")
 

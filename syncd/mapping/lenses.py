@@ -20,7 +20,7 @@ from nameparser import HumanName
 
 from syncd.core.lens import Misfit, View
 from syncd.core.record import ABSENT, Fields, Raw, Raws, Value
-from syncd.mapping.codec import decode, encode, json_text
+from syncd.mapping.codec import decode, encode, json_text, short
 from syncd.mapping.types import Kind, Options
 from syncd.sdk.contract import Field
 
@@ -139,7 +139,7 @@ def _leaf(raw: Raw) -> Value | Misfit:
         return raw
     if isinstance(raw, int | float):
         return json_text(raw)
-    return Misfit("is not one value", str(raw)[:80])
+    return Misfit("is not one value", short(raw))
 
 
 def _planted(standing: Raw, path: tuple[str, ...], plain: Value) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from syncd.app import recall
+from syncd.console.commands import person
 from syncd.core.record import Ref
 from syncd.engine.deletes import believe
 from syncd.engine.world import World
@@ -197,3 +200,14 @@ def test_a_number_that_does_not_exist_is_a_mistake_of_usage_everywhere(desk: Des
     desk.say("apply", "--yes")
     for words in (("resolve", "99", "--value", "x"), ("refuse", "99"), ("approve", "99"), ("retry", "99")):
         assert desk.say(*words).code == 3, words
+
+
+def test_a_user_who_has_a_number_and_no_name_decides_by_that_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless(uid: int) -> pwd.struct_passwd:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nameless)
+    assert person("") == f"user {os.getuid()}"
+    assert person("ada") == "ada"

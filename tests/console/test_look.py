@@ -149,6 +149,9 @@ def test_why_of_an_unknown_record_or_field_names_what_may_be_asked(desk: Desk) -
     nobody = desk.say("why", "nobody@example.com", "email")
     assert nobody.code == 3
     assert "app/object/id" in nobody.err
+    entity = desk.say("why", "e" + "0" * 20, "email")
+    assert entity.code == 3
+    assert f'nothing is known of "e{"0" * 20}"' in entity.err
     field = desk.say("why", somebody, "frist_name")
     assert field.code == 3
     assert 'did you mean "first_name"?' in field.err

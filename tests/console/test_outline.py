@@ -42,3 +42,10 @@ def test_the_configuration_is_the_one_named_then_that_of_the_environment_then_th
     assert config_path(None) == Path("from/environment.toml")
     monkeypatch.delenv("SYNCD_CONFIG")
     assert config_path(None) == Path("config.toml")
+
+
+def test_a_store_in_a_variable_that_is_not_set_is_told_with_its_place(desk: Desk) -> None:
+    desk.write("[syncs.people]", '[store]\nurl = { env = "NO_SUCH_STORE" }\n\n[syncs.people]')
+    said = desk.say("status")
+    assert said.code == 3
+    assert "store.url: the environment variable NO_SUCH_STORE is not set" in said.err

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import stat
+from typing import IO
+
+import pytest
 
 from syncd.daemon.lock import sole
 from syncd.settings import load
@@ -77,6 +81,28 @@ def test_a_plan_is_never_written_over_anything_that_is_no_plan(desk: Desk) -> No
     file = desk.folder / "plan.json"
     assert [desk.say("plan", "--out", str(file)).code for _ in range(2)] == [2, 2]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_plan_that_is_not_there_is_told_with_its_name(desk: Desk) -> None:
+    said = desk.say("apply", str(desk.folder / "nowhere.json"))
+    assert said.code == 3
+    assert "nowhere.json: cannot be read: No such file or directory" in said.err
+
+
+def test_a_plan_that_cannot_be_kept_is_told_and_leaves_no_draft(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = desk.say("plan", "--out", str(desk.folder / "nowhere" / "plan.json"))
+    assert said.code == 3
+    assert "plan.json: cannot be written: No such file or directory" in said.err
+
+    def full(_handle: int, _mode: str) -> IO[bytes]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fdopen", full)
+    before = sorted(path.name for path in desk.folder.iterdir())
+    said = desk.say("plan", "--out", str(desk.folder / "plan.json"))
+    assert said.code == 3
+    assert "plan.json: cannot be written: No space left on device" in said.err
+    assert sorted(path.name for path in desk.folder.iterdir()) == before
 
 
 def test_a_plan_that_was_altered_by_hand_is_refused(desk: Desk) -> None:

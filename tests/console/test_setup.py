@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import sqlite3
 import stat
 import tomllib
@@ -17,6 +18,7 @@ from syncd.console.init import Wanted, interview
 from syncd.console.sandbox import build
 from syncd.errors import ConfigError
 from syncd.testing.serve import serve
+from syncd_connectors.hubspot.twin import HubSpotTwin
 from tests.console.ground import Desk
 
 
@@ -326,3 +328,59 @@ def _changes(file: Path) -> int:
         return int(db.execute("SELECT count(*) FROM change").fetchone()[0])
     finally:
         db.close()
+
+
+def test_a_backup_that_fails_says_why_and_leaves_no_half_copy(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_target: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    desk.say("apply", "--yes")
+    monkeypatch.setattr("syncd.store.copying.sqlite3.connect", full)
+    said = desk.say("backup", str(desk.folder / "copy.db"))
+    assert said.code == 5
+    assert "database or disk is full" in said.err
+    assert "Traceback" not in said.err
+    assert not (desk.folder / "copy.db").exists()
+
+
+def test_a_schema_of_an_app_that_lets_nobody_in_is_told_as_such(desk: Desk) -> None:
+    desk.faults("crm", revoked=True)
+    said = desk.say("schema", "crm")
+    assert said.code == 4
+    assert "crm: " in said.err
+    assert "renew the app's credentials" in said.err
+
+
+def test_a_mapping_of_ones_own_that_makes_no_sense_is_listed_by_its_name(desk: Desk) -> None:
+    own = desk.folder / "mappings"
+    own.mkdir()
+    (own / "broken.toml").write_text("entity = ")
+    (own / "binary.toml").write_bytes(b"\xff\xfe")
+    (own / "odd.toml").write_text('entity = "person"\napps = "hubspot"\nfields = ["email"]\n')
+    found = {one["name"]: one for one in desk.ask("mappings")}
+    assert {name for name, one in found.items() if one["own"]} == {"broken", "binary", "odd"}
+    assert (found["broken"]["entity"], found["broken"]["apps"], found["broken"]["fields"]) == ("", {}, [])
+    assert (found["odd"]["entity"], found["odd"]["apps"], found["odd"]["fields"]) == ("person", {}, [])
+
+
+def test_a_sandbox_on_a_port_that_is_taken_is_told_which(desk: Desk) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = desk.say("sandbox", "hubspot", "--port", str(port))
+    assert said.code == 3
+    assert f"cannot listen on port {port}" in said.err
+    assert "--port" in said.err
+
+
+def test_init_leaves_out_what_the_account_does_not_have_and_says_so(desk: Desk) -> None:
+    crm = desk.twins["crm"]
+    assert isinstance(crm, HubSpotTwin)
+    del crm.properties["contacts"]["phone"]
+    desk.config.unlink()
+    made = desk.ask("init", *wanted(desk))
+    assert made["template"] == "contacts-hubspot-mailchimp"
+    assert "phone" not in made["fields"]
+    assert [line for line in made["left_out"] if line.startswith('phone: crm has no property "phone"')]
+    assert desk.say("check").code == 0

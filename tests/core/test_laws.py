@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from syncd.core.merge import Verdict
 from syncd.core.record import Value
 from syncd.testing.simulator.lens import Plain
 from tests.core.ground import APPS, NOON, Hub, Word, a_rule, a_sync, greater, hub
+
+pytestmark = pytest.mark.unmeasured
 
 WORDS = st.sampled_from([None, "", "1", "2", "3", "4"])
 JOINS = (Policy.UNION, Policy.OR, Policy.MAX, Policy.MIN)

@@ -60,6 +60,16 @@ class TestWhatIsNoNews:
         assert made.entity.value("phone") == "1"
         assert made.owed("crm") == {"phone": "1"}
 
+    @pytest.mark.parametrize("shown", ["1", None])
+    def test_a_field_that_is_only_written_says_nothing_where_nothing_is_lost(self, shown: str | None) -> None:
+        made = settled_hub("1", ways={"crm": Way.WRITE, "news": Way.BOTH, "shop": Way.BOTH})
+        made.entity = made.entity.holding("phone", Held("2", 2, "news"))
+        pulled(made, phone="2")
+        made.entity = made.entity.holding("phone", Held("1", 3, "news"))
+        assert pulled(made, phone=shown).verdicts == ()
+        assert made.links["crm"].seen == {"phone": shown}
+        assert made.entity.value("phone") == "1"
+
     def test_a_blank_that_nobody_knows_otherwise_is_no_news(self) -> None:
         assert pulled(hub(a_sync()), phone=None).verdicts == ()
 
@@ -97,6 +107,14 @@ class TestWhatMakesNoSense:
         ]
         assert made.told() == {"phone": "1", "email": "b"}
 
+    def test_an_option_that_may_be_without_a_partner_is_told_to_nobody_and_stays_where_it_is(self) -> None:
+        made = settled_hub("1", lenses=self.OPTIONS, partial=True)
+        result = pulled(made, phone="9")
+        assert (result.verdicts, result.news) == ((), False)
+        assert made.told() == {"phone": "1"}
+        assert made.owed("crm") == {}
+        assert only(pulled(made, phone="2")) == (Verdict.TAKEN, "1", "2", "edited")
+
     def test_a_misfit_is_told_once(self) -> None:
         made = settled_hub("1", lenses=self.OPTIONS)
         assert only(pulled(made, phone="9")) == (Verdict.MISFIT, "1", "9", "not an option")
@@ -113,6 +131,14 @@ class TestWhatMakesNoSense:
         made = first_hub("1", lenses=self.OPTIONS)
         pulled(made, phone="9")
         assert only(pulled(made, phone="2"))[0] is Verdict.ASKED
+
+    def test_a_blank_after_a_misfit_makes_sense_again_and_wins_nothing(self) -> None:
+        made = first_hub("1", lenses=self.OPTIONS)
+        pulled(made, phone="9")
+        result = pulled(made, phone=None)
+        assert only(result) == (Verdict.AGREED, "1", None, "it makes sense again")
+        assert not result.news
+        assert made.owed("crm") == {"phone": "1"}
 
 
 class TestFirstContact:

@@ -260,6 +260,18 @@ def test_a_caller_that_sends_its_body_too_slowly_is_let_go(company: Company, mon
         assert caller.recv(100).startswith(b"HTTP/1.1 408")
 
 
+def test_a_caller_that_leaves_before_its_body_is_whole_leaves_nothing_behind(company: Company) -> None:
+    with company.running() as service:
+        with socket.create_connection(("127.0.0.1", service.daemon.port)) as caller:
+            head = b"POST /hooks/crm HTTP/1.1\r\nHost: localhost\r\nX-Signature: ours\r\nContent-Length: 100\r\n\r\n"
+            caller.sendall(head + b"1")
+        eventually(
+            lambda: 'syncd_webhooks_total{app="crm",status="400"} 1.0' in figures(service.url), "the call is counted"
+        )
+        assert company.apps["crm"].heard == []
+        assert service.daemon.health().apps["crm"].hints == 0
+
+
 def test_a_daemon_that_loses_its_lock_goes(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     serving = threading.Event()
 

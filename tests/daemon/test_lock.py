@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, StaticPool, create_engine, event
 
 from syncd.daemon.lock import STALE, AlreadyRunning, Heart, Holder, last_beat, sole
 from syncd.errors import StoreError
@@ -135,3 +139,61 @@ def test_a_heart_shows_when_it_last_beat_and_signs_off(tmp_path: Path) -> None:
     heart.rest()
     assert last_beat(store) is None
     store.close()
+
+
+def test_a_heart_that_cannot_be_read_keeps_nobody_out(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    store = Store.open(f"sqlite:///{tmp_path / 's.db'}", clock.now)
+    for unreadable in ("{", "[]", '{"at": 1}', '{"holder": {"pid": 1}, "at": 1}'):
+        with store.begin() as tx:
+            tx.meta.put("heart", unreadable)
+        assert last_beat(store) is None
+    Heart(store, HERE, clock).listen()
+    assert clock.slept == []
+    store.close()
+
+
+def test_a_folder_that_does_not_lock_is_named_and_the_next_try_is_free(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", no_locks)
+        with pytest.raises(StoreError, match=r"syncd.db.lock: No locks available\n.*local disk"), sole(company.config):
+            pass
+    with sole(company.config):
+        pass
+
+
+def test_a_database_that_is_down_is_told_of_without_its_password(company: Company) -> None:
+    config = stored_at(company, "postgresql://ada:canary@127.0.0.1:1/syncd")
+    with pytest.raises(StoreError, match=r"127.0.0.1:1/syncd: cannot be locked\n.*is up") as told, sole(config):
+        pass
+    assert "canary" not in str(told.value)
+
+
+def test_a_lock_that_is_lost_with_its_connection_is_noticed(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[sqlite3.Connection] = []
+
+    def stand_in(_url: object, **_: object) -> Engine:
+        """SQLite, with what is asked of PostgreSQL; tests/live has the real one."""
+        made = create_engine("sqlite://", poolclass=StaticPool)
+
+        @event.listens_for(made, "connect")
+        def _functions(raw: sqlite3.Connection, _record: object) -> None:
+            raw.create_function("set_config", 3, lambda *_: "")
+            raw.create_function("current_schema", 0, lambda: "public")
+            raw.create_function("hashtext", 1, len)
+            raw.create_function("pg_try_advisory_lock", 2, lambda *_: True)
+            lines.append(raw)
+
+        return made
+
+    monkeypatch.setattr("syncd.daemon.lock.create_engine", stand_in)
+    with sole(stored_at(company, "postgresql://db.example.com/syncd")) as held:
+        held.check()
+        lines[0].close()
+        with pytest.raises(StoreError, match="the connection that held the lock is lost"):
+            held.check()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from syncd.core.record import Outcome, Stored, Write
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.remedies import paused
 from syncd.engine.resolve import recover
@@ -156,3 +158,25 @@ def test_a_record_that_another_sync_has_a_write_in_doubt_for_is_not_written_to()
         once(world, whole=True)
     assert news.shown("news-1")["stage"] == crm.shown("crm-1")["stage"] == "Theirs"
     assert "Mine" in [entry.fields["stage"]["new"] for entry in scene.log() if "stage" in entry.fields]
+
+
+def test_a_write_that_was_taken_and_cannot_be_looked_at_yet_is_not_made_twice() -> None:
+    scene = _linked()
+    news, write = scene.fake("news"), scene.fake("news").write
+
+    def mute(writes: Sequence[Write]) -> Sequence[Outcome]:
+        """It stores, does not show what, and is gone."""
+        outcomes = [replace(o, record=None) if isinstance(o, Stored) else o for o in write(writes)]
+        news.fault = "outage"
+        return outcomes
+
+    news.write = mute  # type: ignore[method-assign]
+    before = len(news.writes)
+    scene.fake("crm").person_edits(scene.fake("crm").find_one(email="ada@example.com"), phone="2")
+    scene.run()
+    news.fault, news.write = "", write  # type: ignore[method-assign]
+    for _ in range(2):
+        scene.wait(minutes=15)
+        scene.run()
+    assert news.find_one(email="ada@example.com", phone="2")
+    assert len(news.writes) == before + 1

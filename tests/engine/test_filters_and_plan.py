@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from syncd.engine.plan import apply, load_plan, make_plan, unapplied
-from syncd.errors import Halted
+from syncd.errors import Halted, StoreError
 from tests.engine.world import Scene, people, rule
 
 
@@ -98,4 +99,11 @@ def test_an_app_that_is_down_makes_no_plan() -> None:
     scene = Scene()
     scene.fake("news").fault = "outage"
     with pytest.raises(Halted, match="news is down"):
+        make_plan(scene.world)
+
+
+def test_a_plan_that_cannot_be_rehearsed_beside_the_store_is_told_with_the_folder(tmp_path: Path) -> None:
+    scene = Scene(url=f"sqlite:///{tmp_path / 'kept' / 'syncd.db'}")
+    (tmp_path / "kept").rename(tmp_path / "moved")
+    with pytest.raises(StoreError, match=f"cannot be rehearsed in {tmp_path / 'kept'}: No such file"):
         make_plan(scene.world)

@@ -8,7 +8,7 @@ from syncd.core.record import Ref
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import retry
 from syncd.engine.remedies import paused
-from syncd.errors import BrokenProtocol, ConnectorError, Rejected, Unauthorised, Unavailable
+from syncd.errors import BrokenProtocol, ConnectorError, Rejected, Throttled, Unauthorised, Unavailable
 from syncd.store.values import Parked, ParkedKind
 from tests.engine.world import Scene
 
@@ -199,6 +199,19 @@ def test_what_fails_for_everybody_is_the_app_failing(failure: ConnectorError) ->
         assert tx.hints.count("crm") == 2
     assert bool(state.paused) is not isinstance(failure, Unavailable)
     assert bool(state.failing) is isinstance(failure, Unavailable)
+
+
+@pytest.mark.parametrize("failure", [Unauthorised("no"), Throttled("later", retry_after=60.0)])
+def test_an_app_that_says_itself_what_it_lacks_is_not_asked_on(failure: ConnectorError) -> None:
+    scene = _linked()
+    fake = scene.fake("crm")
+    fake.unreadable |= dict.fromkeys(fake.rows, failure)
+    fake.unreadable["crm-1"] = Unavailable("500 for this one")
+    _hint(scene, "crm", "crm-1")
+    before = fake.calls
+    assert tend(scene.world, "crm")[1] > 0
+    assert fake.calls == before + 2
+    assert bool(paused(scene.world, "crm")) is isinstance(failure, Unauthorised)
 
 
 def test_a_connector_that_stumbles_over_a_write_pauses_its_app_and_says_where_but_not_over_what() -> None:

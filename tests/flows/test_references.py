@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from syncd.core.record import Ref
 from syncd.engine.plan import apply, make_plan
 from syncd.errors import ConfigError
 from syncd.sdk.contract import Associates
+from syncd.testing.twin import Call
 from tests.flows.stage import Stage, staged
 
 CONFIG = """
@@ -78,6 +80,11 @@ def _company_in_crm(stage: Stage, email: str) -> str:
     return str(twin.records("companies")[ends[0].id]["name"]) if ends else ""
 
 
+def _no_ties(call: Call) -> httpx.Response | None:
+    """The CRM shows who belongs where, and lets nobody change it."""
+    return httpx.Response(500) if "/associations/" in call.path and not call.path.endswith("/read") else None
+
+
 def test_contacts_made_in_the_other_app_belong_to_the_same_company(stage: Stage) -> None:
     crm: Mapping[str, Any] = stage.by_email("crm", "email")
     companies = {email: _company_in_crm(stage, email) for email in crm}
@@ -141,6 +148,19 @@ def test_leaving_a_company_in_one_app_leaves_it_in_the_other(stage: Stage) -> No
         assert tx.parked.open() == []
 
 
+def test_a_person_who_was_stored_but_not_untied_is_looked_at_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email, (id, _) = next((e, c) for e, c in stage.by_email("desk", "email").items() if c[1]["account"])
+    stage.twins["desk"].person_edit("contacts", id, {"account": None})
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.twins["crm"], "refuses", _no_ties)
+        assert stage.run().doubtful == 1
+        assert _company_in_crm(stage, email)
+    stage.settle(12)
+    assert _company_in_crm(stage, email) == ""
+
+
 def test_a_plan_shows_that_a_company_is_left_and_apply_leaves_just_that(stage: Stage) -> None:
     world = stage.assembly.world
     email, (id, _) = next((e, c) for e, c in stage.by_email("desk", "email").items() if c[1]["account"])
@@ -150,3 +170,17 @@ def test_a_plan_shows_that_a_company_is_left_and_apply_leaves_just_that(stage: S
     assert _company_in_crm(stage, email)
     apply(world, plan, by="op")
     assert _company_in_crm(stage, email) == ""
+
+
+def test_a_person_who_was_stored_but_not_tied_is_looked_at_again_and_not_made_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = next(iter(stage.twins["desk"].records("accounts")))
+    fields = {"first_name": "Eve", "last_name": "New", "email": "eve.new@example.com", "account": account}
+    stage.twins["desk"].person_create("contacts", fields)
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.twins["crm"], "refuses", _no_ties)
+        assert stage.run().doubtful == 1
+        assert _company_in_crm(stage, "eve.new@example.com") == ""
+    stage.settle(12)
+    assert _company_in_crm(stage, "eve.new@example.com") == _name(stage, "desk", "accounts", account)

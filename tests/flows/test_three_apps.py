@@ -8,6 +8,8 @@ import pytest
 
 from tests.campaign.three import Size, run, three_apps
 
+pytestmark = pytest.mark.unmeasured
+
 SMALL = Size(
     people={"crm": (60, 0), "news": (60, 10), "site": (60, 20)},
     edits=12,

@@ -100,6 +100,13 @@ def test_a_filter_that_cannot_be_evaluated_does_not_pass_and_says_why() -> None:
     assert old_enough.fault({"age": 3}) is None
 
 
+def test_a_filter_that_answers_with_something_else_than_yes_or_no_does_not_pass_and_says_so() -> None:
+    odd = condition("age == null ? true : age", NAMES)
+    assert odd({}) is True
+    assert odd({"age": 1}) is False
+    assert odd.fault({"age": 1}) == Misfit("the filter gives no yes or no", "age == null ? true : age")
+
+
 def test_a_computation_that_fails_is_a_misfit() -> None:
     failed = computed("age / 0", "integer", age=1)
     assert failed == Misfit("the expression fails: division by zero in CEL expression", "age / 0")
@@ -112,6 +119,7 @@ def test_a_computation_that_fails_is_a_misfit() -> None:
     [
         ("", "is empty"),
         ("stage ==", "does not parse at column 9: mismatched input '<EOF>'"),
+        ("stage == '\ud83d'", "is no expression"),
         ("emial != ''", 'there is no field "emial" at column 1 (did you mean "email"?)'),
         ("email != '' && stagee == 'x'", 'there is no field "stagee" at column 16 (did you mean "stage"?)'),
         ("'emial' != emial", 'there is no field "emial" at column 12 (did you mean "email"?)'),

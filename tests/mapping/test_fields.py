@@ -92,6 +92,19 @@ def test_a_consent_turned_round(tmp_path: Path) -> None:
     assert (rule.policy, rule.address, rule.consent_sources) == (Policy.OR, "email", frozenset({"crm"}))
 
 
+def test_every_word_that_is_not_mentioned_can_mean_one_thing(tmp_path: Path) -> None:
+    values = 'values = { true = "unsubscribed", false = "subscribed" }, others = true'
+    rule = people(tmp_path, IT + f'type = "consent"\nnews = {{ field = "status", {values} }}\n').rules["it"]
+    shown = {word: rule.lenses["news"].get({"status": word}, {}) for word in ("subscribed", "pending", "cleaned")}
+    assert shown == {"subscribed": False, "pending": True, "cleaned": True}
+
+
+def test_records_are_made_only_where_that_is_asked(tmp_path: Path) -> None:
+    text = APPS + PEOPLE.replace('deletes = "hold"', 'creates = ["crm"]')
+    assert load_syncs(config_of(tmp_path, text), SCHEMAS)["people"].creates == {"crm"}
+    assert people(tmp_path, "").creates == {"crm", "news"}
+
+
 def test_values_that_look_alike_in_one_app_are_told_apart_by_the_entity(tmp_path: Path) -> None:
     stages = replace(CONTACTS.fields["lifecyclestage"], options=tuple(map(Option, ["lead", "cold", "customer"])))
     schemas = {
@@ -110,6 +123,20 @@ def test_a_path_goes_into_the_apps_object(tmp_path: Path) -> None:
     rule = people(tmp_path, IT + 'type = "text"\nnews = "merge_fields.ADDRESS.city"\n').rules["it"]
     assert rule.lenses["news"].window == ("merge_fields.ADDRESS",)
     assert rule.lenses["news"].get({"merge_fields.ADDRESS": {"city": "Lyon"}}, {}) == "Lyon"
+
+
+def test_a_path_goes_as_deep_as_is_said(tmp_path: Path) -> None:
+    rule = people(tmp_path, IT + 'type = "text"\nnews = "merge_fields.ADDRESS.home.city"\n').rules["it"]
+    assert rule.lenses["news"].put("Lyon", {}) == {"merge_fields.ADDRESS": {"home": {"city": "Lyon"}}}
+
+
+def test_an_option_may_stand_at_a_path_where_any_text_does(tmp_path: Path) -> None:
+    lenses = (
+        people(tmp_path, IT + 'type = "choice"\ncrm = "lifecyclestage"\nnews = "merge_fields.ADDRESS.stage"\n')
+        .rules["it"]
+        .lenses
+    )
+    assert lenses["news"].put("customer", {}) == {"merge_fields.ADDRESS": {"stage": "customer"}}
 
 
 def test_a_full_name_comes_from_two_fields(tmp_path: Path) -> None:

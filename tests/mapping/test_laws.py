@@ -60,7 +60,10 @@ CODECS: dict[FieldType, list[tuple[str, st.SearchStrategy[Any]]]] = {
         ("date:%m/%d/%Y", DATES.map(lambda day: f"{day.month:02}/{day.day:02}/{day.year}")),
         ("date:%m/%d", DATES.map(lambda day: f"{day.month:02}/{day.day:02}")),
     ],
-    FieldType.INSTANT: [("epoch-ms", st.integers(0, 10**13) | st.integers(0, 10**13).map(str))],
+    FieldType.INSTANT: [
+        ("epoch-ms", st.integers(0, 10**13) | st.integers(0, 10**13).map(str)),
+        ("date:%d.%m.%Y %H:%M", st.datetimes(datetime(1000, 1, 1)).map(lambda at: f"{at:%d.%m.%Y %H:%M}")),  # noqa: DTZ001
+    ],
     FieldType.CHOICES: [("sep:;", st.lists(st.sampled_from(["a", "b", "", " c"])).map(";".join))],
 }
 CASES = [
@@ -176,3 +179,22 @@ def test_a_lens_that_lies_is_found() -> None:
     said = broken(lens, "text", {"f": "Ada"})
     assert "app, it: 'two  words' would be read back as 'tw' (the law PutGet)" in said
     assert any("(the law GetPut)" in line for line in said)
+
+
+def test_a_lens_that_refuses_what_it_has_just_read_is_found() -> None:
+    class Proud(Single):
+        def put(self, value: Value, raws: Any) -> Any:
+            return Misfit("not by me", str(value)) if value == "Ada" else super().put(value, raws)
+
+    lens = Proud("it", Field(name="f", type=FieldType.TEXT), TYPES["text"])
+    assert broken(lens, "text", {"f": "Ada"}) == ["app, it: 'Ada' would be written back as not by me (the law GetPut)"]
+
+
+def test_a_lens_whose_settled_form_does_not_stay_is_found() -> None:
+    class Restless(Single):
+        def settles(self, raws: Any) -> Any:
+            return {"f": f"{raws['f']}!"}
+
+    lens = Restless("it", Field(name="f", type=FieldType.TEXT), TYPES["text"])
+    told = "app, it: {'f': 'Ada!'} would be written back as {'f': 'Ada!!'} (the law stable)"
+    assert told in broken(lens, "text", {"f": "Ada"})

@@ -94,6 +94,20 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
             '24:{}.news.also.false: "unsubscribed" stands for "true" already',
         ),
         (
+            (
+                'type = "consent"\nnews = { field = "status", values = { true = "unsubscribed" }, '
+                'also = { yes = "cleaned" } }'
+            ),
+            '24:{}.news.also.yes: "yes" is no consent: expected true or false',
+        ),
+        (
+            (
+                'type = "consent"\nnews = { field = "status", values = { true = "unsubscribed" }, '
+                'also = { true = "clean" } }'
+            ),
+            '24:{}.news.also.true: status has no option "clean" (did you mean "cleaned"?)',
+        ),
+        (
             'type = "consent"\nnews = { field = "status", values = { yes = "unsubscribed" } }',
             '24:{}.news.values.yes: "yes" is no consent: expected true or false',
         ),
@@ -165,6 +179,14 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
             '24:{}.crm.part: no field says part = "last" of firstname (both are needed)',
         ),
         (
+            'type = "reference"\ncrm = "firstname"',
+            "22:{}.to: is needed: the sync whose records this points to",
+        ),
+        (
+            'type = "text"\ncrm = "firstname"\nto = "people"',
+            "25:{}.to: only a reference has it",
+        ),
+        (
             'type = "text"\ncrm = "firstname"\nexpr = "emial"',
             '25:{}.expr: there is no field "emial" at column 1 (did you mean "email"?)',
         ),
@@ -185,6 +207,24 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
 def test_a_mistake_in_a_field(tmp_path: Path, lines: str, message: str) -> None:
     line, _, rest = message.partition(":")
     assert problems(tmp_path, FIELD + lines) == [f"syncd.toml:{line}:" + rest.format("syncs.people.fields.it")]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fullname", 'crm has no property "fullname" in contacts (did you mean "lastname"?)'),
+        ("score", "score is of type integer, and a full name stands in a text"),
+    ],
+)
+def test_the_parts_of_a_name_are_those_of_a_text(tmp_path: Path, name: str, message: str) -> None:
+    parts = [
+        f'\n[syncs.people.fields.{part}]\ntype = "text"\ncrm = {{ field = "{name}", part = "{part}" }}\n'
+        for part in ("first", "last")
+    ]
+    assert problems(tmp_path, "".join(parts)) == [
+        f"syncd.toml:24:syncs.people.fields.first.crm.field: {message}",
+        f"syncd.toml:28:syncs.people.fields.last.crm.field: {message}",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,34 @@ def test_to_archive_every_app_must_be_able_to(tmp_path: Path) -> None:
     also = replace(MEMBERS, capabilities=replace(MEMBERS.capabilities, archives=True))
     assert load_syncs(config, {"crm": [able], "news": [also]})["people"].deletes == "archive"
     assert people(tmp_path, "").deletes == "hold"
+
+
+def test_only_the_fields_that_both_write_are_told(tmp_path: Path) -> None:
+    more = '\n[syncs.readers.fields.first_name]\ntype = "text"\ncrm = "firstname"\n'
+    assert [line.partition(",")[0] for line in _mistakes(tmp_path, BLOG + more)] == [
+        'syncd.toml:32:syncs.readers.fields.email.crm: the sync "people" writes email of crm contacts'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type", "field", "one", "other", "meet"),
+    [
+        ("integer", "score", "1", "2", False),
+        ("integer", "score", "1", "1", True),
+        ("boolean", "hs_email_optout", "true", "false", False),
+        ("boolean", "hs_email_optout", "true", "true", True),
+    ],
+)
+def test_filters_may_ask_for_numbers_and_for_yes_or_no(
+    tmp_path: Path, type: str, field: str, one: str, other: str, meet: bool
+) -> None:
+    filters = "".join(
+        f'\n[syncs.{sync}.fields.it]\ntype = "{type}"\ncrm = "{field}"\n[syncs.{sync}.filters]\ncrm = "it == {value}"\n'
+        for sync, value in (("people", one), ("readers", other))
+    )
+    assert bool(_mistakes(tmp_path, BLOG + filters)) is meet
+
+
+def test_a_value_that_the_app_cannot_hold_keeps_nobody_apart(tmp_path: Path) -> None:
+    filters = STAGE.format("people", "stage", "lead") + STAGE.format("readers", "phase", "stranger")
+    assert _mistakes(tmp_path, BLOG + filters)

@@ -15,6 +15,16 @@ from syncd.sdk.contract import Field, FieldType, Option
 
 T = FieldType
 
+LOCAL = "date:%d.%m.%Y %H:%M"
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
 
 def lens(kind: str, carrier: FieldType, codec: str = "", of: Options | None = None, **facts: Any) -> Single:
     return Single("it", Field(name="f", type=carrier, codec=codec, **facts), TYPES[kind], of or Options())
@@ -90,6 +100,7 @@ def test_a_raw_value_has_one_canonical_form(
         ("integer", T.INTEGER, 1.5, "is not a whole number of at most 63 bits"),
         ("integer", T.INTEGER, 2**63, "is not a whole number of at most 63 bits"),
         ("integer", T.INTEGER, True, "is not a number"),
+        ("integer", T.INTEGER, 10**40, "is out of range"),
         ("integer", T.TEXT, "many", "is not a number, expected a whole number"),
         ("decimal", T.DECIMAL, float("nan"), "is not a number"),
         ("decimal", T.DECIMAL, "1e999999999", "is out of range"),
@@ -99,6 +110,8 @@ def test_a_raw_value_has_one_canonical_form(
         ("instant", T.TEXT, "noon", "expected a time such as 2024-01-31T12:00:00Z"),
         ("choices", T.CHOICES, "a", "is not a list of texts"),
         ("address", T.ADDRESS, "Lyon", "is not an object"),
+        ("json", T.JSON, nested(5000), "is nested too deeply"),
+        ("text", T.TEXT, nested(5000), "is not a text"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_a_misfit_with_its_reason(
@@ -150,6 +163,8 @@ def test_a_canonical_value_is_written_as_the_app_writes_it(
         ("choices", T.CHOICES, ("abc",), {"max_chars": 2}, "f holds 2 characters in a member, this has 3"),
         ("decimal", T.INTEGER, "1.5", {}, "is not a whole number of at most 63 bits"),
         ("date", T.DATE, "1604-02-29", {}, "the year of 02-29 is not known"),
+        ("json", T.JSON, '"Lyon"', {}, "is not an object"),
+        ("json", T.JSON, "[" * 5000 + "]" * 5000, {}, "is nested too deeply"),
     ],
 )
 def test_what_does_not_fit_is_never_cut(
@@ -189,6 +204,21 @@ def test_a_day_begins_where_the_zone_says(zone: str, instant: str, day: str) -> 
     assert written("instant", T.DATE, instant, zone=zone) == day
 
 
+@pytest.mark.parametrize(
+    ("zone", "instant", "local"),
+    [
+        ("UTC", "2024-07-01T10:00:00Z", "01.07.2024 10:00"),
+        ("Europe/Berlin", "2024-07-01T10:00:00Z", "01.07.2024 12:00"),
+        ("America/New_York", "2024-01-01T03:30:00Z", "31.12.2023 22:30"),
+    ],
+)
+def test_a_time_without_an_offset_is_that_of_the_zone_when_read_and_when_written(
+    zone: str, instant: str, local: str
+) -> None:
+    assert read("instant", T.INSTANT, local, LOCAL, zone=zone) == instant
+    assert written("instant", T.INSTANT, instant, LOCAL, zone=zone) == local
+
+
 def test_a_date_only_field_does_not_cost_an_instant_its_time() -> None:
     assert read("instant", T.DATE, "2024-02-29", held="2024-02-29T15:00:00Z") == "2024-02-29T15:00:00Z"
     assert read("instant", T.DATE, "2024-03-01", held="2024-02-29T15:00:00Z") == "2024-03-01T00:00:00Z"
@@ -215,8 +245,16 @@ def test_a_path_reaches_into_an_object_and_leaves_the_rest() -> None:
     }
     assert city.put("Oslo", {"f": None}) == {"f": {"place": {"city": "Oslo"}}}
     assert city.put(None, {"f": {"place": {}}}) == {"f": {"place": {}}}
-    misfit = city.get({"f": {"place": {"city": ["x"]}}}, {})
-    assert isinstance(misfit, Misfit)
+    assert city.settles({"f": {"place": {"city": " Lyon "}}}) == {"f": {"place": {"city": "Lyon"}}}
+    assert city.settles({"g": "of another field"}) == {}
+    assert city.get({"f": {"place": {"city": ["x"]}}}, {}) == Misfit("is not one value", "['x']")
+    assert isinstance(city.get({"f": {"place": {"city": nested(5000)}}}, {}), Misfit)
+
+
+def test_a_number_inside_an_object_is_read_as_the_number_it_is() -> None:
+    score = Single("it", Field(name="f", type=T.JSON), TYPES["integer"], path=("score",))
+    assert score.get({"f": {"score": 42}}, {}) == 42
+    assert isinstance(score.get({"f": {"score": 1.5}}, {}), Misfit)
 
 
 def test_several_words_of_an_app_may_mean_one_thing() -> None:
@@ -258,6 +296,17 @@ def test_a_value_without_a_word_in_the_app_is_a_misfit() -> None:
 def test_a_full_name_goes_into_two_fields(value: Value, raws: dict[str, Any], patch: dict[str, Any]) -> None:
     name = Joined("it", Field(name="a", type=T.TEXT), Field(name="b", type=T.TEXT), TYPES["text"])
     assert name.put(value, raws) == patch
+
+
+def test_a_full_name_of_which_one_half_does_not_fit_is_not_written_by_halves() -> None:
+    last = Field(name="b", type=T.TEXT, max_chars=5)
+    name = Joined("it", Field(name="a", type=T.TEXT), last, TYPES["text"])
+    assert name.put("Ada Lovelace", {}) == Misfit("b holds 5 characters, this has 8", "Lovelace")
+
+
+def test_the_half_of_a_name_that_is_shown_settles_alone() -> None:
+    name = Joined("it", Field(name="a", type=T.TEXT), Field(name="b", type=T.TEXT), TYPES["text"])
+    assert name.settles({"b": " Lovelace "}) == {"b": "Lovelace"}
 
 
 def test_half_a_name_is_read_clean_and_replaced_in_its_place() -> None:

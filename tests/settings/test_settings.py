@@ -269,6 +269,7 @@ def test_the_keyring_is_asked_by_service_and_user(
             "allow_host = true",
             'has a user or password in it (an address alone, such as "https://crm.example.com")',
         ),
+        ("https://[api", "", '"https://[api" is no web address (such as "https://crm.example.com")'),
         (
             "https://127.0.0.1.evil.test",
             "",
@@ -315,3 +316,17 @@ def test_a_secret_deeper_in_a_table_is_found_too(tmp_path: Path, monkeypatch: py
 
 def test_no_app_may_be_called_like_a_word_of_a_fields_table() -> None:
     assert set(FieldShape.model_fields) <= RESERVED
+
+
+def test_a_keyring_that_is_locked_is_told(told: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    class KeyringError(Exception):
+        pass
+
+    def locked(service: str, user: str) -> str:
+        raise KeyringError(f"{service} is locked")
+
+    keyring, errors = ModuleType("keyring"), ModuleType("keyring.errors")
+    keyring.get_password, keyring.errors, errors.KeyringError = locked, errors, KeyringError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
+    assert told(text) == ["syncd.toml:3:apps.crm.token: the keyring cannot be read: syncd is locked"]

@@ -72,6 +72,10 @@ def test_what_is_not_toml_is_told_with_its_line() -> None:
     assert told(b"a = 1\nb = '\xff'") == "syncd.toml:2: is not UTF-8"
 
 
+def test_a_number_longer_than_python_reads_is_told_and_is_no_crash() -> None:
+    assert told("a = " + "1" * 5000).startswith("syncd.toml: is not TOML: Exceeds the limit")
+
+
 def test_a_file_that_is_missing_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothere.toml: cannot be read: No such file or directory"):
         read(tmp_path / "nothere.toml")

@@ -13,6 +13,8 @@ from syncd.testing.__main__ import main
 from syncd.testing.simulator.many import told
 from syncd.testing.simulator.run import Outcome
 
+pytestmark = pytest.mark.unmeasured
+
 
 def story(seed: int, *, violations: tuple[str, ...] = (), trace: str = "same") -> Outcome:
     return Outcome(seed, violations, steps=1, edits=1, writes=1, kills=0, gaps=0, trace=trace)

@@ -7,6 +7,8 @@ import pytest
 from syncd.testing.simulator import simulate
 from syncd.testing.simulator.run import Simulation
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.mark.parametrize("first", range(1000, 1200, 50))
 def test_every_promise_holds_in_random_stories(first: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -220,3 +221,9 @@ def test_a_store_is_not_copied_onto_itself(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="is the store itself"):
             store.copy(path)
         assert store.verify() == ""
+
+
+def test_postgresql_without_its_driver_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"needs psycopg\n  pip install 'syncd\[postgres\]'"):
+        Store.open("postgresql://ann@localhost/syncd", lambda: START)

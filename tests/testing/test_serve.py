@@ -173,10 +173,13 @@ def test_many_clients_at_once_each_get_their_own_answers(served: Served) -> None
 
 
 def test_no_answer_waits_for_the_network_to_fill_a_packet(client: httpx.Client) -> None:
-    begun = time.monotonic()
-    for _ in range(100):
+    def taken() -> float:
+        begun = time.monotonic()
         client.post("/say/x", json={})
-    assert time.monotonic() - begun < 2.0  # 0.1 s on an idle core; over 4 s where packets are held back
+        return time.monotonic() - begun
+
+    # 1 ms where the core is idle, and at some time it is; never less than 40 ms where packets are held back.
+    assert min(taken() for _ in range(100)) < 0.03
 
 
 def test_run_forever_tells_its_address_and_ends_on_interrupt(twin: Echo) -> None:

@@ -147,6 +147,9 @@ def _time(text: str) -> datetime:
 
 def _stamp(shown: Any) -> datetime:
     try:
-        return datetime.fromisoformat(shown)
-    except (TypeError, ValueError) as odd:
-        raise BrokenProtocol(f"Ghost shows {shown!r} where a time was expected") from odd
+        at = datetime.fromisoformat(shown)
+    except (TypeError, ValueError):
+        at = None
+    if at is None or at.tzinfo is None:
+        raise BrokenProtocol(f"Ghost shows {shown!r} where a time was expected")
+    return at

@@ -175,8 +175,6 @@ class Writer:
         """Give the tags of a body whose fields, if it has any, are written. InDoubt if only the fields were."""
         try:
             return self._tagged(write, row, body.tags or ())
-        except InDoubt:
-            raise
         except (Rejected, Transient, Unavailable, Unauthorised, BrokenProtocol) as failure:
             if not body.json:
                 raise

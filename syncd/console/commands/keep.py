@@ -44,7 +44,7 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
         try:
             store.copy(file)
         except StoreError:
-            file.unlink()
+            file.unlink(missing_ok=True)
             raise
     size = file.stat().st_size
     return common.answer({"file": str(file), "bytes": size}, lambda: [show.words(f"{file}: {size:,} bytes")])

@@ -7,6 +7,7 @@ import pytest
 from syncd.testing.clock import TurnedClock
 from syncd.testing.twin import JournalEntry, Setup
 from syncd_connectors.bottlecrm.twin import BottleCrmTwin
+from syncd_connectors.bottlecrm.twin_forms import FormError, clean_custom
 
 
 def twin(records: int = 0, *, seed: int = 1, start: int = 0, dirty: float = 0.0) -> BottleCrmTwin:
@@ -96,3 +97,22 @@ def test_the_journal_tells_who_wrote_what_and_what_is_gone() -> None:
         JournalEntry(now - 5, "person", "accounts", id, "name", "Engines"),
         JournalEntry(now, "person", "accounts", id, "", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"annual_revenue": "a lot"}, "A valid number is required"),
+        ({"number_of_employees": "many"}, "A valid integer is required"),
+    ],
+)
+def test_what_is_no_number_is_refused_by_the_form(fields: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        twin().person_create("accounts", {"name": "Engines", **fields})
+
+
+def test_a_custom_field_refuses_what_is_no_number() -> None:
+    shoe_size = {"field_type": "number"}
+    assert clean_custom(shoe_size, "42") == 42.0
+    with pytest.raises(FormError, match="must be a number"):
+        clean_custom(shoe_size, "large")

@@ -199,3 +199,13 @@ def test_webhooks_without_a_secret_are_not_asked_for(ghost: Ghost, site: respx.M
     with pytest.raises(Unauthorised):
         ghost.subscribe("https://sync.example.com/hooks/news")
     assert not site.calls
+
+
+@pytest.mark.parametrize("odd", ["soon", None, 5, "2026-01-01T00:00:00"])
+def test_a_listing_that_shows_no_time_where_one_belongs_is_not_understood(
+    ghost: Ghost, site: respx.MockRouter, odd: object
+) -> None:
+    site.get("/members/").respond(json={**NOTHING, "members": [member(updated_at=odd)]})
+    site.get("/members/events/").respond(json={"events": []})
+    with pytest.raises(BrokenProtocol, match="where a time was expected"):
+        list(ghost.changes("members", None))

@@ -118,3 +118,15 @@ def test_an_unknown_route_is_answered_as_ghost_does() -> None:
         answer = client.get("https://blog.example.com/ghost/api/admin/nonsense/")
     assert answer.status_code == 404
     assert answer.json()["errors"][0]["context"] is None
+
+
+def test_a_filter_or_a_body_that_cannot_be_read_is_refused_as_ghost_does() -> None:
+    site = twin(records=1)
+    headers = {"Authorization": token(ADMIN_KEY, site.clock.now()), "Content-Type": "application/json"}
+    with httpx.Client(transport=site.transport(), base_url="https://blog.example.com", headers=headers) as client:
+        listed = client.get("/ghost/api/admin/members/", params={"filter": "email:("})
+        made = client.post("/ghost/api/admin/members/", content=b"{")
+    assert (listed.status_code, made.status_code) == (400, 400)
+    assert "cannot list members" in listed.json()["errors"][0]["message"]
+    assert "cannot save member" in made.json()["errors"][0]["message"]
+    assert len(site.records("members")) == 1

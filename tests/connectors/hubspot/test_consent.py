@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from syncd.core.record import Create, Raw, Record, Refused, Stale, Stored, Unknown, Unsent
 from syncd.errors import Unauthorised
+from syncd.testing.twin import Call
 from tests.connectors.hubspot.portal import APP, Portal, ref, update
 
 OPTOUT = "hs_email_optout"
@@ -144,6 +146,23 @@ def test_an_opt_in_that_stops_half_way_is_a_doubt() -> None:
     portal.twin.random.random = lambda: next(draws)  # type: ignore[method-assign]
 
     assert isinstance(portal.write(update(id_, "in", **{OPTOUT: False}))["in"], Unknown)
+
+
+def test_an_opt_out_that_the_account_does_not_take_is_refused_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = Portal()
+    ada, bob = (portal.contact(email=f"{name}@example.com") for name in ("ada", "bob"))
+
+    def unknown(call: Call) -> httpx.Response | None:
+        return httpx.Response(404, json={"message": "no such subscriber"}) if "ada" in call.path else None
+
+    monkeypatch.setattr(portal.twin, "refuses", unknown)
+    outcomes = portal.write(*(update(id_, id_, city="Bergen", **{OPTOUT: True}) for id_ in (ada, bob)))
+
+    refused = outcomes[ada]
+    assert isinstance(refused, Refused)
+    assert refused.field == OPTOUT
+    assert isinstance(outcomes[bob], Stored)
+    assert portal.twin.opted_out == {"bob@example.com": {"all"}}
 
 
 def test_fields_that_were_refused_take_no_consent_with_them() -> None:

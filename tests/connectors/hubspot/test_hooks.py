@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from dataclasses import replace
 
@@ -196,3 +198,14 @@ def test_lost_and_doubled_calls_can_be_had() -> None:
     portal.misbehave(hooks_doubled=1.0)
     id_ = portal.contact(email="bob@example.com")
     assert heard(portal) == [ref(id_), ref(id_)]
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"", b'{"objectId": 1}', b"[1]"])
+def test_a_signed_call_that_is_no_list_of_events_is_not_understood(body: bytes) -> None:
+    portal = listening()
+    hook = signed_hook(HOOK_URL, [], SECRET, portal.twin.now())
+    said = f"{hook.method}{hook.url}".encode() + body + hook.headers["x-hubspot-request-timestamp"].encode()
+    mark = base64.b64encode(hmac.digest(SECRET.encode(), said, "sha256")).decode()
+    odd = replace(call(hook), body=body, headers={**hook.headers, "x-hubspot-signature-v3": mark})
+    with pytest.raises(BrokenProtocol, match="webhook that is not"):
+        portal.crm.hear(odd)

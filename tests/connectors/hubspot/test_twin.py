@@ -115,6 +115,23 @@ def test_a_time_that_is_no_midnight_is_no_date() -> None:
         portal.contact(email="ada@example.com", member_since="1767225600001")
 
 
+@pytest.mark.parametrize(("name", "given"), [("score", "many"), ("last_seen_at", "noon")])
+def test_what_is_no_number_or_no_time_is_refused_and_names_its_property(name: str, given: str) -> None:
+    with Portal().api() as api:
+        answer = api.post(CONTACTS, json={"properties": {"firstname": "Ada", name: given}})
+
+    assert answer.status_code == 400
+    assert name in answer.text
+
+
+def test_a_property_that_does_not_say_what_it_is_is_not_made() -> None:
+    with Portal().api() as api:
+        answer = api.post("/crm/v3/properties/contacts", json={"name": "shoe_size"})
+
+    assert answer.status_code == 400
+    assert "is required" in answer.json()["message"]
+
+
 def test_null_is_no_way_to_clear_a_value() -> None:
     portal = Portal()
     id_ = portal.contact(email="ada@example.com", city="Bergen")

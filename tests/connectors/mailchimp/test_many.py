@@ -338,3 +338,27 @@ def test_a_refusal_without_a_document_is_refused_by_its_status() -> None:
     outcome = g.update(g.ref(), {"vip": True})
     assert isinstance(outcome, Refused)
     assert outcome.code == "400"
+
+
+def test_writes_that_a_batch_missed_and_that_cannot_be_repeated_now_are_unknown() -> None:
+    g = ground(records=3, bulk_from=3)
+    g.clock.turn(10)
+    plain = g.twin.handle
+
+    def no_single_writes(request: httpx.Request) -> httpx.Response:
+        if request.method == "PATCH":
+            return httpx.Response(429)
+        if request.method == "POST" and request.url.path.endswith("/batches"):
+            return plain(spoilt(request))
+        return plain(request)
+
+    def spoilt(request: httpx.Request) -> httpx.Request:
+        """The last write of a batch goes to a member who is not there."""
+        body = json.loads(request.content)
+        body["operations"][-1]["path"] += "0"
+        headers = {name: value for name, value in request.headers.items() if name != "content-length"}
+        return httpx.Request("POST", request.url, headers=headers, json=body)
+
+    g.twin.handle = no_single_writes  # type: ignore[method-assign]
+    outcomes = g.app.write(scores(g, 700))
+    assert kinds(outcomes) == [Stored, Stored, Unknown]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from syncd.errors import Rejected, Unauthorised, Unavailable
-from syncd.sdk import Connector, Create, Exists, Finds, Gone, Hears, Ref, Refused, Stale, Stored, Subscribes
+from syncd.sdk import Connector, Create, Exists, Finds, Gone, Hears, Ref, Refused, Stale, Stored, Subscribes, Unknown
 from syncd.testing.twin import Faults
 from syncd_connectors.mailchimp import plugin
 from syncd_connectors.mailchimp.connector import Mailchimp
 from syncd_connectors.mailchimp.members import address_hash
-from tests.connectors.mailchimp.ground import APP, ground, stored
+from tests.connectors.mailchimp.ground import APP, MEMBERS, ground, stored
 
 _conforms: type[Connector] = Mailchimp
 _finds: type[Finds] = Mailchimp
@@ -269,3 +270,35 @@ def test_an_audience_that_cannot_be_seen_has_no_members_and_lacks_none() -> None
         creates = [Create(APP, "members", {"email_address": f"p{n}@example.com"}, str(n)) for n in range(count)]
         with pytest.raises(Unavailable, match="cannot be seen"):
             g.app.write(creates)
+
+
+def test_tags_that_were_written_are_stored_even_where_nobody_can_look_at_them_afterwards() -> None:
+    g = ground(records=1)
+    ref = g.ref()
+
+    def away(came: int) -> None:
+        if g.called("POST /members/{key}/tags"):
+            g.twin.faults = Faults(outage=True)
+
+    with g.before_answer(f"{MEMBERS}/{ref.id}", away):
+        outcome = g.update(ref, {"tags": ["Speaker"]})
+    assert outcome == Stored("k", ref)
+    g.twin.faults = Faults()
+    assert g.shown(ref).fields["tags"] == ["Speaker"]
+
+
+@pytest.mark.parametrize(("faults", "written"), [(Faults(after=1.0), True), (Faults(before=1.0), False)])
+def test_fields_that_stand_and_tags_that_may_not_leave_the_write_in_doubt(faults: Faults, written: bool) -> None:
+    g = ground(records=1)
+    ref = g.ref()
+    plain = g.twin.handle
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        g.twin.faults = faults if request.url.path.endswith("/tags") and request.method == "POST" else Faults()
+        return plain(request)
+
+    g.twin.handle = handle  # type: ignore[method-assign]
+    assert isinstance(g.update(ref, {"merge_fields.FNAME": "Adele", "tags": ["Speaker"]}), Unknown)
+    record = g.shown(ref)
+    assert record.fields["merge_fields.FNAME"] == "Adele"
+    assert (record.fields["tags"] == ["Speaker"]) is written

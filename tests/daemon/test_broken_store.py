@@ -1,0 +1,86 @@
+"""A store that cannot even be read, and one that fails where nobody works: noticed, told, and mended by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from syncd.errors import StoreError
+from tests.daemon.company import SELDOM, Company
+from tests.daemon.house import eventually
+
+ADA = "ada@example.com"
+
+
+@contextmanager
+def without(company: Company, table: str) -> Iterator[None]:
+    """The store lacks one of its tables: what needs it fails, to read and to write."""
+
+    def rename(one: str, other: str) -> None:
+        with closing(sqlite3.connect(company.folder / "syncd.db", timeout=20)) as db, db:
+            db.execute(f"ALTER TABLE {one} RENAME TO {other}")
+
+    rename(table, f"{table}_away")
+    try:
+        yield
+    finally:
+        rename(f"{table}_away", table)
+
+
+def test_a_store_that_cannot_be_read_is_noticed_and_told_until_it_is_whole_again(company: Company) -> None:
+    with company.running() as service:
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+        with without(company, "delivery"):
+            eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
+            eventually(lambda: "syncd_store_up 0.0" in httpx.get(f"{service.url}/metrics").text, "the figures tell")
+            assert httpx.get(f"{service.url}/healthz").status_code == 503
+        company.person(ADA, "Ada")
+        eventually(lambda: company.called(ADA) == {"crm": "Ada", "news": "Ada"}, "it goes on by itself")
+        eventually(lambda: service.daemon.health().store == "up", "the store holds")
+        assert "syncd_store_up 1.0" in httpx.get(f"{service.url}/metrics").text
+    assert service.code == 0
+
+
+def test_a_daemon_that_cannot_sign_off_says_so_and_has_stopped_all_the_same(company: Company) -> None:
+    company.poll = SELDOM
+    with company.running() as service:
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+        with without(company, "meta"):
+            assert service.stops() == 0
+    *_, failing, stopped = company.said
+    assert (failing["event"], stopped["event"]) == ("store failing", "stopped")
+    assert failing["reason"].endswith("no such table: meta")
+
+
+def test_a_store_that_fails_while_old_calls_are_forgotten_is_noticed_and_they_are_forgotten_later(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_full() -> None:
+        raise StoreError("database or disk is full")
+
+    def remembered() -> list[str]:
+        with company.store.read() as tx:
+            return [str(row[0]) for row in tx.db.exec_driver_sql("SELECT digest FROM heard")]
+
+    monkeypatch.setattr("syncd.daemon.daemon._HEARD", timedelta(seconds=0.7))
+    monkeypatch.setattr("syncd.daemon.attendant.GLANCE", 3600.0)
+    company.poll = SELDOM
+    with company.running() as service:
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+        company.store.on_commit = disk_full
+        eventually(lambda: service.daemon.health().store == "down", "it is noticed")
+        company.store.on_commit = nothing
+        with company.store.begin() as tx:
+            tx.apps.heard("old")
+            tx.db.exec_driver_sql("UPDATE heard SET at = 0")
+        eventually(lambda: remembered() == [], "the old one is forgotten")
+        eventually(lambda: service.daemon.health().store == "up", "the store holds")
+
+
+def nothing() -> None:
+    """The store holds."""
