@@ -7,12 +7,8 @@ from dataclasses import fields
 import pytest
 
 from syncd.console import demo
-<<<<<<< HEAD
-from syncd.testing.verdict import Summary
-=======
 from syncd.console.cli import main
-from syncd.console.verdict import Summary
->>>>>>> 762d628 (console: a backup that fails says why, a mapping that makes no sense is listed; what every failure becomes is tested)
+from syncd.testing.verdict import Summary
 
 _FOUND = Summary(
     edits=7, mirrored=6, conflicts=1, lost=0, duplicates=0, resubscribed=0, echoes=0, converged=True,
