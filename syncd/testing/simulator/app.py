@@ -208,11 +208,13 @@ class SimApp(Fake):
         for due, write in [entry for entry in self.landing if entry[0] <= now]:
             self.landing.remove((due, write))
             self.landed.add(now)
+            self.fates.heard(f"{self.name}: a write lands late, {write.key}")
             if not isinstance(write, Update) or write.ref.id in self.rows:
                 self._one(write)
         for due, id in [entry for entry in self.rewriting if entry[0] <= now]:
             self.rewriting.remove((due, id))
             if id in self.rows:
+                self.fates.heard(f"{self.name}: rewrites the note of {id}")
                 note = self.rows[id].fields.get("note")
                 self._update(id, {"note": f"{note or ''}w"[-2:]}, "workflow")
         for due, id in [entry for entry in self.indexing if entry[0] <= now]:
@@ -225,7 +227,10 @@ class SimApp(Fake):
     # --- within ------------------------------------------------------------------------------------------------
 
     def _strikes(self, fault: str) -> bool:
-        return self.fates.strikes(getattr(self.fates.profile, fault))
+        struck = self.fates.strikes(getattr(self.fates.profile, fault))
+        if struck:
+            self.fates.heard(f"{self.name}: {fault}")
+        return struck
 
     def _begins(self, call: str) -> None:
         self.passes()
