@@ -21,7 +21,7 @@ from syncd.testing.simulator.shrink import shrunk
 from syncd.testing.simulator.story import HELD, written
 from syncd.testing.simulator.tape import Tape, again, load
 
-__all__ = ["shape_mutants", "shape_replay", "shape_simulate"]
+__all__ = ["shape_mutants", "shape_replay", "shape_simulate", "shorter"]
 
 _STOPPED: Final = 130
 _UNKNOWN: Final = 2
@@ -77,15 +77,15 @@ def _simulate(asked: argparse.Namespace, tell: Tell | None) -> int:
         for summary in _watched(stories, len(seeds)):
             code = 1 if summary.violations else 0
         for place, broken in enumerate(summary.first[: asked.shrink]):
-            shorter = _shorter(broken, folder)
-            summary = replace(summary, first=(*summary.first[:place], shorter, *summary.first[place + 1 :]))
+            first = (*summary.first[:place], shorter(broken, folder), *summary.first[place + 1 :])
+            summary = replace(summary, first=first)
     except KeyboardInterrupt:
         code = _STOPPED
     print(json.dumps(figures(summary), indent=2, sort_keys=True) if asked.json else "\n".join(lines(summary)))
     return code
 
 
-def _shorter(broken: Broken, folder: Path) -> Broken:
+def shorter(broken: Broken, folder: Path) -> Broken:
     """The same with the shortest story that breaks the same promise, where one is found."""
     path = Path(broken.tape)
     if not path.exists():
