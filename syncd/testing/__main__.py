@@ -1,4 +1,4 @@
-"""`python -m syncd.testing`: random stories by the thousand, told to the real engine; and a soak of the real daemon."""
+"""`python -m syncd.testing`: random stories by the thousand, told to the real engine; deaths and a soak of the daemon."""
 
 from __future__ import annotations
 

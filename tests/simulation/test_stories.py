@@ -20,16 +20,16 @@ def test_every_promise_holds_in_random_stories(profile: str) -> None:
     assert (sum(story.kills for story in stories) > 0) == ("kill" in PROFILES[profile])
 
 
-@pytest.mark.parametrize("profile", ["swarm", "kills", "deletes"])
-def test_a_seed_tells_the_same_story_on_dicts_and_on_sqlite(profile: str) -> None:
+@pytest.mark.parametrize(("profile", "seeds"), [("swarm", (7, 10, 23)), ("kills", (20, 27)), ("deletes", (3, 20))])
+def test_a_seed_tells_the_same_story_on_dicts_and_on_sqlite(profile: str, seeds: tuple[int, ...]) -> None:
     kills = 0
-    for seed in range(8):
+    for seed in seeds:
         on_dicts, on_sqlite = Simulation(seed, "memory", profile), Simulation(seed, "sqlite", profile)
         told = on_dicts.run()
         assert told == on_sqlite.run()
         assert on_dicts.tape == on_sqlite.tape
         kills += told.kills
-    assert kills > 0
+    assert kills > 1
 
 
 def test_another_seed_tells_another_story() -> None:
