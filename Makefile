@@ -1,14 +1,15 @@
 # Everything here works on a machine with make and python3 (3.11 or later, with venv) and nothing else.
 #
-#   make demo    see syncd work, against two simulated apps
-#   make test    run the tests
-#   make lint    formatting, lint, types, and who may import whom
-#   make docs    write docs/reference anew, from the code
-#   make crash   kill syncd at every point and at random, and cut its power (see docs/crash.md)
-#   make live    tests against real third-party servers (see tests/live)
-#   make soak    run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
-#   make lock    choose new versions for requirements.lock and requirements-dev.lock
-#   make clean   remove what the above made
+#   make demo      see syncd work, against two simulated apps
+#   make test      run the tests
+#   make lint      formatting, lint, types, and who may import whom
+#   make docs      write docs/reference anew, from the code
+#   make campaign  tell a million random stories to the engine, and ask what became of them (make campaign SEEDS=0..999)
+#   make crash     kill syncd at every point and at random, and cut its power (see docs/crash.md)
+#   make live      tests against real third-party servers (see tests/live)
+#   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
+#   make lock      choose new versions for requirements.lock and requirements-dev.lock
+#   make clean     remove what the above made
 
 PYTHON ?= python3
 VENV   := .venv
@@ -16,10 +17,11 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?=
 FOR    ?= 2h
+SEEDS  ?= 0..999999
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs crash live soak lock clean
+.PHONY: help demo test lint docs campaign crash live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,6 +40,9 @@ lint: $(VENV)/.dev
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m syncd.console.reference docs/reference
+
+campaign: $(VENV)/.runtime
+	$(BIN)/python -m syncd.testing simulate --seeds $(SEEDS)
 
 crash: $(VENV)/.dev
 	$(BIN)/python -m syncd.testing crash --every

@@ -1,4 +1,4 @@
-"""`python -m syncd.testing`: random stories by the thousand, told to the real engine; deaths and a soak of the daemon."""
+"""`python -m syncd.testing`: random stories told to the engine, a soak of the daemon, and its death at every point."""
 
 from __future__ import annotations
 
