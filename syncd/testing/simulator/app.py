@@ -104,7 +104,7 @@ class SimApp(Fake):
             rows = tuple(self._row(row) if isinstance(row, Record) else row for row in page.rows)
             self.observe(rows)
             self.fates.point(f"{self.name} answers a listing")
-            yield replace(page, rows=rows)
+            yield Page(rows, page.cursor, page.facts, page.complete, page.total)
 
     def read(self, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
         """Facts, or no answer, or a general denial."""
@@ -200,10 +200,13 @@ class SimApp(Fake):
 
     def next_due(self) -> float | None:
         """When something of its own will happen next."""
-        return min((at for at, _ in (*self.landing, *self.rewriting, *self.indexing)), default=None)
+        waiting = (*self.landing, *self.rewriting, *self.indexing)
+        return min(at for at, _ in waiting) if waiting else None
 
     def passes(self) -> None:
         """Time has passed: writes that were long on their way land, workflows run, the index catches up."""
+        if not (self.landing or self.rewriting or self.indexing):
+            return
         now = self.clock.now()
         for due, write in [entry for entry in self.landing if entry[0] <= now]:
             self.landing.remove((due, write))
