@@ -5,6 +5,7 @@
 #   make coverage  the same, and whether they executed what they must
 #   make lint      formatting, lint, types, and who may import whom
 #   make docs      write docs/reference anew, from the code
+#   make campaign  tell a million random stories to the engine, and ask what became of them (make campaign SEEDS=0..999)
 #   make thorough  properties, fuzzing and the stateful model, with many more examples (EFFORT times; 40 by default)
 #   make crash     kill syncd at every point and at random, and cut its power (see docs/crash.md)
 #   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
@@ -18,13 +19,14 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?=
 FOR    ?= 2h
+SEEDS  ?= 0..999999
 
 EFFORT ?= 40
 TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests/core/test_laws.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage thorough lint docs crash live soak lock clean
+.PHONY: help demo test coverage thorough lint docs campaign crash live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,6 +56,9 @@ lint: $(VENV)/.dev
 
 docs: $(VENV)/.runtime
 	$(BIN)/python -m syncd.console.reference docs/reference
+
+campaign: $(VENV)/.runtime
+	$(BIN)/python -m syncd.testing simulate --seeds $(SEEDS)
 
 crash: $(VENV)/.dev
 	$(BIN)/python -m syncd.testing crash --every

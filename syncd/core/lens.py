@@ -67,4 +67,7 @@ def window(lens: Lens, raws: Raws) -> Raws:
 
 def view(lens: Lens, raws: Raws, entity: Fields) -> View:
     """What the lens sees, or ABSENT when the app showed nothing in its window."""
-    return lens.get(raws, entity) if any(name in raws for name in lens.window) else ABSENT
+    for name in lens.window:
+        if name in raws:
+            return lens.get(raws, entity)
+    return ABSENT

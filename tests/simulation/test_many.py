@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from syncd.testing.__main__ import main
-from syncd.testing.simulator.many import told
+from syncd.testing.simulator import Tape, simulate
+from syncd.testing.simulator.coverage import CELLS, ROWS
+from syncd.testing.simulator.many import Summary, told
+from syncd.testing.simulator.report import coverage, lines
 from syncd.testing.simulator.run import Outcome
+from syncd.testing.simulator.tape import load
 
 pytestmark = pytest.mark.unmeasured
 
@@ -35,6 +43,20 @@ def the_engine_breaks(seed: int) -> Outcome:
 
 def no_two_alike(seed: int) -> Outcome:
     return story(seed, trace=str(os.getpid()))
+
+
+def planted(name: str, defects: list[str]) -> ModuleType:
+    """A module of mutants with one, which says when it is planted."""
+
+    @contextmanager
+    def planted(mutant: str) -> Iterator[None]:
+        defects.append(mutant)
+        yield
+        defects.append(f"{mutant} no more")
+
+    module = ModuleType("syncd.testing.simulator.mutants")
+    vars(module).update(MUTANTS={name: SimpleNamespace(name=name, about="writes without looking")}, planted=planted)
+    return module
 
 
 def test_where_every_promise_holds_it_says_how_many_and_how_fast(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +97,8 @@ def test_broken_promises_are_told_as_json(tmp_path: Path, capsys: pytest.Capture
     summary = json.loads(capsys.readouterr().out)
     assert (summary["schedules"], summary["violations"]) == (30, 15)
     assert [one["seed"] for one in summary["first"]] == list(range(1, 20, 2))
-    assert summary["first"][0] == {"seed": 1, "violations": ["S4: twice"], "story": str(tmp_path / "story-1.txt")}
+    files = {"story": str(tmp_path / "story-1.txt"), "tape": str(tmp_path / "tape-1.json")}
+    assert summary["first"][0] == {"seed": 1, "violations": ["S4: twice"], "steps": None, **files}
 
 
 def test_an_engine_that_breaks_is_a_violation_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,8 +117,65 @@ def test_a_story_that_breaks_off_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("syncd.testing.simulator.run.once", broken)
     with pytest.raises(KeyError):
-        told(7, "memory", tmp_path)
-    assert len((tmp_path / "story-7.txt").read_text().splitlines()) > 20
+        told(7, Tape(seed=0), tmp_path)
+    lines = (tmp_path / "story-7.txt").read_text().splitlines()
+    assert len(lines) > 20
+    assert lines[-1] == "KeyError: 'an entity'"
+    assert load(tmp_path / "tape-7.json").violations == ("KeyError: 'an entity'",)
+
+
+def test_a_story_that_never_ends_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.testing.simulator.fates.MOST", 100)
+    ended = simulate(7)
+    assert ended.violations == ("L1: it never comes to an end",)
+    assert ended.points == 101
+
+
+def test_what_the_stories_came_by_adds_up() -> None:
+    one, other = simulate(20), simulate(30)
+    both = Summary().plus(one).plus(other).plus(simulate(21))
+    assert both.measured == 2
+    assert both.points > one.points + other.points > 0
+    assert both.seen == {name: one.seen.get(name, 0) + other.seen.get(name, 0) for name in {**one.seen, **other.seen}}
+    told = coverage(both.seen)
+    assert sorted([*told["cells"], *told["empty"]]) == sorted(CELLS)
+    assert set(told["never"]) == {row for row in ROWS if not told["sometimes"][row]}
+    assert told["cells"]["live / no write / same"] == both.seen["live / no write / same"] > 20
+    assert set(told["capabilities"]) > {"unique yes", "webhooks no"}
+    assert sum(count for name, count in told["capabilities"].items() if name.startswith("unique")) in (4, 5, 6)
+
+
+def test_a_reader_sees_what_was_met_and_what_was_not() -> None:
+    seen = {"live / no write / same": 1200, "live / no write / gone": 3, "sent: create": 7, "fault: late": 1}
+    page = list(lines(Summary(schedules=10, seconds=2.0, measured=1, seen=seen)))
+    assert page[:3] == [
+        "link / write x what the app showed, in one seed of 10 (1 schedules):",
+        "                  same  edited  emptied  veiled  gone  tombstone  merged",
+        "live / no write  1,200       .        .       .     3          .       .",
+    ]
+    assert page[3].startswith("103 of 105 cells are empty; nothing in: no link / no write; no link / inflight; ")
+    assert page[4].startswith(f"rules: 1 of {len(ROWS)} were applied; never: agreed: agreed; taken: edited; ")
+    assert page[5:8] == ["  the rarest: sent: create (7)", page[6], "  the rarest: late (1)"]
+    assert page[6].startswith("faults: 1 of 25 were on; never: refused_before; ")
+    assert page[-1] == "10 schedules in 2.0 s, 5.0 a second, 0 of them told twice: no violation"
+
+
+def test_a_mutant_is_planted_while_its_story_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    defects: list[str] = []
+    monkeypatch.setitem(sys.modules, "syncd.testing.simulator.mutants", planted("blind write", defects))
+    told(7, Tape(seed=0, mutant="blind write"), tmp_path)
+    assert defects == ["blind write", "blind write no more"]
+
+
+def test_mutants_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "syncd.testing.simulator.mutants", planted("blind write", []))
+    assert main(["mutants"]) == 0
+    assert capsys.readouterr().out == "blind write  writes without looking\n"
+    assert main(["mutants", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"name": "blind write", "about": "writes without looking"}]
+    with pytest.raises(SystemExit):
+        main(["simulate", "--seeds", "1", "--mutant", "kind write"])
+    assert "'kind write' is no mutant: there are blind write" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -106,6 +186,8 @@ def test_a_story_that_breaks_off_is_kept(tmp_path: Path, monkeypatch: pytest.Mon
         (["--seeds", "1..x"], "like 0..999"),
         (["--seeds", "1..2", "--jobs", "0"], "write 1 or more"),
         (["--seeds", "1..2", "--store", "paper"], "'memory', 'sqlite'"),
+        (["--seeds", "1..2", "--profile", "storm"], "'swarm', 'calm', 'wire'"),
+        (["--seeds", "1..2", "--shrink", "all"], "write 0 or more"),
     ],
 )
 def test_what_makes_no_sense_is_told_with_what_is_expected(

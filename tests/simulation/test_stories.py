@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import fields
+
 import pytest
 
-from syncd.testing.simulator import simulate
-from syncd.testing.simulator.run import Simulation
+from syncd.testing.simulator import PROFILES, Profile, Simulation, simulate
+from syncd.testing.simulator.profile import drawn
 
 pytestmark = pytest.mark.unmeasured
 
 
-@pytest.mark.parametrize("first", range(1000, 1200, 50))
-def test_every_promise_holds_in_random_stories(first: int) -> None:
-    stories = [simulate(seed) for seed in range(first, first + 50)]
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_promise_holds_in_random_stories(profile: str) -> None:
+    stories = [simulate(seed, profile=profile) for seed in range(1000, 1025)]
     assert {story.seed: story.violations for story in stories if story.violations} == {}
-    assert sum(story.edits for story in stories) > 500
-    assert sum(story.writes for story in stories) > 300
-    assert sum(story.kills for story in stories) > 0
+    assert sum(story.edits for story in stories) > 250
+    assert sum(story.writes for story in stories) > 150
+    assert (sum(story.kills for story in stories) > 0) == ("kill" in PROFILES[profile])
 
 
-@pytest.mark.parametrize("first", [0, 10, 20])
-def test_a_seed_tells_the_same_story_on_dicts_and_on_sqlite(first: int) -> None:
-    for seed in range(first, first + 10):
-        on_dicts, on_sqlite = Simulation(seed, "memory"), Simulation(seed, "sqlite")
-        assert on_dicts.run() == on_sqlite.run()
+@pytest.mark.parametrize(("profile", "seeds"), [("swarm", (7, 10, 23)), ("kills", (20, 27)), ("deletes", (3, 20))])
+def test_a_seed_tells_the_same_story_on_dicts_and_on_sqlite(profile: str, seeds: tuple[int, ...]) -> None:
+    kills = 0
+    for seed in seeds:
+        on_dicts, on_sqlite = Simulation(seed, "memory", profile), Simulation(seed, "sqlite", profile)
+        told = on_dicts.run()
+        assert told == on_sqlite.run()
         assert on_dicts.tape == on_sqlite.tape
+        kills += told.kills
+    assert kills > 1
 
 
 def test_another_seed_tells_another_story() -> None:
     assert len({simulate(seed).trace for seed in range(10)}) == 10
+
+
+def test_a_profile_draws_some_of_its_faults_and_no_others() -> None:
+    for name, allowed in PROFILES.items():
+        runs = [drawn(random.Random(seed), name) for seed in range(200)]
+        on = [{fault.name for fault in fields(Profile) if getattr(run, fault.name)} for run in runs]
+        assert set().union(*on) == allowed
+        assert set() in on, "faults that are always on hide bugs"
+
+
+def test_steps_that_are_left_out_leave_the_others_as_they_are() -> None:
+    """So that a story can be made shorter: what a step draws does not depend on the steps before it."""
+
+    def first(*steps: int) -> str:
+        story = Simulation(11, steps=steps)
+        story.run()
+        return next(line for line in story.tape if "a person makes" in line)
+
+    assert first(0) == first(0, 7) == first(0, 3, 5)
+    silent = Simulation(11, steps=(), without=Profile.__slots__)
+    silent.run()
+    assert silent.fates.profile == Profile()
+    assert {line.partition(" ")[2] for line in silent.tape} == {"wait 700", "settling: 0 written, 0 doubtful, 0 owed"}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 from syncd.store.chain import ChainEnd, broken_at
 from syncd.store.memory._log import Log
@@ -40,24 +40,11 @@ class MemoryStore:
     folder = None
     """It stands nowhere."""
 
-    @contextmanager
-    def begin(self) -> Iterator[Transaction]:
-        tx = self._enter()
-        try:
-            yield tx
-            tx.links.flush()
-            self.on_commit()
-            self._tables.land()
-        finally:
-            self._leave()
+    def begin(self) -> _Writing:
+        return _Writing(self)
 
-    @contextmanager
-    def read(self) -> Iterator[Transaction]:
-        tx = self._enter()
-        try:
-            yield tx
-        finally:
-            self._leave()
+    def read(self) -> _Reading:
+        return _Reading(self)
 
     def verify(self) -> str:
         with self.read():
@@ -74,7 +61,8 @@ class MemoryStore:
     def close(self) -> None:
         pass
 
-    def _enter(self) -> Transaction:
+    def enter(self) -> Transaction:
+        """A transaction begins."""
         self._lock.acquire()
         if self._taken:
             self._lock.release()
@@ -96,8 +84,44 @@ class MemoryStore:
             self._meta,
         )
 
-    def _leave(self) -> None:
-        """What has not landed is put back."""
+    def land(self) -> None:
+        """What it wrote stays."""
+        self._links.flush()
+        self.on_commit()
+        self._tables.land()
+
+    def leave(self) -> None:
+        """It ends. What has not landed is put back."""
         self._tables.put_back()
         self._taken = False
         self._lock.release()
+
+
+class _Reading:
+    """Stories enter so many transactions that a generator for each is felt."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> Transaction:
+        return self._store.enter()
+
+    def __exit__(
+        self, failed: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.leave()
+
+
+class _Writing(_Reading):
+    __slots__ = ()
+
+    def __exit__(
+        self, failed: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if failed is None:
+                self._store.land()
+        finally:
+            self._store.leave()

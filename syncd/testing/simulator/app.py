@@ -104,7 +104,7 @@ class SimApp(Fake):
             rows = tuple(self._row(row) if isinstance(row, Record) else row for row in page.rows)
             self.observe(rows)
             self.fates.point(f"{self.name} answers a listing")
-            yield replace(page, rows=rows)
+            yield Page(rows, page.cursor, page.facts, page.complete, page.total)
 
     def read(self, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
         """Facts, or no answer, or a general denial."""
@@ -200,19 +200,24 @@ class SimApp(Fake):
 
     def next_due(self) -> float | None:
         """When something of its own will happen next."""
-        return min((at for at, _ in (*self.landing, *self.rewriting, *self.indexing)), default=None)
+        waiting = (*self.landing, *self.rewriting, *self.indexing)
+        return min(at for at, _ in waiting) if waiting else None
 
     def passes(self) -> None:
         """Time has passed: writes that were long on their way land, workflows run, the index catches up."""
+        if not (self.landing or self.rewriting or self.indexing):
+            return
         now = self.clock.now()
         for due, write in [entry for entry in self.landing if entry[0] <= now]:
             self.landing.remove((due, write))
             self.landed.add(now)
+            self.fates.heard(f"{self.name}: a write lands late, {write.key}")
             if not isinstance(write, Update) or write.ref.id in self.rows:
                 self._one(write)
         for due, id in [entry for entry in self.rewriting if entry[0] <= now]:
             self.rewriting.remove((due, id))
             if id in self.rows:
+                self.fates.heard(f"{self.name}: rewrites the note of {id}")
                 note = self.rows[id].fields.get("note")
                 self._update(id, {"note": f"{note or ''}w"[-2:]}, "workflow")
         for due, id in [entry for entry in self.indexing if entry[0] <= now]:
@@ -225,7 +230,10 @@ class SimApp(Fake):
     # --- within ------------------------------------------------------------------------------------------------
 
     def _strikes(self, fault: str) -> bool:
-        return self.fates.strikes(getattr(self.fates.profile, fault))
+        struck = self.fates.strikes(getattr(self.fates.profile, fault))
+        if struck:
+            self.fates.heard(f"{self.name}: {fault}")
+        return struck
 
     def _begins(self, call: str) -> None:
         self.passes()

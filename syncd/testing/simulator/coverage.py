@@ -21,14 +21,16 @@ from syncd.testing.simulator.lens import canonical
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-__all__ = ["CELLS", "ROWS", "Coverage", "cells", "unseen"]
+__all__ = ["CELLS", "INTENTS", "LINKS", "MEASURED", "ROWS", "SHOWN", "Coverage", "cells", "unseen"]
 
 Fact: TypeAlias = Record | Gone | Merged
 
-_LINKS: Final = ("no link", *(state.value for state in LinkState))
-_INTENTS: Final = ("no write", *(state.value for state in IntentState))
-_SEEN: Final = ("same", "edited", "emptied", "veiled", "gone", "tombstone", "merged")
-CELLS: Final = tuple(f"{link} / {intent} / {seen}" for link in _LINKS for intent in _INTENTS for seen in _SEEN)
+MEASURED: Final = 10
+"""In one seed out of so many it is written down what the story has come by."""
+LINKS: Final = ("no link", *(state.value for state in LinkState))
+INTENTS: Final = ("no write", *(state.value for state in IntentState))
+SHOWN: Final = ("same", "edited", "emptied", "veiled", "gone", "tombstone", "merged")
+CELLS: Final = tuple(f"{link} / {intent} / {seen}" for link in LINKS for intent in INTENTS for seen in SHOWN)
 """{state of the link} x {state of a write to the record} x {what the app shows}."""
 
 ROWS: Final = (

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from syncd.testing.simulator.profile import Profile
 
-__all__ = ["Fates", "Killed"]
+__all__ = ["MOST", "Endless", "Fates", "Killed"]
+
+MOST: Final = 100_000
+"""No story has so many points: the longest of many thousands have a hundredth of them."""
 
 
 class Killed(BaseException):
     """The process ends here."""
+
+
+class Endless(BaseException):
+    """The story never comes to an end. Nothing within it may take this for a failure that it can live with."""
 
 
 @dataclass
@@ -25,14 +34,18 @@ class Fates:
     points: int = 0
     left: int | None = None
     """So many points until the process dies."""
+    heard: Callable[[str], None] = lambda _: None
+    """Is told of every fault that strikes, by whoever it strikes and its name."""
 
     def strikes(self, rate: float) -> bool:
         """Whether a fault of this rate strikes now."""
         return rate > 0 and not self.calm and self.chance.random() < rate
 
     def point(self, where: str) -> None:
-        """A point. Raises Killed where the process dies."""
+        """A point. Raises Killed where the process dies, and Endless where there were too many."""
         self.points += 1
+        if self.points > MOST:
+            raise Endless(where)
         if self.left is None:
             return
         self.left -= 1

@@ -41,9 +41,10 @@ class Plain:
         raw = raws[self.name]
         if self.options and raw not in (None, "") and raw not in self.options:
             return Misfit("not an option", str(raw))
-        known = entity.get(self.name)
-        if self.declared is not None and isinstance(known, str) and raw == self.declared(known):
-            return known
+        if self.declared is not None:
+            known = entity.get(self.name)
+            if isinstance(known, str) and raw == self.declared(known):
+                return known
         return canonical(raw)
 
     def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:

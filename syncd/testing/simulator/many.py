@@ -7,17 +7,19 @@ import multiprocessing
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from syncd.testing.simulator.run import Outcome, Simulation, StoreKind
+from syncd.testing.simulator.run import Outcome
+from syncd.testing.simulator.story import written
+from syncd.testing.simulator.tape import Tape, again, save, tell
 
-__all__ = ["Broken", "Summary", "Tell", "run", "told"]
+__all__ = ["Broken", "Summary", "Tell", "keep", "run", "told"]
 
 Tell: TypeAlias = Callable[[int], Outcome]
 """Runs one seed."""
@@ -37,6 +39,10 @@ class Broken:
     violations: tuple[str, ...]
     story: str
     """The file with every line of it."""
+    tape: str
+    """The file from which it is told again."""
+    steps: int | None = None
+    """How many steps it still has, where it was made shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,19 @@ class Summary:
     """How many of them were told twice, in processes that order their sets differently, and compared."""
     violations: int = 0
     seconds: float = 0.0
+    steps: int = 0
+    edits: int = 0
+    """What people did, in all the apps."""
+    writes: int = 0
+    kills: int = 0
+    gaps: int = 0
+    """Edits overwritten between our read and our write, in apps that take no condition."""
+    points: int = 0
+    """Calls and commits at which fate could strike."""
+    measured: int = 0
+    """Of so many schedules it was written down what they came by."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """What those came by."""
     first: tuple[Broken, ...] = ()
 
     @property
@@ -55,20 +74,43 @@ class Summary:
         """Schedules a second, all processes together."""
         return self.schedules / self.seconds if self.seconds else 0.0
 
+    def plus(self, outcome: Outcome) -> Summary:
+        """With the figures of one more story."""
+        seen = self.seen
+        if outcome.seen:
+            seen = dict(seen)
+            for name, count in outcome.seen.items():
+                seen[name] = seen.get(name, 0) + count
+        return replace(
+            self,
+            steps=self.steps + outcome.steps,
+            edits=self.edits + outcome.edits,
+            writes=self.writes + outcome.writes,
+            kills=self.kills + outcome.kills,
+            gaps=self.gaps + outcome.gaps,
+            points=self.points + outcome.points,
+            measured=self.measured + bool(outcome.seen),
+            seen=seen,
+        )
 
-def told(seed: int, store: StoreKind, folder: Path) -> Outcome:
-    """Run one seed; the story of one that goes wrong is written to `folder`."""
-    story = Simulation(seed, store)
-    lines: Sequence[str] = ()
+
+def told(seed: int, like: Tape, folder: Path) -> Outcome:
+    """Run one seed in the manner of a tape; tape and story of one that goes wrong are written to `folder`."""
     whole = False
     try:
-        outcome = story.run()
-        lines, whole = outcome.violations, not outcome.violations
+        outcome = tell(seed, like)
+        whole = not outcome.violations
     finally:
         if not whole:
-            folder.mkdir(parents=True, exist_ok=True)
-            _file(folder, seed).write_text("\n".join([*story.tape, *lines, ""]), encoding="utf-8")
+            keep(again(replace(like, seed=seed)), folder)
     return outcome
+
+
+def keep(tape: Tape, folder: Path) -> None:
+    """Write the tape, and the story that it tells."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save(tape, _tape(folder, tape.seed))
+    _story(folder, tape.seed).write_text(written(tape), encoding="utf-8")
 
 
 def run(seeds: Sequence[int], tell: Tell, *, jobs: int, folder: Path) -> Iterator[Summary]:
@@ -94,14 +136,15 @@ def run(seeds: Sequence[int], tell: Tell, *, jobs: int, folder: Path) -> Iterato
                 seed, second = pending.pop(done)
                 wrong = _wrong(done, second)
                 summary = replace(
-                    summary,
+                    summary if done.exception() else summary.plus(done.result()),
                     schedules=summary.schedules + 1,
                     retold=summary.retold + (second is not None),
                     violations=summary.violations + len(wrong),
                     seconds=time.monotonic() - began,
                 )
                 if wrong:
-                    broken = [*summary.first, Broken(seed, wrong, str(_file(folder, seed)))]
+                    story, tape = str(_story(folder, seed)), str(_tape(folder, seed))
+                    broken = [*summary.first, Broken(seed, wrong, story, tape)]
                     summary = replace(summary, first=tuple(sorted(broken, key=lambda one: one.seed)[:_SHOWN]))
                 yield summary
 
@@ -111,7 +154,7 @@ def _wrong(done: Future[Outcome], second: Future[Outcome] | None) -> tuple[str, 
     if failed is not None:
         return ("".join(traceback.format_exception(failed)),)
     outcome = done.result()
-    if second is None or (second.exception() is None and second.result().trace == outcome.trace):
+    if second is None or (second.exception() is None and second.result() == outcome):
         return outcome.violations
     return (*outcome.violations, "told a second time, it was another story")
 
@@ -121,5 +164,9 @@ def _deaf() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _file(folder: Path, seed: int) -> Path:
+def _story(folder: Path, seed: int) -> Path:
     return folder / f"story-{seed}.txt"
+
+
+def _tape(folder: Path, seed: int) -> Path:
+    return folder / f"tape-{seed}.json"

@@ -20,9 +20,9 @@ from syncd.store.ports import Storage
 from syncd.testing.clock import TurnedClock
 from syncd.testing.simulator import people
 from syncd.testing.simulator.app import SimApp, drawn_app
-from syncd.testing.simulator.coverage import Coverage
+from syncd.testing.simulator.coverage import MEASURED, Coverage
 from syncd.testing.simulator.drawn import drawn_limits, drawn_sync, refiltered, without_note
-from syncd.testing.simulator.fates import Fates, Killed
+from syncd.testing.simulator.fates import Endless, Fates, Killed
 from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.profile import drawn
 from syncd.testing.simulator.watch import watched
@@ -36,8 +36,6 @@ _KINDS: Final = (
     ["person"] * 7 + ["pull"] * 5 + ["sweep"] * 2 + ["tend"] * 8 + ["wait"] * 4 + ["once", "answer", "remap"]
 )
 _WAITS: Final = (1, 10, 70, 700, 4000)
-_MEASURED: Final = 10
-"""In one seed out of so many it is written down what the story has come by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class Simulation:
         self.engine = random.Random(self.seed)
         self.store = opened(self.kept, self.clock)
         self.store.on_commit = _bound(self.fates.point, "a commit")
-        self.coverage = Coverage(self) if self.seed % _MEASURED == 0 else None
+        self.coverage = Coverage(self) if self.seed % MEASURED == 0 else None
         self._busy: list[str] = []
         self._posted: list[tuple[float, Ref]] = []
         self.world = self._world()
@@ -115,13 +113,16 @@ class Simulation:
 
     def run(self) -> Outcome:
         """The story, then calm, then the questions."""
-        for place in range(self.length):
-            if self.steps is None or place in self.steps:
-                self.fates.chance = random.Random(self.seed * 1_000_003 + place)
-                self.engine.seed(self.seed * 1_000_033 + place)
-                self._step(place)
-        self.violations += self._settle()
-        self.violations += questions(self)
+        try:
+            for place in range(self.length):
+                if self.steps is None or place in self.steps:
+                    self.fates.chance = random.Random(self.seed * 1_000_003 + place)
+                    self.engine.seed(self.seed * 1_000_033 + place)
+                    self._step(place)
+            self.violations += self._settle()
+            self.violations += questions(self)
+        except Endless:
+            self.violations.append("L1: it never comes to an end")
         return Outcome(
             seed=self.seed,
             violations=tuple(dict.fromkeys(self.violations)),
