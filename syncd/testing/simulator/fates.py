@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import Final
 
 from syncd.testing.simulator.profile import Profile
 
-__all__ = ["Fates", "Killed"]
+__all__ = ["Endless", "Fates", "Killed"]
+
+_MOST: Final = 10_000
+"""Points of a story: most have a few hundred."""
 
 
 class Killed(BaseException):
     """The process ends here."""
+
+
+class Endless(Exception):
+    """The engine goes on and on."""
 
 
 @dataclass
@@ -31,8 +39,10 @@ class Fates:
         return rate > 0 and not self.calm and self.chance.random() < rate
 
     def point(self, where: str) -> None:
-        """A point. Raises Killed where the process dies."""
+        """A point. Raises Killed where the process dies, Endless where it seems never to come to rest."""
         self.points += 1
+        if self.points > _MOST:
+            raise Endless(f"{where}, point {self.points}")
         if self.left is None:
             return
         self.left -= 1
