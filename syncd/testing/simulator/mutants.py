@@ -66,19 +66,19 @@ _ALL: Final = (
     Mutant(
         "shadow before confirm",
         "a value counts as seen in the app when it is sent, not when the app has it",
-        ("S3", "L1"),
+        ("S2", "S3", "S7", "L1"),
         _engine(push___send=wrong.believes_itself),
     ),
     Mutant(
         "404 is deleted",
         "a record that is not shown once was deleted",
-        ("S6",),
+        ("S4", "S6"),
         _engine(gone__missed=wrong.believes_the_first_miss),
     ),
     Mutant(
         "no canary",
         "nobody asks whether an app that denies a record shows any at all",
-        ("S6", "S11"),
+        ("S6",),
         _engine(gone__sworn_read=wrong.reads_without_canaries, resolve__sworn_read=wrong.reads_without_canaries),
     ),
     Mutant(
@@ -111,13 +111,13 @@ _ALL: Final = (
     Mutant(
         "no read-back",
         "an app is thought to keep just what it was given",
-        ("S3", "L1"),
+        ("S3", "L1", "S8"),
         _engine(push__store_outcomes=wrong.ignores_what_was_kept, outcome___read_back=always({})),
     ),
     Mutant(
         "resolve at once",
         "a doubt is settled by a read before a late write can have landed",
-        ("S1", "S4"),
+        ("S1", "S3", "S4"),
         _engine(resolve___wait=always(0.0)),
     ),
     Mutant(
@@ -147,7 +147,7 @@ _ALL: Final = (
     Mutant(
         "own delete forgotten",
         "what syncd has deleted is missed there, and taken for deleted by a person",
-        ("S6",),
+        ("S4", "S6", "S8", "L1"),
         _engine(outcome___removed=wrong.forgets_its_own_delete, resolve___deleted=wrong.forgets_its_own_delete),
     ),
     Mutant(
@@ -165,7 +165,7 @@ _ALL: Final = (
     Mutant(
         "batch by position",
         "the outcomes of a batch are matched with its writes by their place",
-        ("S3", "S4"),
+        ("S3", "S4", "S9", "L1"),
         _engine(push__store_outcomes=wrong.matches_by_place),
     ),
     Mutant(
@@ -201,13 +201,13 @@ _ALL: Final = (
     Mutant(
         "merges in doubt",
         "a record is merged from while a write to it is in doubt",
-        ("S3", "S9"),
+        ("S1", "S2", "S3", "S4", "S9"),
         _engine(take__in_force=always(False)),
     ),
     Mutant(
         "edit loses against delete",
         "a record is deleted though somebody has edited it since",
-        ("S6",),
+        ("S1", "S6"),
         _engine(take__revive=wrong.lets_deletes_win, decide__take=always(Tally())),
     ),
     Mutant(
@@ -225,7 +225,7 @@ _ALL: Final = (
     Mutant(
         "id re-use not noticed",
         "a new record with the id of a deleted one is taken for the old one",
-        ("S3", "L1"),
+        ("S1", "S2", "S3", "S7", "L1"),
         _engine(take___another=always(False)),
     ),
 )
