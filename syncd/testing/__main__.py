@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from syncd.testing.crash import command as crash
+from syncd.testing.simulator import sensitivity
 from syncd.testing.simulator.many import Broken, Summary, Tell, run, told
 from syncd.testing.soak import command as soak
 
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(act=None)
     soak.shape(commands.add_parser("soak", help=soak.HELP))
     crash.add_to(commands)
+    sensitivity.add_to(commands)
     return parser
 
 

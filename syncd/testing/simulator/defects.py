@@ -229,8 +229,10 @@ def asks_the_clock(rule_on: Function) -> Function:
     ) -> Any:
         ruling = rule_on(rule, entity, app, now, last, settled, at, *rest)
         ours = entity.held.get(rule.name)
-        undecided = ruling is None or rule.consent or isinstance(settled, Absent | Misfit) or ours is None
-        if undecided or ruling.verdict not in (Verdict.TAKEN, Verdict.LOST) or at is None or ours.at is None:
+        first = rule.consent or isinstance(settled, Absent | Misfit)
+        if first or ruling is None or ruling.verdict not in (Verdict.TAKEN, Verdict.LOST):
+            return ruling
+        if at is None or ours is None or ours.at is None:
             return ruling
         wins = at > ours.at
         return replace(ruling, verdict=Verdict.TAKEN if wins else Verdict.LOST, value=now if wins else ours.value)
@@ -241,29 +243,28 @@ def asks_the_clock(rule_on: Function) -> Function:
 def lets_blanks_win(rule_on: Function) -> Function:
     """`_rule` that takes the blank of an app which has never shown the field."""
 
-    def blank(
-        rule: FieldRule, entity: Entity, app: str, now: Value, last: View, settled: View, *rest: Any
-    ) -> Any:
+    def blank(rule: FieldRule, entity: Entity, app: str, now: Value, last: View, settled: View, *rest: Any) -> Any:
         if now is None and isinstance(settled, Absent | Misfit) and entity.value(rule.name) is not None:
-            return None if rule.consent else merging._Ruling(Verdict.TAKEN, None, "blank")
+            # What a rule comes to has no public name.
+            return None if rule.consent else merging._Ruling(Verdict.TAKEN, None, "blank")  # noqa: SLF001
         return rule_on(rule, entity, app, now, last, settled, *rest)
 
     return blank
 
 
-def takes_every_opt_in(_: Function) -> Function:
+def takes_every_opt_in(consent: Function) -> Function:
     """`_consent` that believes whoever spoke last."""
 
     def newest(rule: FieldRule, app: str, now: Value, value: Value, *, told: bool) -> Any:
-        del rule, app, value, told
-        return None if now is None else merging._Ruling(Verdict.TAKEN, now, "newest")
+        ruling = consent(rule, app, now, value, told=told)
+        return None if now is None or ruling is None else replace(ruling, verdict=Verdict.TAKEN, value=now)
 
     return newest
 
 
 def heeds_nothing(_: Function) -> Function:
     """`heed` that asks no register: what the record says is all there is."""
-    return lambda tx, sync, entity: entity
+    return lambda _tx, _sync, entity: entity
 
 
 def guesses_what_was_kept(merge: Function) -> Function:
@@ -274,9 +275,10 @@ def guesses_what_was_kept(merge: Function) -> Function:
         for rule in sync.mapped(link.ref.app):
             (name, *_), ours = rule.lenses[link.ref.app].window, entity.value(rule.name)
             shown = fact.fields.get(name)
-            if isinstance(shown, str) and isinstance(ours, str) and shown not in ("", ours, seen.get(name)):
-                if shown.casefold() == ours.casefold() or ours.startswith(shown):
-                    seen[name], sent[rule.name] = shown, ours
+            if not (isinstance(shown, str) and isinstance(ours, str)) or shown in ("", ours, seen.get(name)):
+                continue
+            if shown.casefold() == ours.casefold() or ours.startswith(shown):
+                seen[name], sent[rule.name] = shown, ours
         done: Merge = merge(entity, replace(link, seen=seen, sent=sent), fact, sync, **named)
         return done
 
@@ -295,7 +297,7 @@ def founds_a_second(match: Function) -> Function:
 
 def believes_rows_though_older(_: Function) -> Function:
     """`_again` that looks again only at what is gone."""
-    return lambda page, link, fact: page.source == "listed" and link.state is LinkState.GONE
+    return lambda page, link, _fact: page.source == "listed" and link.state is LinkState.GONE
 
 
 # --- deleting ------------------------------------------------------------------------------------------------------
@@ -345,4 +347,3 @@ def forgets_its_own_delete(removed: Function) -> Function:
             tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
 
     return forgetful
-

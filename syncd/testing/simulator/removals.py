@@ -80,5 +80,5 @@ def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry]
 def _agreed(app: SimApp, name: str, value: object, fields: Mapping[str, Mapping[str, object]]) -> bool:
     """It is what all had agreed on anyway."""
     raw = fields.get(name, {}).get("old")
-    ours = canonical(list(raw) if isinstance(raw, list | tuple) else raw)  # type: ignore[arg-type]
+    ours = canonical(list(raw) if isinstance(raw, list | tuple) else raw)
     return value in (ours, canonical(app.keeps[name](ours)) if name in app.keeps and ours is not None else ours)

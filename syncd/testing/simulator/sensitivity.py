@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Final
 
@@ -15,12 +17,13 @@ from syncd.testing.simulator.fates import Endless
 from syncd.testing.simulator.mutants import MUTANTS, planted, unheld
 from syncd.testing.simulator.run import Simulation
 
-__all__ = ["RECORDS", "SLACK", "Found", "Record", "check", "known", "promise", "search", "told"]
+__all__ = ["RECORDS", "SLACK", "Found", "Record", "add_to", "check", "known", "mutants", "promise", "search", "told"]
 
 SLACK: Final = 5
 """A mutant may take so many times its record."""
 _LUCK: Final = 10
 """Fewer seeds than that are luck."""
+_STOPPED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +117,68 @@ def told(seed: int, profile: str, name: str = "", *, held: bool = True) -> tuple
             return (f"L1: it never comes to rest: {endless}",)
         except StoreError as refused:
             return (f"S4: the store takes no more: {refused}",)
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Offer `mutants` among the commands of `python -m syncd.testing`."""
+    parser = commands.add_parser("mutants", help="defects that the simulator must find: list them, or search for them")
+    parser.add_argument("names", nargs="*", type=_name, metavar="NAME", help="these alone (default: all)")
+    parser.add_argument("--check", action="store_true", help=f"search for each, in at most {SLACK} times its record")
+    parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
+    parser.set_defaults(act=mutants)
+
+
+def mutants(asked: argparse.Namespace) -> int:
+    """List the mutants or search for them; the exit code: 1 where one was not found, 130 after Ctrl-C."""
+    names = known(asked.names)
+    if not asked.check:
+        listed = [_listed(name) for name in names]
+        print(json.dumps({"mutants": listed}, indent=2) if asked.json else "\n".join(_table(names)))
+        return 0
+    results: list[Found] = []
+    try:
+        for found in check(names):
+            results.append(found)
+            if not asked.json:
+                print(_line(found), flush=True)
+    except KeyboardInterrupt:
+        return _STOPPED
+    missed = [found.name for found in results if found.seed is None]
+    total = sum(found.seeds for found in results)
+    if asked.json:
+        searched = [asdict(found) for found in results]
+        print(json.dumps({"searched": searched, "missed": missed, "seeds": total}, indent=2))
+    else:
+        print(f"{len(results) - len(missed)} of {len(results)} mutants were found, in {total:,} seeds")
+    return 1 if missed else 0
+
+
+def _name(text: str) -> str:
+    try:
+        return known([text])[0]
+    except KeyError as unknown:
+        raise argparse.ArgumentTypeError(unknown.args[0]) from unknown
+
+
+def _listed(name: str) -> dict[str, object]:
+    mutant, record = MUTANTS[name], RECORDS[name]
+    return {"name": name, "about": mutant.about, "expected": mutant.finds, **asdict(record), "bound": record.bound}
+
+
+def _table(names: Sequence[str]) -> Iterator[str]:
+    wide = max(len(name) for name in names)
+    for name in names:
+        record = RECORDS[name]
+        yield f"{name:{wide}}  {MUTANTS[name].about}"
+        seeds = "1 seed" if record.seeds == 1 else f"{record.seeds:,} seeds"
+        who = ", by the engine itself" if record.held else ""
+        yield f"{'':{wide}}  found in {seeds} of {record.profile}: {', '.join(record.broken)}{who}"
+
+
+def _line(found: Found) -> str:
+    if found.seed is None:
+        return f"{found.name}: not found in {found.seeds:,} seeds of {RECORDS[found.name].profile}"
+    return f"{found.name}: found after {found.seeds:,} of at most {found.bound:,} seeds: {found.violations[0]}"
