@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from syncd.testing.crash import command as crash
 from syncd.testing.simulator import command as simulator
+from syncd.testing.simulator import sensitivity
 from syncd.testing.simulator.many import Tell
 from syncd.testing.soak import command as soak
 
@@ -20,7 +21,7 @@ def main(words: Sequence[str] | None = None, tell: Tell | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     simulator.shape_simulate(commands, tell)
     simulator.shape_replay(commands)
-    simulator.shape_mutants(commands)
+    sensitivity.add_to(commands)
     crash.add_to(commands)
     soak.shape(commands.add_parser("soak", help=soak.HELP))
     asked = parser.parse_args(words)

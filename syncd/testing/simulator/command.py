@@ -21,7 +21,7 @@ from syncd.testing.simulator.shrink import shrunk
 from syncd.testing.simulator.story import HELD, written
 from syncd.testing.simulator.tape import Tape, again, load
 
-__all__ = ["shape_mutants", "shape_replay", "shape_simulate", "shorter"]
+__all__ = ["shape_replay", "shape_simulate", "shorter"]
 
 _STOPPED: Final = 130
 _UNKNOWN: Final = 2
@@ -57,14 +57,6 @@ def shape_replay(commands: Any) -> None:
     parser.add_argument("tape", type=Path, metavar="TAPE", help="a file tape-SEED.json that `simulate` has written")
     parser.add_argument("--story", action="store_true", help="print the whole story")
     parser.set_defaults(act=_replay)
-
-
-def shape_mutants(commands: Any) -> None:
-    """Add the command."""
-    about = "list the defects that can be planted"
-    parser = commands.add_parser("mutants", help=about, description=f"{about[0].upper()}{about[1:]}.")
-    parser.add_argument("--json", action="store_true", help="print them as JSON")
-    parser.set_defaults(act=_mutants)
 
 
 def _simulate(asked: argparse.Namespace, tell: Tell | None) -> int:
@@ -120,17 +112,6 @@ def _replay(asked: argparse.Namespace) -> int:
         differs = "no promise is broken any more"
     print(f"another story than on the tape: {differs}")
     return 1
-
-
-def _mutants(asked: argparse.Namespace) -> int:
-    known = _known()
-    if asked.json:
-        print(json.dumps([{"name": name, "about": mutant.about} for name, mutant in known.items()], indent=2))
-        return 0
-    width = max(map(len, known), default=0)
-    for name, mutant in known.items():
-        print(f"{name:<{width}}  {mutant.about}")
-    return 0
 
 
 def _known() -> Mapping[str, Any]:

@@ -13,8 +13,10 @@ from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event
 from syncd.testing.simulator.agreement import agreement
 from syncd.testing.simulator.app import MANNERS, SimApp
+from syncd.testing.simulator.causes import undone
 from syncd.testing.simulator.consent import re_subscribed
 from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
+from syncd.testing.simulator.removals import removals
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
@@ -31,11 +33,13 @@ def questions(story: Simulation) -> list[str]:
         violations = [
             *agreement(story, tx),
             *_lost(story, entries),
+            *undone(story, entries),
             *_phantoms(story, tx),
             *_old_news(story, entries),
             *_doubles(story),
             *re_subscribed(story, tx, entries),
             *_undue_deletes(story),
+            *removals(story, entries),
             *_blanks(story),
             *_busy(story, entries),
             *(f"{e.note}: the engine said so itself, at {e.app}" for e in entries if e.event is Event.BROKEN),

@@ -25,7 +25,7 @@ from syncd.testing.simulator.drawn import drawn_limits, drawn_sync, refiltered, 
 from syncd.testing.simulator.fates import Endless, Fates, Killed
 from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.profile import drawn
-from syncd.testing.simulator.watch import watched
+from syncd.testing.simulator.watch import unheard, watched
 
 __all__ = ["Outcome", "Simulation", "StoreKind", "simulate"]
 
@@ -172,8 +172,11 @@ class Simulation:
             self.fates.left = self.fates.chance.randrange(1, 25)
         self.say(what if what == "once" else f"{what} {app.name}")
         self._busy = list(self.apps) if what == "once" else [app.name]
+        began = self.clock.now()
         try:
             stage()
+            if what == "pull":
+                self.violations += unheard(self, app, began)
         except Killed as death:
             self._dies(death)
         self.fates.left = None

@@ -14,10 +14,12 @@ from syncd.testing.simulator.app import SimApp
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-__all__ = ["CHANNEL", "watched"]
+__all__ = ["CHANNEL", "unheard", "watched"]
 
 CHANNEL: Final = "consent:email"
 """Where the register keeps opt-outs of the stories."""
+_MISLEADS: Final = ("stale_rows", "hidden", "blind", "truncated", "remapped")
+_LONG: Final = 1e9
 
 
 def watched(story: Simulation, app: SimApp, writes: Sequence[Write]) -> Iterator[str]:
@@ -63,3 +65,27 @@ def _re_subscribes(tx: Transaction, app: SimApp, write: Write, intent: Intent) -
     address = str(raws.get("email") or own or tx.entities.get(intent.entity).value("email") or "").casefold()
     if tx.optouts.of(CHANNEL, [address]):
         yield f"S5: {write} is about {address}, which is opted out"
+
+
+def unheard(story: Simulation, app: SimApp, began: float) -> Iterator[str]:
+    """L2: what changed before a listing by the cursor began, and is known after it, or noted to be read.
+
+    Asked only of an app that lists what has changed, where nothing has kept it from doing so.
+    """
+    profile = story.fates.profile
+    if not app.capabilities.incremental or app.capabilities.list_lag or any(getattr(profile, one) for one in _MISLEADS):
+        return
+    with story.store.read() as tx:
+        state, now = tx.apps.get(app.name), tx.now
+        hinted = set(tx.hints.due(app.name, app.object, now + _LONG, 1000))
+        writing = {intent.ref for intent in tx.intents.open(app.name)}
+        links = [link for link in tx.links.all("people") if link.ref.app == app.name]
+    if state.paused or state.failing:
+        return
+    for link in links:
+        row = app.rows.get(link.ref.id)
+        if link.state is not LinkState.LIVE or row is None or link.ref in hinted or link.ref in writing:
+            continue
+        missed = [name for name, raw in link.seen.items() if raw != row.fields.get(name)]
+        if missed and row.at < began:
+            yield f"L2: {link.ref} had another {missed[0]} before the listing, which did not tell"

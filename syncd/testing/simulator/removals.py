@@ -1,0 +1,84 @@
+"""S6: whom syncd deletes although somebody's word stands against it: a yes not given, a cap, an edit since."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from syncd.core.fieldmap import Deletion
+from syncd.engine.promises import APPROVED
+from syncd.store.values import Entry, Event
+from syncd.testing.fake import Wrote
+from syncd.testing.simulator.app import SimApp
+from syncd.testing.simulator.journal import API, typed
+from syncd.testing.simulator.lens import canonical
+
+if TYPE_CHECKING:
+    from syncd.testing.simulator.run import Simulation
+
+__all__ = ["removals"]
+
+_TYPED: Final = ("first", "note", "tags")
+_HOUR: Final = 3600.0
+
+
+def removals(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
+    """Every delete by syncd that it ought not to have made yet."""
+    tied: dict[tuple[str, str], set[str]] = defaultdict(set)
+    told: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.ref is not None:
+            tied[entry.ref.app, entry.ref.id].add(str(entry.entity))
+        if entry.entity is not None:
+            told[str(entry.entity)].append(entry)
+    for app in story.apps.values():
+        unasked: list[float] = []
+        for wrote in app.journal:
+            if wrote.field != "" or wrote.author != API:
+                continue
+            ids = tied[app.name, wrote.id.partition("~")[0]]
+            known = [entry for id in ids for entry in told[id] if entry.at <= wrote.at]
+            approved = max((entry.at for entry in known if entry.note == APPROVED), default=0.0)
+            if story.sync.deletes is Deletion.HOLD and not approved and not _only_ours(app, wrote.id):
+                yield f"S6: {app.name} {wrote.id} was deleted by syncd, and nobody had said yes"
+            if not approved:
+                yield from _too_many(story, app, wrote, unasked)
+                unasked.append(wrote.at)
+            yield from _edited(story, app, wrote, known, approved)
+
+
+def _only_ours(app: SimApp, id: str) -> bool:
+    """Nobody but syncd ever wrote there: a create in doubt, of somebody who was deleted before it was settled."""
+    return all(wrote.author == API for wrote in app.journal if wrote.id == id)
+
+
+def _too_many(story: Simulation, app: SimApp, wrote: Wrote, before: Sequence[float]) -> Iterator[str]:
+    """The cap: what people said yes to is under none."""
+    lately = sum(1 for at in before if at > wrote.at - _HOUR)
+    if lately >= story.limits.deletes and wrote.at not in app.landed:
+        yield f"S6: {app.name} {wrote.id} was deleted by syncd, the {lately + 1}th within an hour"
+
+
+def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry], approved: float) -> Iterator[str]:
+    """An edit beats a delete: one that was typed after syncd had taken the delete in, and stood there at the time."""
+    gone = max((entry for entry in known if entry.event is Event.GONE), key=lambda entry: entry.at, default=None)
+    if gone is None or wrote.at in app.landed or story.sync.filters or story.fates.profile.remapped:
+        return
+    for one in typed(app):
+        if one.by_syncd or one.wrote.id != wrote.id or one.wrote.field not in _TYPED:
+            continue
+        stood = one.after is None or one.after.at > wrote.at
+        if not stood or not max(gone.at, approved) < one.wrote.at < wrote.at:
+            continue
+        if one.before is not None and canonical(one.before.value) == one.value:
+            continue
+        if not _agreed(app, one.wrote.field, one.value, gone.fields):
+            yield f"S6: {app.name} {wrote.id} was deleted by syncd, and {one.wrote.field} had been edited since"
+
+
+def _agreed(app: SimApp, name: str, value: object, fields: Mapping[str, Mapping[str, object]]) -> bool:
+    """It is what all had agreed on anyway."""
+    raw = fields.get(name, {}).get("old")
+    ours = canonical(list(raw) if isinstance(raw, list | tuple) else raw)
+    return value in (ours, canonical(app.keeps[name](ours)) if name in app.keeps and ours is not None else ours)
