@@ -1,4 +1,4 @@
-"""`python -m syncd.testing`: random stories by the thousand, told to the real engine; and a soak of the real daemon."""
+"""`python -m syncd.testing`: random stories by the thousand, told to the real engine once or twice; and a soak."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from syncd.testing.simulator import related
 from syncd.testing.simulator.many import Broken, Summary, Tell, run, told
 from syncd.testing.soak import command as soak
 
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--stories", type=Path, metavar="FOLDER", help="where stories that go wrong are written")
     simulate.add_argument("--json", action="store_true", help="print the summary as JSON")
     simulate.set_defaults(act=None)
+    related.shape(commands.add_parser("relations", help=related.HELP), _seeds, _count)
     soak.shape(commands.add_parser("soak", help=soak.HELP))
     return parser
 

@@ -1,19 +1,20 @@
 """Relations between two tellings of one tape: what may change in the telling and must not change what comes of it.
 
 Where the right end of a story is hard to know, it is still known that two stories must end alike. Each relation below
-says why. People act spaced (see `spaced`), so that no end depends on who was faster; what an app shows of a person, who is
-there twice, who is opted out, what is asked, and what is agreed must be the same. Writes must be the same too, save
+says why. People act spaced (see `spaced`), so that no end depends on who was faster; what an app shows of a person, who
+is there twice, who is opted out, what is asked, and what is agreed must be the same. Writes must be the same too, save
 where a relation says that they may rise: then by no more than S8 allows, which every telling is asked.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from syncd.testing.simulator.spaced import Act, Circumstances, End, Ground, Telling
+from syncd.testing.simulator.spaced import Telling
+from syncd.testing.simulator.tape import Act, Circumstances, End, Ground
 
 __all__ = ["RELATIONS", "Difference", "Relation", "compare"]
 
@@ -72,7 +73,10 @@ def _relation(ground: Ground | None = None, *, more_writes: bool = False) -> Cal
 def order_of_apps(chance: random.Random, told: Telling) -> Sequence[Circumstances]:
     """Apps are polled and written to in another order. Who wins is named in the mapping, and never who came first."""
     places = list(range(len(told.apps)))
-    return [Circumstances(order=tuple(reversed(places))), Circumstances(order=tuple(chance.sample(places, len(places))))]
+    return [
+        Circumstances(order=tuple(reversed(places))),
+        Circumstances(order=tuple(chance.sample(places, len(places)))),
+    ]
 
 
 @_relation()
@@ -92,7 +96,7 @@ def webhooks_twice(chance: random.Random, told: Telling) -> Sequence[Circumstanc
 
 @_relation(more_writes=True)
 def webhooks_at_the_end(chance: random.Random, told: Telling) -> Sequence[Circumstances]:
-    """All webhooks come when all is over. Whole comparisons have found everything, and an old hint shows no old value."""
+    """All webhooks come when all is over. Sweeps have found everything, and an old hint shows no old value."""
     del chance, told
     return [Circumstances(late=True)]
 
@@ -113,9 +117,12 @@ def a_sweep_anywhere(chance: random.Random, told: Telling) -> Sequence[Circumsta
 
 @_relation(more_writes=True)
 def a_kill_anywhere(chance: random.Random, told: Telling) -> Sequence[Circumstances]:
-    """The process dies at any call or commit. What was durable is enough to go on: work is repeated, nothing is lost."""
+    """The process dies at any call or commit. What is durable is enough to go on: work is repeated, never lost."""
     often = tuple(chance.randrange(1, 40) for _ in range(6))
-    return [*(Circumstances(kills=(chance.randrange(1, max(2, told.passed)),)) for _ in range(3)), Circumstances(kills=often)]
+    return [
+        *(Circumstances(kills=(chance.randrange(1, max(2, told.passed)),)) for _ in range(3)),
+        Circumstances(kills=often),
+    ]
 
 
 @_relation(Ground(declared=False))
@@ -177,17 +184,25 @@ def order_of_rows(chance: random.Random, told: Telling) -> Sequence[Circumstance
 # --- comparing -----------------------------------------------------------------------------------------------------
 
 
-def compare(relation: Relation, seed: int) -> tuple[int, list[Difference]]:
-    """Tell one seed in every way of a relation: how many tellings there were, and which ended otherwise."""
-    first = Telling(seed, ground=relation.ground)
-    end = first.end()
-    acts, found = tuple(first.acts or ()), list[Difference]()
-    changes = relation.change(random.Random(seed), first)
+def compare(relations: Sequence[Relation], seed: int) -> Iterator[tuple[Relation, int, list[Difference]]]:
+    """Tell one seed in every way of each relation: how many tellings it took, and which of them ended otherwise."""
+    told: dict[Ground, tuple[Telling, End]] = {}
+    for relation in relations:
+        if relation.ground not in told:
+            telling = Telling(seed, ground=relation.ground)
+            told[relation.ground] = (telling, telling.end())
+        first, end = told[relation.ground]
+        acts, changes = tuple(first.acts or ()), relation.change(random.Random(seed), first)
+        yield relation, 1 + len(changes), list(_differences(relation, seed, end, acts, changes))
+
+
+def _differences(
+    relation: Relation, seed: int, end: End, acts: tuple[Act, ...], changes: Sequence[Circumstances]
+) -> Iterator[Difference]:
     for change in changes:
         second = Telling(seed, ground=relation.ground, circumstances=change, acts=acts)
-        if what := tuple(_unlike(relation, end, second.end())):
-            found.append(_shrunk(relation, seed, change, acts, what))
-    return 1 + len(changes), found
+        if any(_unlike(relation, end, second.end())):
+            yield _shrunk(relation, seed, change, acts)
 
 
 def _unlike(relation: Relation, first: End, second: End) -> Iterator[str]:
@@ -215,27 +230,25 @@ def _parts(what: str, first: Sequence[object], second: Sequence[object]) -> Iter
                 yield f"{what} {one}, only in the {where} telling"
 
 
-def _shrunk(
-    relation: Relation, seed: int, change: Circumstances, acts: tuple[Act, ...], what: tuple[str, ...]
-) -> Difference:
+def _shrunk(relation: Relation, seed: int, change: Circumstances, acts: tuple[Act, ...]) -> Difference:
     """The same difference with as few acts as can be, and both tellings of them."""
     for _ in range(_SHRINKS):
         fewer = next((one for one in _fewer(acts) if _tellings(relation, seed, change, one)[2]), None)
         if fewer is None:
             break
         acts = fewer
-    first, second, shown = _tellings(relation, seed, change, acts)
-    return Difference(relation.name, seed, change, acts, shown or what, tuple(first.tape), tuple(second.tape))
+    first, second, what = _tellings(relation, seed, change, acts)
+    return Difference(relation.name, seed, change, acts, what, tuple(first.tape), tuple(second.tape))
 
 
 def _fewer(acts: tuple[Act, ...]) -> Iterator[tuple[Act, ...]]:
+    """With one act less each; a rest that came after it comes after the one before it."""
     for place in range(len(acts) - 1, -1, -1):
-        left = (*acts[:place], *acts[place + 1 :])
-        if left and not acts[place].rests and place and acts[place - 1].rests:
-            pass
-        elif left and acts[place].rests and place and not acts[place - 1].rests:
-            left = (*left[: place - 1], replace(left[place - 1], rests=True), *left[place:])
-        yield left
+        before, after = acts[:place], acts[place + 1 :]
+        if before and acts[place].rests:
+            before = (*before[:-1], replace(before[-1], rests=True))
+        if before or after:
+            yield (*before, *after)
 
 
 def _tellings(
@@ -244,21 +257,3 @@ def _tellings(
     first = Telling(seed, ground=relation.ground, acts=acts)
     second = Telling(seed, ground=relation.ground, circumstances=change, acts=acts)
     return first, second, tuple(_unlike(relation, first.end(), second.end()))
-
-
-def story(difference: Difference) -> Mapping[str, object]:
-    """A difference as plain values."""
-    changed = {
-        name: getattr(difference.circumstances, name)
-        for name in Circumstances.__slots__
-        if getattr(difference.circumstances, name) != getattr(Circumstances(), name)
-    }
-    return {
-        "relation": difference.relation,
-        "seed": difference.seed,
-        "told with": {name: sorted(v) if isinstance(v, frozenset) else v for name, v in changed.items()},
-        "acts": [str(act) for act in difference.acts],
-        "differences": list(difference.what),
-        "first telling": list(difference.first),
-        "second telling": list(difference.second),
-    }

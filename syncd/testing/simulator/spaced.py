@@ -1,4 +1,4 @@
-"""A spaced story: people act one at a time, the sync comes to rest in between, and so nothing depends on who was faster.
+"""A spaced story: people act, the sync comes to rest, people act again; so nothing depends on who was faster.
 
 It is a list of acts, its tape. The same tape can be told under other circumstances: other stores, orders, losses.
 """
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from syncd.core.fieldmap import Sync, Way
 from syncd.core.guard import Limits
@@ -25,11 +25,10 @@ from syncd.testing.simulator.fates import Killed
 from syncd.testing.simulator.lens import Plain, canonical
 from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.run import Simulation
+from syncd.testing.simulator.tape import Act, Circumstances, End, Ground
 from syncd.testing.simulator.watch import CHANNEL
 
-__all__ = ["Act", "Circumstances", "End", "Ground", "Telling"]
-
-Verb: TypeAlias = Literal["makes", "sets", "deletes", "merges", "moves"]
+__all__ = ["Telling"]
 
 _GENEROUS: Final = Limits(deletes=1000, delete_share=1.0, changes=100_000, blanks=100_000, shrink=100_000)
 _ONLOOKER: Final = "look"
@@ -40,87 +39,6 @@ _SPAN: Final = 700.0
 _ROUNDS: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What one person does to the record with one address in one app."""
-
-    app: str
-    verb: Verb
-    who: str
-    fields: tuple[tuple[str, Raw], ...] = ()
-    other: str = ""
-    """The address that is merged into this one, or moved to."""
-    rests: bool = True
-    """Whether the sync comes to rest before the next act. Acts without rest between them are about different people."""
-
-    def __str__(self) -> str:
-        what = ", ".join(f"{name} = {value!r}" for name, value in self.fields)
-        how = {"merges": f"into it {self.other}", "moves": f"to {self.other}"}.get(self.verb, what)
-        return f"{self.app}: a person {self.verb} {self.who} {how}".rstrip() + ("" if self.rests else ", no rest")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What the apps of a story have in common, so that a relation must hold between its tellings."""
-
-    declared: bool = True
-    """What an app makes of a value is declared: a lost answer leaves no doubt about who wrote what."""
-    told: bool = False
-    """Every app sends webhooks and tells of deletes; a rest is made of polls, not of whole comparisons."""
-    steady: bool = False
-    """Nobody is deleted, merged or moved, and nobody opts in again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """How a tape is told. What is not named is as in the first telling."""
-
-    database: bool = False
-    """The store is a database in a file."""
-    order: tuple[int, ...] = ()
-    """The places of the apps."""
-    names: Mapping[str, str] = field(default_factory=dict)
-    ids_from: int = 0
-    """The number of the first record that an app makes."""
-    shift: float = 0.0
-    """Seconds by which every clock is another."""
-    chance: int = 0
-    """Added to the seed of the engine's own chance."""
-    told: int = 1
-    """How often each webhook arrives."""
-    late: bool = False
-    """Webhooks arrive when everything is over."""
-    polls: bool = True
-    sweeps: frozenset[int] = frozenset()
-    """Before these acts, everything is compared."""
-    kills: tuple[int, ...] = ()
-    """The process dies at these points, counted from the last death."""
-    restored: frozenset[int] = frozenset()
-    """Before these acts, syncd goes on with a restored backup."""
-    unmapped: bool = False
-    """People also edit a field that no mapping names."""
-    onlooker: bool = False
-    """There is one more app, which is only read."""
-    batch: int | None = None
-    page: int | None = None
-    shuffled: bool = False
-    """The rows of a page come in another order."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """What a telling came to, in words that mean the same in every other."""
-
-    shown: Mapping[str, tuple[tuple[Any, ...], ...]]
-    """By app: every record, as address and values."""
-    agreed: tuple[tuple[Any, ...], ...]
-    opted_out: tuple[str, ...]
-    asked: tuple[tuple[str, str, str], ...]
-    """Open questions: what kind, which app, which field."""
-    writes: Mapping[str, int]
-    violations: tuple[str, ...]
-
-
 @dataclass
 class Telling(Simulation):
     """One telling of a tape; where none is given, one is made up on the way and left in `acts`."""
@@ -129,7 +47,7 @@ class Telling(Simulation):
     circumstances: Circumstances = field(default_factory=Circumstances)
     ground: Ground = field(default_factory=Ground)
     acts: Sequence[Act] | None = None
-    length: int = 12
+    length: int = 14
     passed: int = 0
     """Points that the engine has passed, so that a kill can be placed at any of them."""
 
@@ -139,7 +57,6 @@ class Telling(Simulation):
         self.length, self.limits, self.coverage = length, _GENEROUS, None
         self._kills = list(self.circumstances.kills)
         self._late: list[Ref] = []
-        self._named = dict.fromkeys(self.apps) | dict(zip(self.apps, self.apps, strict=True))
         for app in self.apps.values():
             self._ground(app)
         self.sync = _declared(self.sync, self.apps) if self.ground.declared else self.sync
@@ -198,8 +115,7 @@ class Telling(Simulation):
         with tempfile.TemporaryDirectory(prefix="syncd-telling-") as folder:
             self._folder = Path(folder)
             if self.circumstances.database:
-                self.store = Store.open(f"sqlite:///{self._folder / 'told.db'}", self.clock.now)
-                self._listen()
+                self._goes_on_with(self._folder / "told.db")
             try:
                 return self._told()
             finally:
@@ -248,7 +164,7 @@ class Telling(Simulation):
             fields = (("first", chance.choice(VALUES)), ("tags", list(chance.choice(SETS))), ("out", out))
             return Act(name, "makes", who, fields, rests=rests or len(touched) > 2)
         who = chance.choice(known)
-        if not self.ground.steady and not touched and roll > 0.85:
+        if not self.ground.steady and not touched and roll > 0.75:
             kind = chance.choice(["deletes", "merges", "moves", "moves"])
             if kind == "deletes":
                 return Act(name, "deletes", who)
@@ -294,17 +210,17 @@ class Telling(Simulation):
         if place in self.circumstances.restored:
             target = self._folder / f"backup-{place}.db"
             self.store.copy(target)
-            self.store.close()
-            self.store = Store.open(f"sqlite:///{target}", self.clock.now)
-            self._listen()
-            self.world = self._world()
+            self._goes_on_with(target)
             self.say("goes on with a restored backup")
         if place in self.circumstances.sweeps:
             self.say("a sweep")
             self._killing(lambda: once(self.world, whole=True))
 
-    def _listen(self) -> None:
+    def _goes_on_with(self, file: Path) -> None:
+        self.store.close()
+        self.store = Store.open(f"sqlite:///{file}", self.clock.now)
         self.store.on_commit = lambda: self.fates.point("a commit")
+        self.world = self._world()
 
     def _rest(self) -> None:
         quiet = 0
