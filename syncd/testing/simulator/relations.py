@@ -69,6 +69,13 @@ def _relation(ground: Ground | None = None, *, more_writes: bool = False) -> Cal
 # --- the relations -------------------------------------------------------------------------------------------------
 
 
+@_relation()
+def told_again(chance: random.Random, told: Telling) -> Sequence[Circumstances]:
+    """Nothing is changed. The same story ends the same, and every promise is kept in it."""
+    del chance, told
+    return [Circumstances()]
+
+
 @_relation(more_writes=True)
 def order_of_apps(chance: random.Random, told: Telling) -> Sequence[Circumstances]:
     """Apps are polled and written to in another order. Who wins is named in the mapping, and never who came first."""
@@ -206,8 +213,8 @@ def _differences(
 
 
 def _unlike(relation: Relation, first: End, second: End) -> Iterator[str]:
-    yield from (f"in the first telling: {violation}" for violation in first.violations)
-    yield from (f"in the second telling: {violation}" for violation in second.violations)
+    if not first.violations or relation.name == "told-again":
+        yield from second.violations
     for app, shown in first.shown.items():
         yield from _parts(f"{app} shows", shown, second.shown[app])
     yield from _parts("agreed is", first.agreed, second.agreed)

@@ -125,6 +125,7 @@ class Telling(Simulation):
         acts, self.acts = self.acts, []
         own = random.Random(self.seed * 31 + 7)
         tape: Iterator[Act] = self._made_up(random.Random(self.seed)) if acts is None else iter(acts)
+        once(self.world)  # the mapping is put in force while everything is empty, however it goes on
         for place, act in enumerate(tape):
             self.acts.append(act)
             self._before(place)
@@ -243,7 +244,14 @@ class Telling(Simulation):
             for _ in deliver_all(self.world):
                 pass
         with self.store.read() as tx:
-            self._still = not tx.intents.open() and before == sum(len(app.writes) for app in self.apps.values())
+            paused = any(tx.apps.get(name).paused for name in self.apps)
+            missed = any(tx.links.missing("people", name) for name in self.apps)
+            self._still = (
+                not paused
+                and not missed
+                and not tx.intents.open()
+                and before == sum(len(app.writes) for app in self.apps.values())
+            )
 
     def _killing(self, stage: Any) -> None:
         """A stage of the engine, in which it may die; then it starts again."""
