@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.record import EntityId, Merged
+from syncd.core.match import keys
+from syncd.core.record import EntityId, Fields, Merged
 from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
@@ -15,7 +16,9 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["follow_merge", "fuse", "fuse_at_last"]
+__all__ = ["bearer", "follow_merge", "fuse", "fuse_at_last"]
+
+_MERGED = "the app merged their records"
 
 
 def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> None:
@@ -32,8 +35,10 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     if survivor is None or survivor.state is LinkState.GONE:
         # The survivor bears the entity on, as on first contact: what it lacks was emptied by nobody.
         tx.links.put(sync.name, Link(entity.id, merged.into))
+        asked = [work for work in tx.parked.rivals(merged.into.app) if work.ref == merged.into]
+        tx.parked.withdraw([work for work in asked if work.sync == sync.name], note)
     elif survivor.entity != entity.id:
-        fuse(world, tx, sync, tx.entities.get(survivor.entity), entity, "the app merged their records")
+        fuse(world, tx, sync, tx.entities.get(survivor.entity), entity, _MERGED)
     tx.hints.add([merged.into], tx.now)
 
 
@@ -88,6 +93,28 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     note_debts(tx, sync, kept, seq)
     note_freed(tx, sync, [*closed, *asked], seq)
     return True
+
+
+def bearer(tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
+    """Whose is a record that an app made of two, now that it is read: theirs whose key it shows.
+
+    Which of the two records was heard of first says nothing.
+    """
+    pairs = [
+        work.detail["entities"]
+        for work in tx.parked.of([link.entity]).get(link.entity, [])
+        if work.kind is ParkedKind.AMBIGUOUS and work.detail.get("why") == _MERGED
+    ]
+    rivals = {id for pair in pairs for id in pair if link.entity in pair} - {link.entity}
+    if not rivals:
+        return link
+    for holders in tx.entities.holders(sync.name, keys(sync, own)).values():
+        named = rivals & set(holders)
+        if link.entity not in holders and len(named) == 1 and tx.links.at(*named, link.ref.app) is None:
+            moved = replace(link, entity=named.pop())
+            tx.links.put(sync.name, moved)
+            return moved
+    return link
 
 
 def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:

@@ -16,6 +16,7 @@ from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
 from syncd.engine.consent import all_keys, consent_keys, enrol, heed, newly_opted_out, opt_in
 from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
+from syncd.engine.fuse import bearer
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.promises import agreed, one_each, reserved
@@ -95,6 +96,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
+            link = bearer(tx, sync, link, told(sync, fact)) if not link.seen else link
             if newly_opted_out(
                 sync, link, fact
             ):  # by the address that the record itself shows, whatever else is agreed

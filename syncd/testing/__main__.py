@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from syncd.testing.crash import command as crash
 from syncd.testing.simulator import command as simulator
-from syncd.testing.simulator import sensitivity
+from syncd.testing.simulator import related, sensitivity
 from syncd.testing.simulator.many import Tell
 from syncd.testing.soak import command as soak
 
@@ -22,6 +22,7 @@ def main(words: Sequence[str] | None = None, tell: Tell | None = None) -> int:
     simulator.shape_simulate(commands, tell)
     simulator.shape_replay(commands)
     sensitivity.add_to(commands)
+    related.shape(commands.add_parser("relations", help=related.HELP), simulator.seeds_of, simulator.count_of)
     crash.add_to(commands)
     soak.shape(commands.add_parser("soak", help=soak.HELP))
     asked = parser.parse_args(words)

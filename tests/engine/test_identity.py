@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from syncd.core.entity import LinkState
 from syncd.core.record import Write
 from syncd.store.values import ParkedKind
@@ -137,3 +139,21 @@ def test_somebody_without_any_match_key_stays_where_they_are() -> None:
     scene.fake("crm").person_edits("crm-1", email="now@example.com")
     scene.run()
     assert scene.fake("news").find_one(email="now@example.com")
+
+
+@pytest.mark.parametrize(("kept", "lost"), [("news-1", "news-2"), ("news-2", "news-1")])
+def test_a_third_record_made_of_two_bears_the_one_whose_key_it_shows(kept: str, lost: str) -> None:
+    scene = Scene()
+    for n in (1, 2):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}", out=False)
+    scene.run()
+    news = scene.fake("news")
+    shown = news.shown(kept)
+    del news.rows[kept], news.rows[lost]
+    third = news.person_creates(**shown)
+    news.merged |= {kept: third, lost: third}
+    for _ in range(3):
+        scene.run()
+        scene.wait(minutes=11)
+    assert news.shown(third) == shown
+    assert [work.kind for work in scene.parked()] == [ParkedKind.AMBIGUOUS]

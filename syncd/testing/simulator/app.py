@@ -69,6 +69,8 @@ class SimApp(Fake):
     """Sees every batch of writes as it arrives."""
     observe: Callable[[Iterable[Record | Gone | Merged]], None] = lambda _: None
     """Sees everything that it shows."""
+    arrange: Callable[[list[Record | Gone | Merged]], None] = lambda _: None
+    """Puts the rows of a page in another order."""
     landing: list[tuple[float, Write]] = field(default_factory=list)
     landed: set[float] = field(default_factory=set)
     """When a write landed long after it was sent."""
@@ -101,10 +103,11 @@ class SimApp(Fake):
         if self.capabilities.deletes is Deletes.TOLD and self.capabilities.incremental and since is not None:
             pages[0] = replace(pages[0], rows=(*self._tombs(float(since)), *pages[0].rows))
         for page in pages:
-            rows = tuple(self._row(row) if isinstance(row, Record) else row for row in page.rows)
+            rows = [self._row(row) if isinstance(row, Record) else row for row in page.rows]
+            self.arrange(rows)
             self.observe(rows)
             self.fates.point(f"{self.name} answers a listing")
-            yield Page(rows, page.cursor, page.facts, page.complete, page.total)
+            yield Page(tuple(rows), page.cursor, page.facts, page.complete, page.total)
 
     def read(self, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
         """Facts, or no answer, or a general denial."""

@@ -1,4 +1,4 @@
-"""`python -m syncd.testing simulate`, `replay` and `mutants`: what is typed, what is shown, and the exit code."""
+"""`python -m syncd.testing simulate` and `replay`: what is typed, what is shown, and the exit code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from syncd.testing.simulator.shrink import shrunk
 from syncd.testing.simulator.story import HELD, written
 from syncd.testing.simulator.tape import Tape, again, load
 
-__all__ = ["shape_replay", "shape_simulate", "shorter"]
+__all__ = ["count_of", "seeds_of", "shape_replay", "shape_simulate", "shorter"]
 
 _STOPPED: Final = 130
 _UNKNOWN: Final = 2
@@ -38,11 +38,11 @@ def shape_simulate(commands: Any, tell: Tell | None = None) -> None:
     """Add the command. `tell` runs one seed, where that is not the simulator itself."""
     about = "tell random stories to the engine, and ask what became of them"
     parser = commands.add_parser("simulate", help=about, description=f"{about[0].upper()}{about[1:]}.", epilog=_CODES)
-    parser.add_argument("--seeds", type=_seeds, required=True, metavar="A..B", help="the first and the last seed")
+    parser.add_argument("--seeds", type=seeds_of, required=True, metavar="A..B", help="the first and the last seed")
     parser.add_argument("--profile", choices=tuple(PROFILES), default="swarm", help="which faults a story may draw")
     parser.add_argument("--store", choices=get_args(StoreKind), default="memory", help="where state is kept")
     parser.add_argument("--mutant", type=_mutant, default="", metavar="M", help="a defect to plant; see `mutants`")
-    parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="how many processes")
+    parser.add_argument("--jobs", type=count_of, default=os.cpu_count() or 1, metavar="N", help="how many processes")
     parser.add_argument("--stories", type=Path, metavar="FOLDER", help="where stories that go wrong are written")
     shrink = f"how many of them are made shorter (default {_SHRUNK})"
     parser.add_argument("--shrink", type=_number, default=_SHRUNK, metavar="N", help=shrink)
@@ -126,7 +126,8 @@ def _mutant(text: str) -> str:
     return text
 
 
-def _seeds(text: str) -> Sequence[int]:
+def seeds_of(text: str) -> Sequence[int]:
+    """A range of seeds as it is typed. Raises ArgumentTypeError for anything else."""
     first, dots, last = text.partition("..")
     if not (first.isdecimal() and (last.isdecimal() or not dots)):
         raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds: write the first and the last, like 0..999")
@@ -136,7 +137,8 @@ def _seeds(text: str) -> Sequence[int]:
     return seeds
 
 
-def _count(text: str) -> int:
+def count_of(text: str) -> int:
+    """A number of processes as it is typed. Raises ArgumentTypeError for anything else."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: write 1 or more")
     return int(text)
