@@ -1,6 +1,7 @@
 """How Hypothesis draws: the same examples each time, so that a run says the same of the same code.
 
-`SYNCD_HYPOTHESIS=explore` draws new ones, and more of them.
+`SYNCD_HYPOTHESIS=explore` draws new ones, and more of them where a test does not say how many it needs.
+`SYNCD_HYPOTHESIS=thorough` (`make thorough`) also multiplies what the tests ask for by `tests.effort`.
 """
 
 from __future__ import annotations
@@ -11,4 +12,5 @@ from hypothesis import settings
 
 settings.register_profile("steady", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.register_profile("thorough", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("SYNCD_HYPOTHESIS", "steady"))
