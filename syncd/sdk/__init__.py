@@ -67,6 +67,7 @@ from syncd.sdk.pages import by_offset, by_token, same_origin
 from syncd.sdk.redact import conceal
 from syncd.sdk.shapes import flatten, in_chunks, nest
 from syncd.sdk.signatures import fresh, hmac_sha256, shared_secret, standard_webhooks
+from syncd.sdk.sturdy import sturdy
 
 __all__ = [
     "ABSENT",
@@ -140,4 +141,5 @@ __all__ = [
     "same_origin",
     "shared_secret",
     "standard_webhooks",
+    "sturdy",
 ]

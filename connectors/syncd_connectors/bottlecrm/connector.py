@@ -36,6 +36,7 @@ from syncd.sdk.auth import Bearer
 from syncd.sdk.contract import Capabilities, Field, Object, Option, Page, Settings, Tools
 from syncd.sdk.each import each
 from syncd.sdk.http import Answer
+from syncd.sdk.sturdy import sturdy
 from syncd_connectors.bottlecrm.fields import custom_field, with_options
 from syncd_connectors.bottlecrm.kinds import KINDS, Kind, Shelf
 from syncd_connectors.bottlecrm.listing import Part, walk
@@ -59,6 +60,7 @@ class BottleCrmSettings(Settings):
     )
 
 
+@sturdy
 class BottleCrm:
     """One organisation, seen as the owner of the token sees it. Implements Connector and Finds."""
 

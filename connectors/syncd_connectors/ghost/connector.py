@@ -29,6 +29,7 @@ from syncd.sdk.contract import Capabilities, Connector, Deletes, Object, Option,
 from syncd.sdk.each import each
 from syncd.sdk.redact import conceal
 from syncd.sdk.shapes import in_chunks
+from syncd.sdk.sturdy import sturdy
 from syncd_connectors.ghost import listing, members, nql, webhooks
 from syncd_connectors.ghost.api import PAGE, Api
 from syncd_connectors.ghost.settings import GhostSettings
@@ -48,6 +49,7 @@ _FIND_BATCH: Final = 20
 _OLDEST: Final = 5
 
 
+@sturdy
 class Ghost:
     """One Ghost site. What Ghost makes of what it is given is told in `members`, how changes show in `listing`."""
 

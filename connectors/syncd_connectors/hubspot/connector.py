@@ -13,6 +13,7 @@ from syncd.sdk.contract import Connector, Object, Page, Past, Request, Tools
 from syncd.sdk.http import Http
 from syncd.sdk.pages import by_token
 from syncd.sdk.shapes import in_chunks
+from syncd.sdk.sturdy import sturdy
 from syncd_connectors.hubspot import changes, hooks, reads
 from syncd_connectors.hubspot.api import BATCH, OBJECTS, TOKEN_PATH, Api, rates
 from syncd_connectors.hubspot.consent import fulfil, part
@@ -38,6 +39,7 @@ _SEARCHED: Final = {"companies": ("domain",)}
 """Fields that are not unique, but by which records are looked for."""
 
 
+@sturdy
 class HubSpot:
     """One HubSpot account. Implements Connector, Finds, Hears, Associates and Remembers."""
 

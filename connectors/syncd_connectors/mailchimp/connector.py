@@ -19,6 +19,7 @@ from syncd.sdk import (
     Tools,
     Update,
     Write,
+    sturdy,
 )
 from syncd_connectors.mailchimp import hooks
 from syncd_connectors.mailchimp.account import Audience, MailchimpSettings, connect
@@ -31,6 +32,7 @@ from syncd_connectors.mailchimp.writing import Writer, all_tags
 __all__ = ["Mailchimp"]
 
 
+@sturdy
 class Mailchimp:
     """The members of one audience. What it knows of the audience is asked for once, and again by `objects()`."""
 
