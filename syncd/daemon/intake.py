@@ -17,7 +17,7 @@ from syncd.core.record import Ref
 from syncd.daemon.footing import Footing
 from syncd.daemon.meter import Meter
 from syncd.engine.world import World
-from syncd.errors import ConnectorError, StoreError, Transient, Unauthorised, Unavailable
+from syncd.errors import BrokenProtocol, ConnectorError, StoreError, Transient, Unauthorised, Unavailable
 from syncd.sdk import contract
 from syncd.sdk.contract import Connector, Hears
 
@@ -28,6 +28,9 @@ BODY: Final = 1024 * 1024
 _READING: Final = 5.0
 """Seconds that a caller has to send its body."""
 _LATER: Final = {"retry-after": "10"}
+_MOST: Final = 1000
+"""Records that one call may name; no vendor packs so many."""
+_LONGEST_ID: Final = 200
 _SIGNS: Final = ("signature", "timestamp", "webhook-id")
 _SOURCES: Final = 4096
 
@@ -123,9 +126,11 @@ class Intake:
 
     def _store(self, app: str, call: contract.Request, refs: Sequence[Ref]) -> int:
         """Make the hints durable; how many there were. A call that was signed and came in before adds nothing."""
-        wanted = [ref for ref in refs if ref.app == app and (app, ref.object) in self._wanted]
+        wanted = [ref for ref in refs if ref.app == app and (app, ref.object) in self._wanted and _readable(ref.id)]
         if not wanted:
             return 0
+        if len(wanted) > _MOST:
+            raise BrokenProtocol(f"a call names {len(wanted)} records, at most {_MOST} are taken")
         signs = [f"{name}:{call.headers[name]}" for name in sorted(call.headers) if _signs(name)]
         with self._world.store.begin() as tx:
             # Without a signature two calls may be alike and yet tell of two edits.
@@ -158,6 +163,11 @@ async def _body(request: Request) -> bytes | Response:
     except ClientDisconnect:
         return Response("the caller has left", 400)
     return b"".join(parts)
+
+
+def _readable(id: str) -> bool:
+    """Whether it can be the id of a record: what no store can hold, or nobody would ask for, is no hint."""
+    return 0 < len(id) <= _LONGEST_ID and id.isprintable()
 
 
 def _signs(header: str) -> bool:

@@ -31,10 +31,7 @@ def hmac_sha256(
 
     A prefix such as `sha256=` is the caller's to cut off.
     """
-    try:
-        given = bytes.fromhex(signature) if form == "hex" else base64.b64decode(signature, validate=True)
-    except (ValueError, binascii.Error):
-        given = b""
+    given = _unhexed(signature) if form == "hex" else _decoded(signature)
     _match([given], _digests((secret.get_secret_value().encode() for secret in secrets), message))
 
 
@@ -74,11 +71,22 @@ def _digests(keys: Iterable[bytes], message: bytes) -> Iterator[bytes]:
     return (hmac.new(key, message, hashlib.sha256).digest() for key in keys if key)
 
 
-def _decoded(text: str) -> bytes:
+def _unhexed(text: str) -> bytes:
+    """The bytes that a text says in hexadecimal, without the white space that Python would pass over."""
     try:
-        return base64.b64decode(text, validate=True)
+        said = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    return said if len(text) == 2 * len(said) else b""
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes that a text says in base64, if it says them in the one right way: idle bits at the end are none."""
+    try:
+        said = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return b""
+    return said if base64.b64encode(said).decode() == text else b""
 
 
 def _match(given: Iterable[bytes], right: Iterable[bytes]) -> None:

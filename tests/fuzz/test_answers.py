@@ -2,121 +2,71 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from syncd.core.record import Create, Delete, Outcome, Record, Refused, Stale, Stored, Unknown, Unsent, Update, Write
+from syncd.core.record import Create, Delete, Outcome, Stored, Unknown, Update, Write
 from syncd.errors import ConfigError, ConnectorError, InDoubt
-from syncd.sdk.contract import Associates, Finds, Plugin, Remembers, Settings
-from syncd.testing.clock import TurnedClock
-from syncd.testing.conformance import Bench, Ground
-from syncd.testing.twin import Setup, Twin
-from syncd_connectors import bottlecrm, ghost, hubspot, mailchimp
-from syncd_connectors.bottlecrm.connector import BottleCrmSettings
-from syncd_connectors.bottlecrm.twin import TOKEN
-from syncd_connectors.ghost import GhostSettings
-from syncd_connectors.ghost.twin import ADMIN_KEY
-from syncd_connectors.hubspot import HubSpotSettings
-from syncd_connectors.mailchimp.account import MailchimpSettings
-from syncd_connectors.mailchimp.twin import API_KEY
+from syncd.sdk.contract import Associates, Finds, Remembers
 from tests.effort import effort
-from tests.fuzz.mangle import Mangle, Mangled, mangles
-
-CASES: Mapping[str, tuple[Plugin, Settings, str]] = {
-    "hubspot": (hubspot.plugin, HubSpotSettings(token=SecretStr("pat-twin"), lifecycle="free"), "contacts"),
-    "mailchimp": (mailchimp.plugin, MailchimpSettings(api_key=SecretStr(API_KEY), bulk_from=2), "members"),
-    "ghost": (
-        ghost.plugin,
-        GhostSettings(base_url="https://blog.example.com", admin_key=SecretStr(ADMIN_KEY)),
-        "members",
-    ),
-    "bottlecrm": (
-        bottlecrm.plugin,
-        BottleCrmSettings(base_url="https://crm.example.com", token=SecretStr(TOKEN)),
-        "contacts",
-    ),
-}
-NAMES = sorted(CASES)
+from tests.fuzz.mangle import Mangle, mangles
+from tests.fuzz.stands import NAMES, Stand, stand
 
 
-@dataclass
-class Stand:
-    """A connector, its twin, and the way between them."""
-
-    bench: Bench
-    way: Mangled
-    ground: Ground
-
-    def reads(self) -> Sequence[Callable[[], Any]]:
-        """Every question that a connector can be asked."""
-        bench = self.bench
-        refs = [bench.ref(id_) for id_ in (*bench.some(3), "424242", "no-such-id")]
-        cursor, connector = bench.cursor(), bench.connector
-        asked: list[Callable[[], Any]] = [
-            connector.objects,
-            connector.check,
-            lambda: list(connector.changes(bench.subject, None)),
-            lambda: list(connector.changes(bench.subject, cursor)),
-            lambda: connector.read(refs),
-            lambda: bench.open(bench.settings).read(refs),
-        ]
-        if isinstance(connector, Finds):
-            fields = connector.findable(bench.subject)
-            asked += [functools.partial(connector.find, bench.subject, name, ["ada@example.com"]) for name in fields]
-        if isinstance(connector, Associates):
-            asked.append(lambda: connector.associated(refs, "companies"))
-        if isinstance(connector, Remembers):
-            asked.append(lambda: connector.history(refs[0], list(self.ground.texts(bench)[:1])))
-        return asked
-
-    def writes(self) -> list[Write]:
-        """A few of each kind."""
-        bench = self.bench
-        one, two, three = bench.some(3)
-        name = self.ground.texts(bench)[0]
-        consent = next((f.name for f in bench.object.fields.values() if f.consent and f.writable), None)
-        out: dict[str, Any] = {consent: "true" if bench.plugin.name == "hubspot" else False} if consent else {}
-        return [
-            *(Create("app", bench.subject, self.ground.fields(bench, number), bench.key()) for number in (1, 2)),
-            Update(bench.ref(one), {name: "Changed"}, bench.key()),
-            Update(bench.ref(two), {name: "Changed", **out}, bench.key()),
-            Delete(bench.ref(three), bench.key()),
-        ]
-
-    def applied(self, write: Write, before: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Whether a write stands in the app now."""
-        after = self.bench.people()
-        match write:
-            case Create():
-                new = [row for id_, row in after.items() if id_ not in before]
-                return any(all(row.get(name) == raw for name, raw in write.fields.items() if raw) for row in new)
-            case Update():
-                return after.get(write.ref.id) != before.get(write.ref.id)
-            case Delete():
-                return write.ref.id not in after
+def questions(on: Stand) -> Sequence[Callable[[], Any]]:
+    """Every question that a connector can be asked."""
+    bench = on.bench
+    refs = [bench.ref(id_) for id_ in (*bench.some(3), "424242", "no-such-id")]
+    cursor, connector = bench.cursor(), bench.connector
+    asked: list[Callable[[], Any]] = [
+        connector.objects,
+        connector.check,
+        lambda: list(connector.changes(bench.subject, None)),
+        lambda: list(connector.changes(bench.subject, cursor)),
+        lambda: connector.read(refs),
+        lambda: bench.open(bench.settings).read(refs),
+    ]
+    if isinstance(connector, Finds):
+        fields = connector.findable(bench.subject)
+        asked += [functools.partial(connector.find, bench.subject, name, ["ada@example.com"]) for name in fields]
+    if isinstance(connector, Associates):
+        asked.append(lambda: connector.associated(refs, "companies"))
+    if isinstance(connector, Remembers):
+        asked.append(lambda: connector.history(refs[0], list(on.ground.texts(bench)[:1])))
+    return asked
 
 
-@contextmanager
-def stand(name: str) -> Iterator[Stand]:
-    plugin, settings, subject = CASES[name]
-    module, _, attribute = plugin.twin.partition(":")
-    clock = TurnedClock()
-    twin: Twin = getattr(import_module(module), attribute)(Setup(clock=clock, records=6))
-    way = Mangled(twin)
-    twin.transport = lambda: way  # type: ignore[method-assign, assignment, return-value]
-    ground = type("On", (Ground,), {"plugin": plugin, "settings": settings})()
-    with contextlib.closing(Bench(plugin, settings, twin, clock, subject)) as bench:
-        yield Stand(bench, way, ground)
+def writes_of(on: Stand) -> list[Write]:
+    """A few of each kind."""
+    bench = on.bench
+    one, two, three = bench.some(3)
+    name = on.ground.texts(bench)[0]
+    consent = next((f.name for f in bench.object.fields.values() if f.consent and f.writable), None)
+    out: dict[str, Any] = {consent: "true" if bench.plugin.name == "hubspot" else False} if consent else {}
+    return [
+        *(Create("app", bench.subject, on.ground.fields(bench, number), bench.key()) for number in (1, 2)),
+        Update(bench.ref(one), {name: "Changed"}, bench.key()),
+        Update(bench.ref(two), {name: "Changed", **out}, bench.key()),
+        Delete(bench.ref(three), bench.key()),
+    ]
+
+
+def applied(on: Stand, write: Write, before: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a write stands in the app now."""
+    after = on.bench.people()
+    match write:
+        case Create():
+            new = [row for id_, row in after.items() if id_ not in before]
+            return any(all(row.get(name) == raw for name, raw in write.fields.items() if raw) for row in new)
+        case Update():
+            return after.get(write.ref.id) != before.get(write.ref.id)
+        case Delete():
+            return write.ref.id not in after
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -125,7 +75,7 @@ def test_a_spoilt_answer_to_a_question_is_an_error_in_words_or_no_harm(name: str
     @effort(60)
     def holds(place: int, mangle: Mangle, start: int, count: int) -> None:
         with stand(name) as on:
-            asked = on.reads()
+            asked = questions(on)
             before = on.bench.people()
             on.way.spoils(mangle, start, count)
             try:
@@ -147,7 +97,7 @@ def test_what_a_spoilt_answer_says_of_a_write_is_never_that_it_was_not_made(name
     def holds(mangle: Mangle, start: int, count: int, chosen: set[int]) -> None:
         with stand(name) as on:
             on.bench.pages()
-            writes = [write for number, write in enumerate(on.writes()) if number in (chosen or range(5))]
+            writes = [write for number, write in enumerate(writes_of(on)) if number in (chosen or range(5))]
             before = on.bench.people()
             on.way.spoils(mangle, start, count)
             outcomes: Sequence[Outcome] = ()
@@ -156,13 +106,13 @@ def test_what_a_spoilt_answer_says_of_a_write_is_never_that_it_was_not_made(name
             except InDoubt:
                 return
             except ConnectorError as told:
-                applied = [write for write in writes if on.applied(write, before)]
-                assert not applied, f"{type(told).__name__}: {told.message}, though it was applied: {applied}"
+                made = [write for write in writes if applied(on, write, before)]
+                assert not made, f"{type(told).__name__}: {told.message}, though it was applied: {made}"
                 return
             told_of = {outcome.key: outcome for outcome in outcomes}
             assert sorted(told_of) == sorted(write.key for write in writes)
             for write in writes:
                 outcome = told_of[write.key]
-                assert isinstance(outcome, Stored | Unknown) or not on.applied(write, before), f"{write}: {outcome}"
+                assert isinstance(outcome, Stored | Unknown) or not applied(on, write, before), f"{write}: {outcome}"
 
     holds()
