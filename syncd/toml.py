@@ -29,11 +29,12 @@ MAX_BYTES: Final = 256 * 1024
 MAX_PARTS: Final = 32
 MAX_DEPTH: Final = 32
 
+# A text that is never closed runs to the end: looked for from every quote in it, its end would cost minutes.
 _TOKEN = re.compile(
     r"""
       (?P<skip> \#[^\n]*
-        | \"{3}(?:\\.|[^\\])*?\"{3,5} | '{3}.*?'{3,5}
-        | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
+        | \"{3}(?:\\.|[^\\])*?(?:\"{3,5}|\Z) | '{3}.*?(?:'{3,5}|\Z)
+        | "(?:\\.|[^"\\\n])*"? | '[^'\n]*'? )
     | (?P<open> [\[{] )
     | (?P<close> [\]}] )
     | (?P<end> [\n,=] )

@@ -160,7 +160,7 @@ def compile_expression(source: str, names: Names) -> _Compiled:
         raise Mistake(f"has {len(source)} characters, at most {MAX_CHARS} are allowed")
     if not source.strip():
         raise Mistake("is empty")
-    bare = _LITERAL.sub('""', source)
+    bare = _LITERAL.sub(lambda literal: "'" + " " * (len(literal[0]) - 2) + "'", source)
     bound = _COMPREHENSION.findall(bare)
     if len(bound) > MAX_COMPREHENSIONS:
         raise Mistake(f"has {len(bound)} comprehensions, at most {MAX_COMPREHENSIONS} are allowed")
@@ -171,20 +171,20 @@ def compile_expression(source: str, names: Names) -> _Compiled:
         raise Mistake(_syntax(error)) from error
     for function in references["functions"]:
         if re.fullmatch(r"[A-Za-z]\w*", function) and function not in _OWN | _BUILT_IN:
-            column = _column(bare, source, function)
+            column = _column(bare, function)
             raise Mistake(f'there is no function "{function}"{column}', suggest(function, _OWN | _BUILT_IN))
     free = [name for name in references["variables"] if name not in bound]
     for name in free:
         if name not in names.types:
-            column = _column(bare, source, name)
+            column = _column(bare, name)
             raise Mistake(f'there is no field "{name}"{column}', suggest(name, names.types))
     return _Compiled(program, tuple(free), names)
 
 
-def _column(bare: str, source: str, word: str) -> str:
-    """Where the word stands, if no text literal moves the columns."""
-    found = re.search(rf"\b{re.escape(word)}\b", source)
-    return f" at column {found.start() + 1}" if found and len(bare) <= len(source) else ""
+def _column(bare: str, word: str) -> str:
+    """Where the word stands outside of text literals, which `bare` has as blanks."""
+    found = re.search(rf"(?<!\w){re.escape(word.lstrip('.'))}(?!\w)", bare)
+    return f" at column {found.start() + 1}" if found else ""
 
 
 def _syntax(error: ValueError) -> str:

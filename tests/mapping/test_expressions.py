@@ -113,6 +113,8 @@ def test_a_computation_that_fails_is_a_misfit() -> None:
         ("stage ==", "does not parse at column 9: mismatched input '<EOF>'"),
         ("emial != ''", 'there is no field "emial" at column 1 (did you mean "email"?)'),
         ("email != '' && stagee == 'x'", 'there is no field "stagee" at column 16 (did you mean "stage"?)'),
+        ("'emial' != emial", 'there is no field "emial" at column 12 (did you mean "email"?)'),
+        (".emial == ''", 'there is no field ".emial" at column 2 (did you mean "email"?)'),
         ("lowercase(email) == ''", 'there is no function "lowercase" at column 1 (did you mean "lower"?)'),
         ("email", 'gives no yes or no (compare: stage == "customer")'),
         ("'x' == '" + "y" * 1000 + "'", "has 1009 characters, at most 1000 are allowed"),
