@@ -35,8 +35,8 @@ class Ledger:
     """What was written over by somebody else than a person: it must be in the change log."""
     words: dict[str, set[str]] = field(default_factory=dict)
     """Every value that anybody typed, by field."""
-    opted_out: set[str] = field(default_factory=set)
-    """Addresses that may not be mailed."""
+    opted_out: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Records in which a person said that one may not be mailed, and their addresses."""
     opted_in: set[tuple[str, str]] = field(default_factory=set)
     """Records in which a person said, last, that one may be mailed."""
     deleted: set[str] = field(default_factory=set)
@@ -69,8 +69,13 @@ class Ledger:
     def loses(self, app: str, id: str) -> None:
         """A person deletes a record or merges it away: what stood in it is theirs to lose."""
         self.gone.add((app, id))
+        self.opted_out.pop((app, id), None)
         for place in [place for place in self.standing if place[:2] == (app, id)]:
             del self.standing[place]
+
+    def frees(self, address: str) -> None:
+        """A person confirms that an address may be mailed again."""
+        self.opted_out = {place: own for place, own in self.opted_out.items() if own != address}
 
     def missing(self, stands: Callable[[Typed], bool], logged: Callable[[Typed], bool]) -> list[Typed]:
         """What people typed that neither stands anywhere nor is in the change log."""

@@ -92,7 +92,7 @@ def _made_of(town: Town, app: str, field: str, value: Raw) -> Raw:
 
 def _re_subscribed(town: Town, known: frozenset[str]) -> Iterator[str]:
     """An address that opted out is never written as anything else, and is shown so wherever nobody said otherwise."""
-    address = _addresses(town)
+    address, opted_out = _addresses(town), known | set(town.ledger.opted_out.values())
     for app in town.apps.values():
         for wrote in app.journal:
             if wrote.author == "api" and wrote.field == "out" and wrote.value is not True and wrote.at > town.calm_at:
@@ -101,7 +101,7 @@ def _re_subscribed(town: Town, known: frozenset[str]) -> Iterator[str]:
         for id, row in app.rows.items():
             own = address[app.name, id]
             contested = any(address[place] == own for place in town.ledger.opted_in)
-            if own in town.ledger.opted_out and not contested and row.fields["out"] is not True:
+            if own in opted_out and not contested and row.fields["out"] is not True:
                 yield f"{app.name} {id} does not show that {own} opted out"
 
 

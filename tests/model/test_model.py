@@ -63,6 +63,11 @@ class Story(RuleBasedStateMachine):
     def somebody_changes(self, who: Who, field: str, word: str) -> None:
         self.town.types(*who, field, word)
 
+    @rule(address=ADDRESSES, field=FIELDS, words=st.permutations(["x", "y", "X"]))
+    def everybody_types_something_else(self, address: str, field: str, words: list[str]) -> None:
+        for app, word in zip(self.town.apps, words, strict=False):
+            self.town.types(app, address, field, word)
+
     @rule(who=KNOWN, out=st.booleans())
     def somebody_says_whether_they_may_be_mailed(self, who: Who, out: bool) -> None:
         self.town.says_out(*who, out)
@@ -135,7 +140,7 @@ class Story(RuleBasedStateMachine):
                     address = str(tx.entities.get(work.entity).value("email")) if work and work.entity else ""
                 decide.resolve_conflict(world, id, yes, by="op")
                 if not yes:
-                    self.town.ledger.opted_out.discard(address)
+                    self.town.ledger.frees(address)
                     self.known -= {address}
             case _:
                 self.town.ledger.words.setdefault(field, set()).add(word)
@@ -151,7 +156,7 @@ class Story(RuleBasedStateMachine):
         assert not reports[-1].owed, f"a debt is never paid: {reports[-1]}"
         assert not reports[-1].failing, f"an app never comes back: {reports[-1]}"
         assert wrongs(self.town, self.known) == []
-        self.known = frozenset(self.town.ledger.opted_out)
+        self.known |= set(self.town.ledger.opted_out.values())
         self.town.calm_at = self.town.clock.now()
 
     def teardown(self) -> None:

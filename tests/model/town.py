@@ -138,9 +138,10 @@ class Town:
             return
         self.apps[app].person_edits(id, out=out)
         if out:
-            self.ledger.opted_out.add(address)
+            self.ledger.opted_out[app, id] = address
             self.ledger.opted_in.discard((app, id))
         else:
+            self.ledger.opted_out.pop((app, id), None)
             self.ledger.opted_in.add((app, id))
 
     # --- the world -----------------------------------------------------------------------------------------------
