@@ -1,9 +1,9 @@
 """A connector that comes upon an answer it was not made for says so, instead of falling over it.
 
-Connectors take answers apart at the border and raise BrokenProtocol for shapes that no documentation promises. No author
-thinks of all of them, and an app that answers with a list where an object was promised must not end the daemon. So what
-was not thought of becomes the error whose remedy is right: BrokenProtocol where only something was read, InDoubt where
-something may have been written.
+Connectors take answers apart at the border and raise BrokenProtocol for shapes that no documentation promises. No
+author thinks of all of them, and an app that answers with a list where an object was promised must not end the daemon.
+So what was not thought of becomes the error whose remedy is right: BrokenProtocol where only something was read,
+InDoubt where something may have been written.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ MOST_REPEATS: Final = 100
 _FALLS: Final = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """What taking an unforeseen value apart raises."""
 _METHODS: Final[Mapping[str, type[ConnectorError]]] = {
-    **dict.fromkeys(
-        ("objects", "check", "read", "find", "findable", "hear", "associated", "history"), BrokenProtocol
-    ),
+    **dict.fromkeys(("objects", "check", "read", "find", "findable", "hear", "associated", "history"), BrokenProtocol),
     **dict.fromkeys(("write", "associate", "erase", "subscribe", "unsubscribe"), InDoubt),
 }
 

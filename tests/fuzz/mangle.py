@@ -88,7 +88,9 @@ def _spots(value: Any) -> Iterator[tuple[Any, Any]]:
 
 def mangles() -> st.SearchStrategy[Mangle]:
     """Every way there is, the simplest first."""
-    whole = st.builds(Mangle, st.sampled_from(["empty", "html", "cut", "bytes", "nested", "digits"]), st.integers(0, 40))
+    whole = st.builds(
+        Mangle, st.sampled_from(["empty", "html", "cut", "bytes", "nested", "digits"]), st.integers(0, 40)
+    )
     near = st.integers(0, 12) | st.integers(0, 200)
     return st.one_of(
         st.builds(Mangle, st.just("put"), near, st.sampled_from(ODD)),

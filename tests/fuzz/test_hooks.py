@@ -1,4 +1,4 @@
-"""Webhooks through the door of the daemon: a byte off is refused, and what is signed and makes no sense does no harm."""
+"""Webhooks through the daemon's door: a byte off is refused, and what is signed and makes no sense does no harm."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def bodies() -> st.SearchStrategy[bytes | Mangle]:
     """Bodies of every kind, and ways to spoil a genuine one."""
     event = st.fixed_dictionaries(
         {"subscriptionType": st.sampled_from(["contact.creation", "object.merge", 1, None])},
-        optional={name: ODD_IDS for name in ("objectId", "primaryObjectId", "mergedObjectIds")},
+        optional=dict.fromkeys(("objectId", "primaryObjectId", "mergedObjectIds"), ODD_IDS),
     )
     member = st.fixed_dictionaries({"member": st.dictionaries(st.sampled_from(["current", "previous"]), IDENTIFIED)})
     whole = st.lists(event, max_size=3) | member

@@ -15,7 +15,7 @@ __all__ = ["wrongs"]
 
 
 def wrongs(town: Town, known: frozenset[str]) -> list[str]:
-    """Everything that is not as it must be. `known`: addresses of which syncd has known for long that they opted out."""
+    """Everything that is not as it must be. `known`: addresses that syncd knew at the last calm to have opted out."""
     with town.store.read() as tx:
         found = [
             *_lost(town, tx),
@@ -80,7 +80,7 @@ def _disagreements(town: Town, tx: Transaction) -> Iterator[str]:
 
 
 def _alike(town: Town, field: str, value: Raw, shown: dict[str, Raw]) -> bool:
-    """Whether every app shows what it makes of one value. One that could not be told apart may show the value itself."""
+    """Whether every app shows what it makes of one value, or that value as it is."""
     kept = {name: _made_of(town, name, field, value) for name in shown}
     return all(shown[name] in (value, kept[name]) for name in shown)
 
@@ -95,9 +95,9 @@ def _re_subscribed(town: Town, known: frozenset[str]) -> Iterator[str]:
     address, opted_out = _addresses(town), known | set(town.ledger.opted_out.values())
     for app in town.apps.values():
         for wrote in app.journal:
-            if wrote.author == "api" and wrote.field == "out" and wrote.value is not True and wrote.at > town.calm_at:
-                if address[app.name, wrote.id] in known:
-                    yield f"{app.name} {wrote.id} was re-subscribed by syncd"
+            presses = wrote.author == "api" and wrote.field == "out" and wrote.value is not True
+            if presses and wrote.at > town.calm_at and address[app.name, wrote.id] in known:
+                yield f"{app.name} {wrote.id} was re-subscribed by syncd"
         for id, row in app.rows.items():
             own = address[app.name, id]
             contested = any(address[place] == own for place in town.ledger.opted_in)

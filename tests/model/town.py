@@ -1,4 +1,4 @@
-"""The scenery: a few apps in memory, an engine between them that can be killed at any commit, and an unreliable world."""
+"""The scenery: a few apps in memory, an engine between them that can be killed at any commit, and a bad network."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ class Town:
     def everybody(self) -> list[tuple[str, str]]:
         """Each app with each address that it has a record of; whom the story does not speak of is left out."""
         shown = [(app.name, str(row.fields["email"])) for app in self.apps.values() for row in app.rows.values()]
-        return [(app, address) for app, address in shown if address not in _OLD] or [(next(iter(self.apps)), "a@example.com")]
+        return [(app, address) for app, address in shown if address not in _OLD] or [
+            (next(iter(self.apps)), "a@example.com")
+        ]
 
     def types(self, app: str, address: str, name: str, value: str, *, unseen: bool = False) -> None:
         """A person types a value into the record of an address, and makes that record if there is none."""
@@ -150,7 +152,7 @@ class Town:
     def turned(self, app: str, weather: Weather) -> Iterator[None]:
         """For a while, an app behaves so."""
         fake = self.apps[app]
-        fake.fault = "" if weather in ("fair", "hidden", "truncated") else weather
+        fake.fault = "" if weather == "fair" or weather == "hidden" or weather == "truncated" else weather
         fake.hidden = frozenset({"note"}) if weather == "hidden" else frozenset()
         fake.truncated = 1 if weather == "truncated" else None
         try:
@@ -227,7 +229,7 @@ class Town:
                 tx.hints.add([Ref(app, "people", id)], tx.now)
 
     def calms_down(self) -> list[Report]:
-        """Nobody types any more, paused apps are resumed, and the engine runs until nothing is left. What each run did."""
+        """Nobody types any more, paused apps are resumed, the engine runs until nothing is left. What each run did."""
         for fake in self.apps.values():
             fake.during_write = lambda _: None
         reports: list[Report] = []

@@ -13,9 +13,10 @@ from syncd.sdk import sturdy
 from syncd.sdk.contract import Page
 from syncd.sdk.sturdy import MOST_REPEATS
 
+NOBODY: dict[str, str] = {}
 FALLS: Mapping[str, Callable[[], Any]] = {
-    "KeyError": lambda: {}["id"],
-    "IndexError": lambda: [][0],
+    "KeyError": lambda: NOBODY["id"],
+    "IndexError": lambda: "".split(maxsplit=1)[0],
     "TypeError": lambda: None + 1,  # type: ignore[operator]
     "AttributeError": lambda: [].get("id"),  # type: ignore[attr-defined]
     "ValueError": lambda: int("x"),
@@ -58,7 +59,7 @@ def test_what_a_reader_falls_over_is_a_broken_protocol_that_names_the_place_and_
     with pytest.raises(BrokenProtocol, match=rf"Frail.read met .* \({fall} at test_sturdy.py:\d+\)") as caught:
         frail.read([])
     assert "id" not in caught.value.message.split("(")[1]
-    with pytest.raises(BrokenProtocol, match="Frail.changes"):
+    with pytest.raises(BrokenProtocol, match=r"Frail\.changes"):
         list(frail.changes("people", None))
 
 
@@ -79,8 +80,7 @@ def test_an_error_with_a_remedy_is_left_as_it_is() -> None:
 def test_a_fall_of_whoever_reads_the_pages_is_their_own() -> None:
     pages = Frail(pages=[Page((), Cursor("1"))]).changes("people", None)
     with pytest.raises(KeyError):
-        for _ in pages:
-            FALLS["KeyError"]()
+        any(NOBODY[page.cursor] for page in pages)
 
 
 def shows(id: str, cursor: int) -> Page:
@@ -90,9 +90,9 @@ def shows(id: str, cursor: int) -> Page:
 @pytest.mark.parametrize("ids", [["1"], ["1", "2", "3"]])
 def test_a_listing_that_goes_in_circles_is_left(ids: list[str]) -> None:
     circle = [shows(ids[number % len(ids)], number) for number in range(1000)]
-    seen = []
+    seen: list[Page] = []
     with pytest.raises(BrokenProtocol, match="makes no progress"):
-        seen += Frail(pages=circle).changes("people", None)
+        seen.extend(Frail(pages=circle).changes("people", None))
     empty = [Page((), Cursor("1"))] * 1000
     with pytest.raises(BrokenProtocol, match="makes no progress"):
         list(Frail(pages=empty).changes("people", None))
