@@ -7,7 +7,16 @@ from collections.abc import Callable
 from syncd.core.record import EntityId, Ref
 from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
-from syncd.errors import BrokenPromise, BrokenProtocol, ConnectorError, Halted, StoreError, Throttled, Unauthorised
+from syncd.errors import (
+    BrokenPromise,
+    BrokenProtocol,
+    ConfigError,
+    ConnectorError,
+    Halted,
+    StoreError,
+    Throttled,
+    Unauthorised,
+)
 from syncd.store.values import Entry, Event
 
 __all__ = ["attempt", "pause", "resume"]
@@ -25,7 +34,12 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
         with world.store.read() as tx:
             sound_log(tx, app)
         done = stage()
-    except (Unauthorised, BrokenProtocol, Halted) as stop:
+    except Halted as trip:
+        with world.store.begin() as tx:
+            tx.meta.put(f"tripped:{app}", "yes")
+        pause(world, app, str(trip))
+        return Tally(), 60.0
+    except (Unauthorised, BrokenProtocol, ConfigError) as stop:  # the configuration may no longer fit the account
         pause(world, app, str(stop))
         return Tally(), 60.0
     except BrokenPromise as broken:
@@ -73,11 +87,16 @@ def pause(world: World, app: str, reason: str, by: str = "", cause: int | None =
 
 
 def resume(world: World, app: str, by: str = "") -> bool:
-    """Go on with a paused app; what made a guard trip counts as accepted. False if it was not paused."""
+    """Go on with a paused app; what made a guard trip counts as accepted. False if it was not paused.
+
+    One that was paused for anything else is guarded as before: new credentials may see less than the old ones did.
+    """
     with world.store.begin() as tx:
         news = tx.apps.resume(app)
         if news:
-            tx.meta.put(f"resumed:{app}", str(tx.now))
+            if tx.meta.get(f"tripped:{app}"):
+                tx.meta.put(f"tripped:{app}", "")
+                tx.meta.put(f"resumed:{app}", str(tx.now))
             tx.log.append(Entry(event=Event.RESUMED, app=app, by=by))
     if news:
         world.log.info("app resumed", app=app, by=by)

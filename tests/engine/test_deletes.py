@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.core.fieldmap import Deletion
 from syncd.core.record import Ref
 from syncd.engine.decide import approve, drop_hold
-from syncd.engine.remedies import paused
+from syncd.engine.remedies import paused, resume
 from syncd.sdk.contract import Deletes
 from syncd.store.values import ParkedKind
 from syncd.testing.fake import capable
@@ -160,3 +160,22 @@ def test_when_everything_is_denied_and_nobody_can_vouch_a_person_is_asked() -> N
     scene.run(whole=False)
     assert "all 3 records that are linked there are denied" in paused(scene.world, "crm")
     assert len(scene.fake("news").rows) == 3
+
+
+def test_an_app_that_is_resumed_with_new_credentials_is_no_less_guarded_than_before() -> None:
+    """They may see less than the old ones: only what a guard had asked about is accepted by resuming."""
+    scene = _scene(6, Deletion.PROPAGATE)
+    crm = scene.fake("crm")
+    crm.fault = "revoked"
+    scene.run()
+    assert resume(scene.world, "crm", by="op")
+    crm.fault = "blind"
+    for _ in range(2):
+        scene.run()
+        scene.wait(minutes=11)
+    assert "the listing is empty" in paused(scene.world, "crm")
+    crm.fault = ""
+    assert resume(scene.world, "crm", by="op")
+    scene.run()
+    assert len(scene.fake("news").rows) == 6
+    assert scene.parked() == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from syncd.core.fieldmap import Way
+from syncd.engine.remedies import paused
+from syncd.errors import ConfigError
 from tests.engine.world import Scene, people, rule
 
 
@@ -141,3 +143,17 @@ def test_a_field_that_is_only_read_is_never_written() -> None:
     scene.fake("news").person_edits("news-1", stage="typed there")
     scene.run()
     assert scene.fake("crm").shown("crm-1")["stage"] == "customer"
+
+
+def test_an_app_that_no_longer_fits_the_configuration_is_paused_alone() -> None:
+    scene = Scene(names=("crm", "news", "shop"))
+    shop = scene.fake("shop")
+
+    def no_audience() -> None:
+        raise ConfigError("the account has no audience Customers")
+
+    shop._reachable = no_audience  # type: ignore[method-assign]
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.run()
+    assert scene.fake("news").find_one(first="Ada")
+    assert "no audience Customers" in paused(scene.world, "shop")

@@ -117,12 +117,12 @@ def _deletes_of_nobody(town: Town) -> Iterator[str]:
 
 
 def _doubles(town: Town) -> Iterator[str]:
-    """syncd makes no second record of anybody."""
+    """syncd makes no second record of anybody. (One that follows a merge elsewhere to another address was not made.)"""
     for app in town.apps.values():
-        author = {wrote.id: wrote.author for wrote in reversed(app.journal) if wrote.field == "email"}
+        first = {wrote.id: wrote for wrote in reversed(app.journal) if wrote.field == "email"}
         made: dict[str, list[str]] = defaultdict(list)
         for id, row in app.rows.items():
-            if author[id] == "api":
+            if first[id].author == "api" and first[id].value == row.fields["email"]:
                 made[str(row.fields["email"])].append(id)
         for address, ids in made.items():
             if len(ids) > 1:
