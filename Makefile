@@ -4,6 +4,7 @@
 #   make test    run the tests
 #   make lint    formatting, lint, types, and who may import whom
 #   make docs    write docs/reference anew, from the code
+#   make thorough  properties, fuzzing and the stateful model, with many more examples (EFFORT times; 40 by default)
 #   make live    tests against real third-party servers (see tests/live)
 #   make soak    run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make lock    choose new versions for requirements.lock and requirements-dev.lock
@@ -15,10 +16,12 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?=
 FOR    ?= 2h
+EFFORT ?= 40
+TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests/core/test_laws.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs live soak lock clean
+.PHONY: help demo test thorough lint docs live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -28,6 +31,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+thorough: $(VENV)/.dev
+	SYNCD_HYPOTHESIS=thorough SYNCD_EFFORT=$(EFFORT) $(BIN)/python -m pytest -n 2 --timeout 0 $(or $(TESTS),$(TOUGH))
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

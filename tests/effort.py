@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from hypothesis import HealthCheck, settings
 
-__all__ = ["effort"]
+__all__ = ["TIMES", "effort"]
 
-_TIMES: Final = int(os.environ.get("SYNCD_EFFORT", "40"))
+TIMES: Final = int(os.environ.get("SYNCD_EFFORT", "40"))
+"""How many times as many examples the profile `thorough` tries."""
 
 
 def effort(examples: int, **more: Any) -> settings:
@@ -17,7 +18,7 @@ def effort(examples: int, **more: Any) -> settings:
     thorough = settings.get_current_profile_name() == "thorough"
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much] if thorough else []
     return settings(
-        max_examples=examples * (_TIMES if thorough else 1),
+        max_examples=examples * (TIMES if thorough else 1),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, *slow],
         **more,

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.fieldmap import Sync
 from syncd.errors import ConfigError, Problem
 from syncd.mapping import describe, load_syncs
 from syncd.settings import load
+from tests.effort import effort
 from tests.mapping.ground import SCHEMAS, plugin
 
 EXAMPLE = (Path(__file__).parents[2] / "config.example.toml").read_text()
@@ -45,7 +46,7 @@ def mangled(draw: st.DrawFn) -> str:
 
 
 @given(text=mangled())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@effort(150)
 def test_a_mangled_configuration_is_syncs_or_problems(tmp_path: Path, text: str) -> None:
     path = tmp_path / "syncd.toml"
     path.write_text(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.lens import Misfit
@@ -19,6 +19,7 @@ from syncd.mapping.expressions import (
 )
 from syncd.mapping.mistakes import Mistake
 from syncd.mapping.types import TYPES, Options
+from tests.effort import effort
 
 NAMES = Names(
     {
@@ -159,7 +160,7 @@ WORDS = (
 
 
 @given(words=st.lists(st.sampled_from(WORDS), max_size=12), fields=FIELDS)
-@settings(max_examples=400, deadline=None)
+@effort(400)
 def test_any_row_of_words_is_refused_or_evaluated(words: list[str], fields: Fields) -> None:
     try:
         compiled = compile_expression(" ".join(words), NAMES)
@@ -171,7 +172,7 @@ def test_any_row_of_words_is_refused_or_evaluated(words: list[str], fields: Fiel
 
 
 @given(source=st.text(max_size=60) | st.text("()[]{}!-?:'\"", max_size=900))
-@settings(max_examples=150, deadline=None)
+@effort(150)
 def test_any_text_is_refused_or_compiled(source: str) -> None:
     said = ""
     try:

@@ -16,6 +16,7 @@ from syncd.mapping import check_laws
 from syncd.mapping.lenses import Joined, Part, Single, Words, split_name
 from syncd.mapping.types import TYPES, Options
 from syncd.sdk.contract import Field, FieldType, Option
+from tests.effort import effort
 
 TEXT = st.text(max_size=40) | st.sampled_from(
     [
@@ -87,7 +88,7 @@ def test_the_laws_hold_for_whatever_an_app_shows(
     kind: str, carrier: FieldType, codec: str, raws: st.SearchStrategy[Any]
 ) -> None:
     @given(raw=st.none() | raws, zone=st.sampled_from(ZONES), blank=st.sampled_from([None, ""]))
-    @settings(max_examples=25, deadline=None)
+    @effort(25)
     def holds(raw: Any, zone: str, blank: object) -> None:
         field = Field(name="f", type=carrier, codec=codec, blank=blank)
         options = Options(region="US", zone=zone)
@@ -97,7 +98,7 @@ def test_the_laws_hold_for_whatever_an_app_shows(
 
 
 @given(kind=st.sampled_from(sorted(TYPES)), text=TEXT | st.emails())
-@settings(max_examples=400, deadline=None)
+@effort(400)
 def test_cleaning_twice_is_cleaning_once(kind: str, text: str) -> None:
     once = TYPES[kind].clean(text, Options(region="GB"))
     if not isinstance(once, Misfit):
@@ -109,7 +110,7 @@ def test_cleaning_twice_is_cleaning_once(kind: str, text: str) -> None:
     raw=SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2),
     carrier=st.sampled_from(FieldType),
 )
-@settings(max_examples=500, deadline=None)
+@effort(500)
 def test_no_raw_value_is_ever_an_exception(kind: str, raw: Any, carrier: FieldType) -> None:
     lens = Single("it", Field(name="f", type=carrier), TYPES[kind])
     lens.get({"f": raw}, {})
@@ -120,7 +121,7 @@ def test_no_raw_value_is_ever_an_exception(kind: str, raw: Any, carrier: FieldTy
     carrier=st.sampled_from(FieldType),
     value=st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.lists(st.text(max_size=3)).map(tuple),
 )
-@settings(max_examples=300, deadline=None)
+@effort(300)
 def test_no_canonical_value_is_ever_an_exception(carrier: FieldType, value: Value) -> None:
     Single("it", Field(name="f", type=carrier, max_chars=5), TYPES["text"]).put(value, {})
 

@@ -1,4 +1,4 @@
-"""Every shipped template, on the schemas of the apps it is for: its lenses keep the laws for whatever may stand there."""
+"""Every shipped template, on the schemas of the apps it is for: its lenses keep the laws whatever stands there."""
 
 from __future__ import annotations
 

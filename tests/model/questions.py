@@ -117,13 +117,17 @@ def _deletes_of_nobody(town: Town) -> Iterator[str]:
 
 
 def _doubles(town: Town) -> Iterator[str]:
-    """syncd makes no second record of anybody. (One that follows a merge elsewhere to another address was not made.)"""
+    """syncd makes no second record of anybody.
+
+    Whoever was merged elsewhere may still be shown under the old address here, and somebody new may have it by now.
+    """
     for app in town.apps.values():
         first = {wrote.id: wrote for wrote in reversed(app.journal) if wrote.field == "email"}
         made: dict[str, list[str]] = defaultdict(list)
         for id, row in app.rows.items():
-            if first[id].author == "api" and first[id].value == row.fields["email"]:
-                made[str(row.fields["email"])].append(id)
+            own = str(row.fields["email"])
+            if first[id].author == "api" and first[id].value == own and own not in town.ledger.merged:
+                made[own].append(id)
         for address, ids in made.items():
             if len(ids) > 1:
                 yield f"{app.name} has {address} as {ids}, all made by syncd"

@@ -7,11 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.errors import ConfigError
 from syncd.toml import MAX_BYTES, parse, read
+from tests.effort import effort
 
 
 def told(text: str | bytes) -> str:
@@ -100,7 +101,7 @@ def test_dots_and_brackets_in_texts_and_comments_are_no_depth() -> None:
 
 
 @given(st.text(st.sampled_from("ab.=[]{}\"'\\#, \n1"), max_size=80))
-@settings(max_examples=400, deadline=None)
+@effort(400)
 def test_any_text_is_either_read_as_tomllib_does_or_a_problem(text: str) -> None:
     try:
         expected = tomllib.loads(text)
@@ -119,7 +120,7 @@ def test_any_text_is_either_read_as_tomllib_does_or_a_problem(text: str) -> None
         max_leaves=12,
     )
 )
-@settings(max_examples=100, deadline=None)
+@effort(100)
 def test_every_key_of_a_nested_value_has_a_place(value: object) -> None:
     def written(value: object) -> str:
         match value:
