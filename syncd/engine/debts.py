@@ -21,9 +21,14 @@ _CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
 
-def frozen(work: list[Parked], entity: Entity, app: str) -> frozenset[str]:
-    """The fields of an entity that wait for a person before they may be written to an app."""
+def frozen(sync: Sync, work: list[Parked], entity: Entity, app: str) -> frozenset[str]:
+    """The fields of an entity that wait for a person before they may be written to an app.
+
+    While a delete waits for its answer that is all of them but the opt-outs, which wait for nobody.
+    """
     fields = {item.field for item in work if item.kind in _WHOLE}
+    if waits(work):
+        fields |= {rule.name for rule in sync.rules.values() if not rule.consent}
     for item in work:
         if item.kind is ParkedKind.AMBIGUOUS and item.app == app and item.field:
             fields.add(item.field)  # another record there has this match key
@@ -41,10 +46,8 @@ def waits(work: list[Parked]) -> bool:
 def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *, urgent: bool = False) -> None:
     """Owe each app of the sync what it lacks; nothing where it is up to date."""
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    if waits(work):
-        return
-    for link in tx.links.of(entity.id):
-        _scope(tx, sync, entity, link, frozen(work, entity, link.ref.app))
+    for link in tx.links.of(entity.id) if not waits(work) else ():
+        _scope(tx, sync, entity, link, frozen(sync, work, entity, link.ref.app))
     for app in sync.apps:
         if lacks(tx, sync, entity, app, work):
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
@@ -120,9 +123,9 @@ def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Park
     link = tx.links.at(entity.id, app)
     if link is not None:
         if entity.deleted:
-            return True
-        return bool(claims(tx, sync, entity, link, frozen(work, entity, app)))
-    if entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
+            return not waits(work)
+        return bool(claims(tx, sync, entity, link, frozen(sync, work, entity, app)))
+    if waits(work) or entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
         return False
     if any(gone.ref.app == app for gone in tx.links.of(entity.id)):
         return False  # a person deleted it there: it stays deleted

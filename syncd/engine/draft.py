@@ -43,7 +43,8 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.postpone(delivery, tx.now + world.late(sync, app) / 4)
         return None
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    if waits(work) or (link is not None and link.state is LinkState.MISSING):
+    held = waits(work) and (link is None or entity.deleted)
+    if held or (link is not None and link.state is LinkState.MISSING):
         tx.deliveries.settle(delivery)
         return None
     if link is None:
@@ -76,7 +77,7 @@ def _change(
     world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
 ) -> Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    parked = frozen(work, entity, app)
+    parked = frozen(sync, work, entity, app)
     wanted = claims(tx, sync, entity, link, parked)
     taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
     wanted = {name: value for name, value in wanted.items() if name not in taken}

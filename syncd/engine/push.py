@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Outcome, Record, Ref, Write
 from syncd.engine import calls, promises
-from syncd.engine.debts import lacks, waits
+from syncd.engine.debts import lacks
 from syncd.engine.draft import Draft, backoff, drafted
 from syncd.engine.gap import Look
 from syncd.engine.outcome import doubt_all, store_outcomes
@@ -118,7 +118,7 @@ def _sift(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) ->
         left = []
         for delivery in deliveries:
             work = tx.parked.of([delivery.entity]).get(delivery.entity, [])
-            if not waits(work) and lacks(tx, sync, tx.entities.get(delivery.entity), app, work):
+            if lacks(tx, sync, tx.entities.get(delivery.entity), app, work):
                 left.append(delivery)
             else:
                 tx.deliveries.settle(delivery)

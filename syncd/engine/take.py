@@ -208,6 +208,9 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     is our own write coming back, not an edit.
     """
     link = Link(entity.id, fact.ref, created=fact.created)
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    held = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
+    tx.parked.withdraw(held, "there is such a record in the app again")
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)

@@ -68,10 +68,15 @@ def _sturdy(method: Callable[..., Any], error: type[ConnectorError]) -> Callable
 
 
 def _sturdy_listing(method: Callable[..., Iterator[Page]]) -> Callable[..., Iterator[Page]]:
+    def understood(pages: Iterator[Page]) -> Iterator[Page]:
+        with _understood(method, BrokenProtocol):
+            yield from progressing(pages)
+
     @functools.wraps(method)
     def safe(*args: Any, **asked: Any) -> Iterator[Page]:
         with _understood(method, BrokenProtocol):
-            yield from progressing(method(*args, **asked))
+            pages = method(*args, **asked)
+        return understood(pages)
 
     return safe
 

@@ -179,3 +179,34 @@ def test_an_app_that_is_resumed_with_new_credentials_is_no_less_guarded_than_bef
     scene.run()
     assert len(scene.fake("news").rows) == 6
     assert scene.parked() == []
+
+
+def test_an_opt_out_does_not_wait_for_the_answer_to_a_delete() -> None:
+    apps = ("crm", "news", "shop")
+    scene = Scene(apps, people(apps))
+    for n in range(8):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}", out=False)
+    scene.run()
+    news, shop = scene.fake("news"), scene.fake("shop")
+    here, there = (app.find_one(email="p0@example.com") for app in (news, shop))
+    scene.fake("crm").person_deletes("crm-1")
+    _believed(scene)
+    (hold,) = scene.parked()
+    news.person_edits(here, out=True, first="Typed")
+    scene.run()
+    assert shop.shown(there)["out"] is True
+    assert shop.shown(there)["first"] == "P0"  # this waits
+    assert [item.id for item in scene.parked()] == [hold.id]
+    assert len(scene.fake("crm").rows) == 7
+
+
+def test_a_person_made_again_where_they_were_deleted_is_no_question_any_more() -> None:
+    scene = _scene()
+    scene.fake("crm").person_deletes("crm-1")
+    _believed(scene)
+    assert [item.kind for item in scene.parked()] == [ParkedKind.HOLD]
+    scene.fake("crm").person_creates(email="p0@example.com", first="Again")
+    scene.run()
+    assert scene.parked() == []
+    assert scene.fake("news").find_one(email="p0@example.com", first="Again")
+    assert len(scene.fake("news").rows) == 8

@@ -20,7 +20,7 @@ def wrongs(town: Town, known: frozenset[str]) -> list[str]:
         found = [
             *_lost(town, tx),
             *_disagreements(town, tx),
-            *_re_subscribed(town, known),
+            *_re_subscribed(town, tx, known),
             *_deletes_of_nobody(town),
             *_doubles(town),
             *_never_typed(town),
@@ -90,8 +90,12 @@ def _made_of(town: Town, app: str, field: str, value: Raw) -> Raw:
     return (keeps(value) if keeps and value is not None else value) or None
 
 
-def _re_subscribed(town: Town, known: frozenset[str]) -> Iterator[str]:
-    """An address that opted out is never written as anything else, and is shown so wherever nobody said otherwise."""
+def _re_subscribed(town: Town, tx: Transaction, known: frozenset[str]) -> Iterator[str]:
+    """An address that opted out is never written as anything else, and is shown so wherever nobody said otherwise.
+
+    A second record of the same app, of which a person is asked whose it is, is left as it stands.
+    """
+    rivals = {(work.ref.app, work.ref.id) for app in town.apps for work in tx.parked.rivals(app) if work.ref}
     address, opted_out = _addresses(town), known | set(town.ledger.opted_out.values())
     for app in town.apps.values():
         for wrote in app.journal:
@@ -101,7 +105,7 @@ def _re_subscribed(town: Town, known: frozenset[str]) -> Iterator[str]:
         for id, row in app.rows.items():
             own = address[app.name, id]
             contested = any(address[place] == own for place in town.ledger.opted_in)
-            if own in opted_out and not contested and row.fields["out"] is not True:
+            if own in opted_out and not contested and (app.name, id) not in rivals and row.fields["out"] is not True:
                 yield f"{app.name} {id} does not show that {own} opted out"
 
 

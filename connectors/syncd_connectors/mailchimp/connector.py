@@ -15,6 +15,7 @@ from syncd.sdk import (
     Page,
     Record,
     Ref,
+    Rejected,
     Request,
     Tools,
     Update,
@@ -92,12 +93,12 @@ class Mailchimp:
         return ("email_address",)
 
     def find(self, object: str, field: str, values: Sequence[str]) -> Mapping[str, Sequence[Ref]]:
-        """Who has each address, whatever its case. Raises ValueError for another field.
+        """Who has each address, whatever its case. Raises Rejected for another field.
 
         Raises Unavailable where somebody is not found and the audience cannot be seen either.
         """
         if field not in self.findable(object):
-            raise ValueError(f"Mailchimp finds members by email_address, not by {field}")
+            raise Rejected(f"Mailchimp finds members by email_address, not by {field}")
         refs: dict[str, Sequence[Ref]] = {}
         for key in dict.fromkeys(map(email_key, values)):
             ref = self._who_has(key)
@@ -206,7 +207,7 @@ class Mailchimp:
 
 def _known(object: str) -> None:
     if object != OBJECT:
-        raise ValueError(f"Mailchimp has no object {object!r}, only {OBJECT!r}")
+        raise Rejected(f"Mailchimp has no object {object!r}, only {OBJECT!r}")
 
 
 def _names(write: Write) -> Sequence[str]:

@@ -48,13 +48,13 @@ class Place:
 
     @classmethod
     def at(cls, cursor: Cursor | None) -> Place:
-        """From a cursor; the beginning for None. Raises ValueError for a cursor that this connector did not make."""
+        """From a cursor; the beginning for None. Raises BrokenProtocol for a cursor that this connector did not make."""
         if cursor is None:
             return cls()
         try:
             return cls(**json.loads(cursor))
-        except TypeError as wrong:
-            raise ValueError(f"not a cursor of this connector: {cursor}") from wrong
+        except (TypeError, ValueError) as wrong:
+            raise BrokenProtocol(f"not a cursor of this connector: {cursor}") from wrong
 
     def cursor(self) -> Cursor:
         """As text, without what is at its default."""

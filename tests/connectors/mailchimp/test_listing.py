@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.errors import Transient
+from syncd.errors import BrokenProtocol, Rejected, Transient
 from syncd.sdk import Gone, Page, Record
 from tests.connectors.mailchimp.ground import MEMBERS, ground, ids, rows
 
@@ -160,10 +160,11 @@ def test_without_a_date_from_mailchimp_the_next_run_goes_back_by_all_the_differe
 
 def test_a_cursor_of_somebody_else_is_refused() -> None:
     g = ground(records=1)
-    with pytest.raises(ValueError, match="not a cursor"):
-        g.changes('{"page": 3}')  # type: ignore[arg-type]
+    for strange in ('{"page": 3}', "3", "{"):
+        with pytest.raises(BrokenProtocol, match="not a cursor"):
+            g.changes(strange)  # type: ignore[arg-type]
 
 
 def test_an_unknown_object_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="contacts"):
+    with pytest.raises(Rejected, match="contacts"):
         ground().app.changes("contacts", None)

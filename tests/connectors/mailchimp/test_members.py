@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.errors import Unauthorised, Unavailable
+from syncd.errors import Rejected, Unauthorised, Unavailable
 from syncd.sdk import Connector, Create, Exists, Finds, Gone, Hears, Ref, Refused, Stale, Stored, Subscribes
 from syncd.testing.twin import Faults
 from syncd_connectors.mailchimp import plugin
@@ -75,7 +75,7 @@ def test_an_archived_member_is_not_found() -> None:
 
 
 def test_members_are_found_by_address_only() -> None:
-    with pytest.raises(ValueError, match="PHONE"):
+    with pytest.raises(Rejected, match="PHONE"):
         ground().app.find("members", "merge_fields.PHONE", ["1"])
 
 
