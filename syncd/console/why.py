@@ -16,7 +16,7 @@ from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit
 from syncd.core.record import Absent
 from syncd.engine.consent import record_opt_out
-from syncd.engine.debts import frozen, waits
+from syncd.engine.debts import frozen
 from syncd.engine.world import World
 from syncd.errors import ConfigError
 from syncd.spelling import suggest
@@ -171,9 +171,10 @@ def _next(tx: Transaction, sync: Sync, entity: Entity, rule: FieldRule, link: Li
     if link.state is not LinkState.LIVE:
         return f"nothing: the record is {link.state.value.replace('_', ' ')}"
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    if waits(work) or rule.name in frozen(work, entity, app):
+    parked = frozen(sync, work, entity, app)
+    if rule.name in parked:
         return "nothing until a person has decided"
-    due = owed(entity, link, sync, frozen(work, entity, app))
+    due = owed(entity, link, sync, parked)
     if rule.name not in due:
         return "nothing: it is up to date"
     return f"{said(due[rule.name])} will be written"

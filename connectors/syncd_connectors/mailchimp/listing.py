@@ -48,7 +48,7 @@ class Place:
 
     @classmethod
     def at(cls, cursor: Cursor | None) -> Place:
-        """From a cursor; the beginning for None. Raises BrokenProtocol for a cursor that this connector did not make."""
+        """From a cursor; the beginning for None. Raises BrokenProtocol for one that this connector did not make."""
         if cursor is None:
             return cls()
         try:
