@@ -15,6 +15,8 @@ __all__ = ["PAGE", "Api", "Rows", "refusal"]
 PAGE: Final = 100
 """Rows a page; Ghost 6 gives no more (Ghost docs, admin-api, pagination)."""
 
+_MOST_PAGES: Final = 200
+"""More pages of newsletters or labels than any site has."""
 _NEEDED: Final[Mapping[str, frozenset[str]]] = {
     "members": frozenset({"id", "email", "updated_at"}),
     "newsletters": frozenset({"id", "slug", "name"}),
@@ -104,8 +106,9 @@ class Api:
             lambda number: self._http.call(
                 "GET", f"{name}/", params={"filter": filter or None, "limit": PAGE, "page": number}
             ),
-            lambda answer: str(_page_number(answer) + 1) if _pagination(answer)[1] else None,
+            lambda answer: str(_page_number(answer) + 1) if _pagination(answer)[1] and _list(answer, name) else None,
             start="1",
+            most=_MOST_PAGES,
         )
         return [row for answer in pages for row in _list(answer, name)]
 
