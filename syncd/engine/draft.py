@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import FieldRule, Sync
+from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Raws, Record, Ref, Update, Write
 from syncd.engine import calls
@@ -81,7 +81,7 @@ def _change(
     wanted = claims(tx, sync, entity, link, parked)
     taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
     wanted = {name: value for name, value in wanted.items() if name not in taken}
-    open_now = {name: value for name, value in wanted.items() if not _veiled(sync.rules[name], link, fact)}
+    open_now = {name: value for name, value in wanted.items() if not _unseen(sync.rules[name], link, fact)}
     done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
     if not done.patch:
@@ -105,6 +105,16 @@ def _change(
 def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
     """The app has shown the field before and does not now: what stands there is unseen, and would be written over."""
     return any(name in link.seen and name not in fact.fields for name in rule.lenses[link.ref.app].window)
+
+
+def _unseen(rule: FieldRule, link: Link, fact: Record) -> bool:
+    """The app does not show the field, and may never have: what stands there would be written over.
+
+    A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
+    """
+    readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
+    hidden = readable and any(name not in fact.fields for name in rule.lenses[link.ref.app].window)
+    return hidden or _veiled(rule, link, fact)
 
 
 def _without_misfits(
