@@ -40,7 +40,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
     if not others:
         tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
         return
-    if sync.deletes is Deletion.IGNORE:
+    if sync.deletes is Deletion.IGNORE or entity.deleted:  # a delete elsewhere was let through already
         return
     reason = _held_back(world, tx, sync, entity, link, others)
     if reason:

@@ -210,3 +210,16 @@ def test_a_person_made_again_where_they_were_deleted_is_no_question_any_more() -
     assert scene.parked() == []
     assert scene.fake("news").find_one(email="p0@example.com", first="Again")
     assert len(scene.fake("news").rows) == 8
+
+
+def test_a_delete_that_was_let_through_is_no_question_when_the_same_person_is_deleted_elsewhere() -> None:
+    apps = ("crm", "news", "shop")
+    scene = Scene(apps, replace(people(apps), deletes=Deletion.PROPAGATE))
+    for n in range(8):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com")
+    scene.run()
+    for app in ("crm", "news"):
+        scene.fake(app).person_deletes(scene.fake(app).find_one(email="p0@example.com"))
+    _believed(scene)
+    assert scene.parked() == []
+    assert [len(scene.fake(app).rows) for app in apps] == [7, 7, 7]

@@ -8,6 +8,7 @@ from typing import Any
 
 from syncd.core.record import EntityId, Raw
 from syncd.store.ports import Transaction
+from syncd.store.values import ParkedKind
 from tests.model.ledger import Typed
 from tests.model.town import Town
 
@@ -22,7 +23,7 @@ def wrongs(town: Town, known: frozenset[str]) -> list[str]:
             *_disagreements(town, tx),
             *_re_subscribed(town, tx, known),
             *_deletes_of_nobody(town),
-            *_doubles(town),
+            *_doubles(town, _asked_about(town, tx)),
             *_never_typed(town),
         ]
     damage = town.store.verify()
@@ -93,8 +94,14 @@ def _made_of(town: Town, app: str, field: str, value: Raw) -> Raw:
 def _re_subscribed(town: Town, tx: Transaction, known: frozenset[str]) -> Iterator[str]:
     """An address that opted out is never written as anything else, and is shown so wherever nobody said otherwise.
 
-    A second record of the same app, of which a person is asked whose it is, is left as it stands.
+    A second record of the same app, of which a person is asked whose it is, is left as it stands; and of what an app
+    has refused a person is told.
     """
+    refused = {
+        (work.app, str(tx.entities.get(work.entity).value("email")))
+        for work in tx.parked.open((ParkedKind.QUARANTINE,))
+        if work.entity
+    }
     rivals = {(work.ref.app, work.ref.id) for app in town.apps for work in tx.parked.rivals(app) if work.ref}
     address, opted_out = _addresses(town), known | set(town.ledger.opted_out.values())
     for app in town.apps.values():
@@ -104,7 +111,7 @@ def _re_subscribed(town: Town, tx: Transaction, known: frozenset[str]) -> Iterat
                 yield f"{app.name} {wrote.id} was re-subscribed by syncd"
         for id, row in app.rows.items():
             own = address[app.name, id]
-            contested = any(address[place] == own for place in town.ledger.opted_in)
+            contested = any(address[place] == own for place in town.ledger.opted_in) or (app.name, own) in refused
             if own in opted_out and not contested and (app.name, id) not in rivals and row.fields["out"] is not True:
                 yield f"{app.name} {id} does not show that {own} opted out"
 
@@ -120,8 +127,8 @@ def _deletes_of_nobody(town: Town) -> Iterator[str]:
                     yield f"{app.name} {wrote.id} was deleted by syncd, and nobody had deleted {own}"
 
 
-def _doubles(town: Town) -> Iterator[str]:
-    """syncd makes no second record of anybody.
+def _doubles(town: Town, asked: set[str]) -> Iterator[str]:
+    """syncd makes no second record of anybody, unless an edit has beaten a delete late: then a person is asked.
 
     Whoever was merged elsewhere may still be shown under the old address here, and somebody new may have it by now.
     """
@@ -130,7 +137,7 @@ def _doubles(town: Town) -> Iterator[str]:
         made: dict[str, list[str]] = defaultdict(list)
         for id, row in app.rows.items():
             own = str(row.fields["email"])
-            if first[id].author == "api" and first[id].value == own and own not in town.ledger.merged:
+            if first[id].author == "api" and first[id].value == own and own not in town.ledger.merged | asked:
                 made[own].append(id)
         for address, ids in made.items():
             if len(ids) > 1:
