@@ -82,7 +82,7 @@ def _change(
     wanted = claims(tx, sync, entity, link, parked)
     taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
     wanted = {name: value for name, value in wanted.items() if name not in taken}
-    open_now = {name: value for name, value in wanted.items() if not _veiled(sync.rules[name], link, fact)}
+    open_now = {name: value for name, value in wanted.items() if not _unseen(sync.rules[name], link, fact)}
     done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
     if not done.patch:
@@ -110,6 +110,16 @@ def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
     """
     readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
     return any(name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window)
+
+
+def _unseen(rule: FieldRule, link: Link, fact: Record) -> bool:
+    """The app does not show the field, and may never have: what stands there would be written over.
+
+    A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
+    """
+    readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
+    hidden = readable and any(name not in fact.fields for name in rule.lenses[link.ref.app].window)
+    return hidden or _veiled(rule, link, fact)
 
 
 def _without_misfits(

@@ -303,7 +303,7 @@ def test_a_record_that_was_not_read_just_before_is_not_written_to(monkeypatch: p
     monkeypatch.setattr(
         push, "look", lambda *_: sight.Sight({Ref("news", "people", "news-1"): another}, {}, frozenset())
     )
-    monkeypatch.setattr(draft, "_veiled", lambda *_: False)
+    monkeypatch.setattr(draft, "_unseen", lambda *_: False)
     _trips(scene, "S11", "news/people/news-1", "not read before")
 
 

@@ -107,7 +107,7 @@ class House:
                 sent = str(int(now * 1000))
                 headers = {"X-Ghost-Signature": f"sha256={digest(body + sent.encode()).hex()}, t={sent}"}
             case _:
-                sent, secret = str(int(now)), self.on.bench.vault.get("webhook_signing_secret") or ""
+                sent, secret = str(int(now)), str(self.on.bench.vault.get("webhook_signing_secret"))
                 right = digest(f"{sent}.".encode() + body, secret)
                 headers = {"X-Mailchimp-Signature": f"t={sent},v1={right.hex()}"}
         return replace(hook, headers={**_lower(hook.headers), **_lower(headers)}, body=body)
