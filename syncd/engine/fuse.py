@@ -110,8 +110,9 @@ def bearer(tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
         return link
     for holders in tx.entities.holders(sync.name, keys(sync, own)).values():
         named = rivals & set(holders)
-        if link.entity not in holders and len(named) == 1 and tx.links.at(*named, link.ref.app) is None:
-            moved = replace(link, entity=named.pop())
+        other = EntityId(named.pop()) if len(named) == 1 and link.entity not in holders else None
+        if other is not None and tx.links.at(other, link.ref.app) is None:
+            moved = replace(link, entity=other)
             tx.links.put(sync.name, moved)
             return moved
     return link

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from syncd.engine import cycle
-from syncd.engine.world import World
+from syncd.engine.push import push
+from syncd.engine.world import Tally, World
 from syncd.store.memory import MemoryStore
 from syncd.testing.__main__ import main
 from syncd.testing.simulator import run
@@ -82,18 +83,18 @@ def test_polls_that_never_happen_are_found_where_no_webhook_comes(monkeypatch: p
     real = cycle.pull_app
 
     def only_sweeps(world: World, app: str, *, whole: bool = False) -> Any:
-        return real(world, app, whole=True) if whole else (cycle.Tally(), 0.0)
+        return real(world, app, whole=True) if whole else (Tally(), 0.0)
 
     monkeypatch.setattr(cycle, "pull_app", only_sweeps)
     found(["webhooks-or-polls"], ["webhooks-twice", "another-chance"], seeds=[0])
 
 
 def test_a_date_that_means_something_is_found_by_another_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = cycle.push
+    real = push
 
     def until_next_year(world: World, app: str) -> Any:
         expired = abs(world.clock.now() - run.START) > 365 * 86_400
-        return cycle.Tally() if expired else real(world, app)
+        return Tally() if expired else real(world, app)
 
     monkeypatch.setattr(cycle, "push", until_next_year)
     found(["another-time"], ["another-chance", "a-sweep-anywhere"], seeds=[0])
@@ -110,8 +111,8 @@ def found(there: Sequence[str], not_there: Sequence[str], *, seeds: Sequence[int
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is ever written on the first of the names."""
-    real = cycle.push
-    monkeypatch.setattr(cycle, "push", lambda world, app: real(world, app) if app[0] != "z" else cycle.Tally())
+    real = push
+    monkeypatch.setattr(cycle, "push", lambda world, app: real(world, app) if app[0] != "z" else Tally())
 
 
 @pytest.mark.usefixtures("forgetful")
