@@ -96,7 +96,7 @@ _ALL: Final = (
     Mutant(
         "kill forgets",
         "what a killed process had sent is taken for never sent",
-        ("S4", "S3"),
+        ("S3", "S4", "S9"),
         {
             "syncd.engine.resolve:recover": wrong.forgets_what_was_on_its_way,
             "syncd.testing.simulator.run:recover": wrong.forgets_what_was_on_its_way,
@@ -183,7 +183,7 @@ _ALL: Final = (
     Mutant(
         "hidden is blank",
         "a field that is not shown is taken for an empty one",
-        ("S7",),
+        ("S3", "S7"),
         _engine(calls__read=wrong.takes_hidden_for_blank),
     ),
     Mutant(

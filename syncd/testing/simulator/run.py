@@ -188,7 +188,14 @@ class Simulation:
         self.say(f"killed: {death}")
         self.fates.left = None
         self.world = self._world()
+        flying = self._open_writes()
         recover(self.world)
+        lost = flying - self._open_writes()
+        self.violations += [f"S9: {key} was on its way when the process died, and is forgotten" for key in sorted(lost)]
+
+    def _open_writes(self) -> set[str]:
+        with self.store.read() as tx:
+            return {intent.key for intent in tx.intents.open()}
 
     def _meanwhile(self, app: SimApp) -> None:
         """Something else happens while a call to an app is under way: the real daemon has a thread for each app."""
