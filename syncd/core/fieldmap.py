@@ -125,11 +125,23 @@ class Sync:
     """Apps in which new records may be made."""
     digest: str = ""
     """Changes when anything in the mapping changes that can change what is written."""
+    _mapped: Mapping[str, tuple[FieldRule, ...]] = field(init=False, repr=False, compare=False)
+    _window: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Both are asked for with every record."""
+        mapped = {app: tuple(rule for rule in self.rules.values() if app in rule.lenses) for app in self.apps}
+        window = {
+            app: tuple(dict.fromkeys(name for rule in rules for name in rule.lenses[app].window))
+            for app, rules in mapped.items()
+        }
+        object.__setattr__(self, "_mapped", mapped)
+        object.__setattr__(self, "_window", window)
 
     def mapped(self, app: str) -> tuple[FieldRule, ...]:
         """The rules that have a lens for this app."""
-        return tuple(rule for rule in self.rules.values() if app in rule.lenses)
+        return self._mapped.get(app, ())
 
     def window(self, app: str) -> tuple[str, ...]:
         """Every field of the app that some rule looks at, each once."""
-        return tuple(dict.fromkeys(name for rule in self.mapped(app) for name in rule.lenses[app].window))
+        return self._window.get(app, ())

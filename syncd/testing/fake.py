@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from syncd.core.record import (
@@ -299,9 +300,14 @@ class Fake:
     def _record(self, id: str) -> Record:
         row = self.rows[id]
         fields = {name: value for name, value in row.fields.items() if name not in self.hidden}
-        version = Version(str(row.serial), datetime.fromtimestamp(row.at + self.skew, UTC))
-        created = datetime.fromtimestamp(row.created + self.skew, UTC)
+        version = Version(str(row.serial), _moment(row.at + self.skew))
+        created = _moment(row.created + self.skew)
         return Record(Ref(self.name, self.object, id), fields, version, created)
+
+
+@lru_cache(1024)
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def text_fields(*names: str, unique: Sequence[str] = ()) -> dict[str, Field]:

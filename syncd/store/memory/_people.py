@@ -35,10 +35,14 @@ class ParkedWork:
         return self._tables.parked.get(id)
 
     def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
+        if not self._tables.waiting:
+            return []
         works = [self._tables.parked[id] for id in sorted(self._tables.waiting.values())]
         return [w for w in works if (not kinds or w.kind in kinds) and (not sync or w.sync == sync)][:limit]
 
     def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
+        if not self._tables.waiting:
+            return {}
         found: dict[EntityId, list[Parked]] = {entity: [] for entity in entities}
         for work in self.open(limit=len(self._tables.waiting)):
             if work.entity in found:
@@ -108,7 +112,10 @@ class Apps:
         return True
 
     def answered(self, name: str) -> None:
-        state = replace(self.get(name), failing="", failing_since=None, answered_at=self._tables.now)
+        known, now = self.get(name), self._tables.now
+        if known.answered_at == now and not known.failing and known.failing_since is None:
+            return
+        state = replace(known, failing="", failing_since=None, answered_at=now)
         self._tables.put(self._tables.apps, name, state)
 
     def failing(self, name: str, reason: str) -> None:

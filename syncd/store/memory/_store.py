@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -25,17 +26,21 @@ class MemoryStore:
         self._tables = tables = Tables()
         self._lock = threading.RLock()
         self._taken = False
-        self._entities = Entities(tables)
         self._links = Links(tables)
-        self._log = Log(tables)
-        self._hints = Hints(tables)
-        self._cursors = Cursors(tables)
-        self._deliveries = Deliveries(tables)
-        self._intents = Intents(tables)
-        self._parked = ParkedWork(tables)
-        self._optouts = OptOuts(tables)
-        self._apps = Apps(tables)
-        self._meta = Meta(tables)
+        self._tx = Transaction(
+            0.0,
+            Entities(tables),
+            self._links,
+            Log(tables),
+            Hints(tables),
+            Cursors(tables),
+            Deliveries(tables),
+            Intents(tables),
+            ParkedWork(tables),
+            OptOuts(tables),
+            Apps(tables),
+            Meta(tables),
+        )
 
     folder = None
     """It stands nowhere."""
@@ -69,20 +74,9 @@ class MemoryStore:
             raise RuntimeError("a transaction within a transaction would never get its turn")
         self._taken = True
         self._tables.now = now = self._clock()
-        return Transaction(
-            now,
-            self._entities,
-            self._links,
-            self._log,
-            self._hints,
-            self._cursors,
-            self._deliveries,
-            self._intents,
-            self._parked,
-            self._optouts,
-            self._apps,
-            self._meta,
-        )
+        if now != self._tx.now:
+            self._tx = replace(self._tx, now=now)
+        return self._tx
 
     def land(self) -> None:
         """What it wrote stays."""

@@ -74,6 +74,8 @@ class Tables:
 
     def put_back(self) -> None:
         """What was changed since the last landing is undone."""
+        if not self._before and not self.unheld:
+            return
         for table, key, value in reversed(self._before):
             if value is _NOTHING:
                 del table[key]

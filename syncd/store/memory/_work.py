@@ -50,7 +50,8 @@ class Cursors:
         return self._tables.cursors.get((sync, app), Progress())
 
     def put(self, sync: str, app: str, progress: Progress) -> None:
-        self._tables.put(self._tables.cursors, (sync, app), replace(progress, cursor=progress.cursor or None))
+        kept = replace(progress, cursor=None) if progress.cursor == "" else progress
+        self._tables.put(self._tables.cursors, (sync, app), kept)
 
 
 class Deliveries:
@@ -59,9 +60,12 @@ class Deliveries:
 
     def owe(self, delivery: Delivery) -> None:
         name = (delivery.sync, delivery.app, delivery.entity)
-        before = self._tables.deliveries.get(name, replace(delivery, attempts=0))
-        due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
-        joined = replace(delivery, due=due, urgent=urgent, attempts=before.attempts)
+        before = self._tables.deliveries.get(name)
+        if before is None:
+            joined = replace(delivery, attempts=0) if delivery.attempts else delivery
+        else:
+            due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
+            joined = replace(delivery, due=due, urgent=urgent, attempts=before.attempts)
         self._tables.put(self._tables.deliveries, name, joined)
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
@@ -113,6 +117,8 @@ class Intents:
 
     def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
         known = self._tables.intents.values()
+        if not known:
+            return []
         found = [i for i in known if (not app or i.app == app) and (state is None or i.state is state)]
         return sorted(found, key=lambda intent: (intent.at, intent.key))
 
