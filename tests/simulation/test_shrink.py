@@ -13,7 +13,7 @@ from syncd.testing.simulator.command import shorter
 from syncd.testing.simulator.many import Broken, keep
 from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.shrink import least
-from syncd.testing.simulator.tape import load
+from syncd.testing.simulator.tape import kind, load
 
 SEED = 10
 """Of a long story in which syncd writes tags and is killed."""
@@ -95,6 +95,19 @@ def test_the_hunt_for_a_shorter_story_ends_when_it_is_told_to() -> None:
 @pytest.mark.parametrize(("wanted", "lasting"), [((3, 17), [3, 17]), ((0,), [0]), ((), []), ((4, 5, 19), [4, 5, 19])])
 def test_only_what_is_needed_is_left(wanted: tuple[int, ...], lasting: list[int]) -> None:
     assert list(least(range(20), lambda part: set(wanted) <= set(part))) == lasting
+
+
+@pytest.mark.parametrize(
+    ("violations", "promise"),
+    [
+        (("S4: crm has two", "L1: never silent"), "S4"),
+        (("S7, a blank never wins (record crm/people/crm-1): the engine said so itself",), "S7"),
+        (("KeyError: 'S4: an entity'",), "KeyError"),
+        ((), ""),
+    ],
+)
+def test_what_must_stay_is_the_promise_that_was_broken_first(violations: tuple[str, ...], promise: str) -> None:
+    assert kind(violations) == promise
 
 
 def test_a_story_is_written_for_a_reader() -> None:

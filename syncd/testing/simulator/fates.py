@@ -11,8 +11,8 @@ from syncd.testing.simulator.profile import Profile
 
 __all__ = ["MOST", "Endless", "Fates", "Killed"]
 
-MOST: Final = 10_000
-"""No story has so many points: the longest of many thousands have a tenth of them."""
+MOST: Final = 20_000
+"""No story has so many points: the longest of many thousands have a twentieth of them."""
 
 
 class Killed(BaseException):

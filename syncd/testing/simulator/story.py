@@ -138,7 +138,7 @@ def _entry(entry: Entry) -> str:
     place = str(entry.ref) if entry.ref is not None else entry.app
     about = " ".join(part for part in (f"{entry.seq}", entry.event.value, place, str(entry.entity or "")) if part)
     told = "; ".join(f"{name}: {_what(what)}" for name, what in entry.fields.items())
-    return " | ".join(part for part in (about, entry.note, told) if part)
+    return " | ".join(part for part in (about, " ".join(entry.note.split()), told) if part)
 
 
 def _what(what: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,8 @@ from pydantic import TypeAdapter
 from syncd.testing.simulator.run import Outcome, Simulation, StoreKind
 
 __all__ = ["Ended", "Tape", "again", "ended", "kind", "load", "planted", "save", "tell"]
+
+_PROMISE = re.compile(r"[SL]\d+\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,10 @@ def planted(mutant: str) -> AbstractContextManager[None]:
 
 def kind(violations: Iterable[str]) -> str:
     """Which promise was broken first: "S4" for "S4: crm is given a second record"; "" where none was."""
-    return next((violation.partition(":")[0] for violation in violations), "")
+    for violation in violations:
+        promise = _PROMISE.match(violation)
+        return promise[0] if promise else violation.partition(":")[0]
+    return ""
 
 
 def save(tape: Tape, path: Path) -> None:
