@@ -15,7 +15,7 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["claims", "frozen", "lacks", "note_debts", "note_freed", "note_referrers", "reckon", "waits"]
+__all__ = ["claims", "frozen", "lacks", "note_debt", "note_debts", "note_freed", "note_referrers", "reckon", "waits"]
 
 _CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
@@ -51,6 +51,17 @@ def note_debts(tx: Transaction, sync: Sync, entity: Entity, cause: int | None, *
     for app in sync.apps:
         if lacks(tx, sync, entity, app, work):
             tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause, 0, urgent))
+
+
+def note_debt(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int | None) -> None:
+    """Owe one app what it still lacks, once it has taken something. What others lack is no other than before."""
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    link = tx.links.at(entity.id, app)
+    if link is None or waits(work):
+        return
+    _scope(tx, sync, entity, link, frozen(work, entity, app))
+    if lacks(tx, sync, entity, app, work):
+        tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause))
 
 
 def reckon(world: World, sync: Sync) -> None:

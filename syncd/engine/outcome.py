@@ -12,7 +12,7 @@ from syncd.core.fieldmap import Sync, Way
 from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent, Version
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debts, note_referrers
+from syncd.engine.debts import note_debt, note_referrers
 from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
 from syncd.engine.promises import expected, one_each
@@ -158,7 +158,7 @@ def _store(
                 take(world, tx, sync, [fact], READ)
             else:
                 tx.hints.add([ref], tx.now)
-            note_debts(tx, sync, tx.entities.get(intent.entity), delivery.cause)
+            note_debt(tx, sync, tx.entities.get(intent.entity), intent.app, delivery.cause)
             if created:
                 note_referrers(tx, world.syncs, sync.name, intent.entity)
             return Tally(created=1) if created else Tally(updated=1)
@@ -287,7 +287,7 @@ def _refused(
         tx.parked.park(replace(parked, reason=reason, detail=detail, cause=seq))
     tx.deliveries.settle(delivery)
     if names and intent.kind is IntentKind.UPDATE:
-        note_debts(tx, sync, entity, seq)  # the other fields still go
+        note_debt(tx, sync, entity, intent.app, seq)  # the other fields still go
 
 
 def _canonical(sync: Sync, intent: Intent, field: str | None) -> list[str]:

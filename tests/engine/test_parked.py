@@ -209,3 +209,18 @@ def test_what_an_app_fills_in_by_itself_when_a_record_is_made_is_no_mass_change(
     scene.run()
     assert paused(scene.world, "news") == ""
     assert all(row.fields["phone"] == "0" for row in scene.fake("crm").rows.values())
+
+
+def test_what_an_app_has_refused_is_not_sent_again_because_another_app_took_something() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_creates(email="ada@example.com", first="Ada", out=False)
+    scene.run()
+    crm.refuses = lambda _: "we do not like this one"
+    news.person_edits("news-1", phone="1")
+    scene.run()
+    sent = len(crm.writes)
+    crm.person_edits("crm-1", first="Augusta")
+    scene.run()
+    assert news.shown("news-1")["first"] == "Augusta"
+    assert len(crm.writes) == sent + 1
