@@ -57,15 +57,6 @@ def test_people_do_everything_that_people_do() -> None:
 # --- a defect for each, and the relation that finds it; the others do not see it ------------------------------------
 
 
-def test_a_process_that_forgets_what_was_under_way_is_found_by_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgets(world: World) -> None:
-        with world.store.begin() as tx:
-            tx.intents.drop([intent.key for intent in tx.intents.open()])
-
-    monkeypatch.setattr(run, "recover", forgets)
-    found(["a-kill-anywhere"], ["webhooks-twice"], seeds=range(8))
-
-
 def test_a_backup_that_lacks_the_opt_outs_is_found_by_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = MemoryStore.copy
 
