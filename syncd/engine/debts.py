@@ -59,7 +59,7 @@ def note_debt(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int 
     link = tx.links.at(entity.id, app)
     if link is None or waits(work):
         return
-    _scope(tx, sync, entity, link, frozen(work, entity, app))
+    _scope(tx, sync, entity, link, frozen(sync, work, entity, app))
     if lacks(tx, sync, entity, app, work):
         tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause))
 
