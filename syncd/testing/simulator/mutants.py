@@ -177,7 +177,7 @@ _ALL: Final = (
     Mutant(
         "older row believed",
         "a listed row is believed though it is older than what is known",
-        ("S3",),
+        ("S3", "S7"),
         _engine(take___again=wrong.believes_rows_though_older),
     ),
     Mutant(
