@@ -14,7 +14,7 @@ from syncd.testing.simulator import sensitivity
 from syncd.testing.simulator.mutants import MUTANTS, planted, unheld
 from syncd.testing.simulator.sensitivity import RECORDS, Found, Record, check, search
 
-QUICK = ("blind write", "blank wins", "guessed coercion", "no search before create", "webhook payload trusted")
+QUICK = ("blind write", "blank wins", "guessed coercion", "kill forgets", "webhook payload trusted")
 
 
 def functions() -> dict[str, object]:
