@@ -82,7 +82,7 @@ def applied(on: Stand, write: Write, before: Mapping[str, Mapping[str, Any]]) ->
 def test_a_spoilt_answer_to_a_question_is_an_error_in_words_or_no_harm(name: str) -> None:
     @given(place=st.integers(0, 12), mangle=mangles(), start=st.integers(0, 3), count=st.sampled_from([1, 1000]))
     @example(place=0, mangle=Mangle("put", 148, True), start=1, count=1000)  # Ghost: there is always a next page
-    @effort(60)
+    @effort(40)
     def holds(place: int, mangle: Mangle, start: int, count: int) -> None:
         with stand(name) as on:
             asked = questions(on)
@@ -101,7 +101,7 @@ def test_what_a_spoilt_answer_says_of_a_write_is_never_that_it_was_not_made(name
     @given(
         mangle=mangles(), start=st.integers(0, 4), count=st.sampled_from([1, 1000]), chosen=st.sets(st.integers(0, 4))
     )
-    @effort(60)
+    @effort(40)
     def holds(mangle: Mangle, start: int, count: int, chosen: set[int]) -> None:
         with stand(name) as on:
             on.bench.pages()

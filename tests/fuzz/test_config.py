@@ -49,7 +49,7 @@ def told(content: bytes) -> str:
 
 
 @given(content=st.binary(max_size=200) | st.lists(st.sampled_from(PIECES), max_size=40).map("".join).map(str.encode))
-@effort(300)
+@effort(150)
 def test_any_bytes_are_read_or_refused_with_their_place(content: bytes) -> None:
     told(content)
 
@@ -64,7 +64,7 @@ def test_any_bytes_are_read_or_refused_with_their_place(content: bytes) -> None:
 @example(head="a = ", unit="[", tail="")
 @example(head="", unit="a.", tail="b = 1")
 @example(head="a = ", unit="9", tail="")
-@effort(25)
+@effort(12)
 def test_a_file_of_the_greatest_size_is_dealt_with_in_a_moment(head: str, unit: str, tail: str) -> None:
     room = MAX_BYTES - len((head + tail).encode())
     told((head + unit * (room // len(unit.encode())) + tail).encode())
@@ -99,7 +99,7 @@ def worn(draw: st.DrawFn) -> bytes:
 
 
 @given(content=worn())
-@effort(120)
+@effort(60)
 def test_a_worn_example_is_a_configuration_or_problems_that_tell_no_secret(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "syncd.toml"
     path.write_bytes(content)

@@ -128,7 +128,7 @@ def _some_tag(start: Expression) -> Expression:
 
 
 @given(expression=truths(3), fields=FIELDS)
-@effort(200)
+@effort(100)
 def test_a_filter_means_what_it_says(expression: Expression, fields: Fields) -> None:
     if len(expression.source) > MAX_CHARS or expression.source.count("exists(") > MAX_COMPREHENSIONS:
         return
@@ -138,7 +138,7 @@ def test_a_filter_means_what_it_says(expression: Expression, fields: Fields) -> 
 
 
 @given(expression=texts(3), fields=FIELDS)
-@effort(150)
+@effort(80)
 def test_a_computed_text_is_what_it_says(expression: Expression, fields: Fields) -> None:
     if len(expression.source) > MAX_CHARS or expression.source.count("exists(") > MAX_COMPREHENSIONS:
         return
@@ -160,7 +160,7 @@ TOKENS = (
 @example(words=["("] * 490 + ["1"] + [")"] * 490, fields={"age": 1}, glue="")
 @example(words=["!"] * 990 + ["out"], fields={"age": 1}, glue="")
 @example(words=["().__class__.__bases__[0].__subclasses__()"], fields={"age": 1}, glue="")
-@effort(300)
+@effort(150)
 def test_any_row_of_tokens_is_refused_with_its_place_or_evaluated_or_fails_in_words(
     words: list[str], fields: Fields, glue: str
 ) -> None:

@@ -170,7 +170,7 @@ def test_a_call_with_one_byte_off_is_refused_wherever_it_is(name: str) -> None:
         parts = sorted(said.keys() - ({"query"} if name == "ghost" else set()))  # it signs no address
 
         @given(part=st.sampled_from(parts), at=st.integers(0), byte=st.integers(33, 126).map(chr))
-        @effort(150)
+        @effort(80)
         def holds(part: str, at: int, byte: str) -> None:
             before, at = said[part], at % len(said[part])
             spoilt = before[:at] + byte + before[at + 1 :]
@@ -221,7 +221,7 @@ def test_a_signed_call_that_makes_no_sense_is_answered_and_does_no_harm(name: st
         @example(json.dumps([{"subscriptionType": "contact.creation", "objectId": n} for n in range(5000)]).encode())
         @example(b"[" * 100_000 + b"]" * 100_000)
         @example(b"9" * 100_000)
-        @effort(120)
+        @effort(60)
         def holds(said: bytes | Mangle) -> None:
             body = said.body(hook.body) if isinstance(said, Mangle) else said
             assert home.ask(home.signed(hook, body)) in (200, 400, 503)

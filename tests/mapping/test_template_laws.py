@@ -46,7 +46,7 @@ def test_a_template_keeps_the_laws_whatever_stands_in_its_apps(
               for app, objects in schemas.items()}  # fmt: skip
 
     @given(data=st.data())
-    @effort(30)
+    @effort(20)
     def holds(data: st.DataObject) -> None:
         app = data.draw(st.sampled_from(list(sync.apps)))
         rule: FieldRule = data.draw(st.sampled_from(sync.mapped(app)))

@@ -120,7 +120,7 @@ def test_what_is_agreed_on_is_read_back_from_every_kind_of_field(
         blank=st.sampled_from([None, ""]),
         room=st.sampled_from([None, None, 5]),
     )
-    @effort(20)
+    @effort(12)
     def holds(plain: Any, standing: Any, edited: Any, zone: str, blank: Any, room: int | None) -> None:
         field = Field(name="f", type=carrier, codec=codec, blank=blank, max_chars=room, max_bytes=room and room + 1)
         options = Options(region="US", zone=zone)
