@@ -16,7 +16,7 @@ from syncd.engine.debts import claims, frozen, note_debts, waits
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key
 from syncd.engine.sight import Sight
-from syncd.engine.take import in_force, told
+from syncd.engine.take import bind, in_force, told
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Throttled
 from syncd.store.ports import Transaction
@@ -49,8 +49,7 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.settle(delivery)
         return None
     if link is None:
-        if _others_record(world, tx, sync, app, entity, sight):
-            tx.deliveries.settle(delivery)
+        if _others_record(world, tx, sync, delivery, entity, sight):
             return None
         return _creation(world, tx, sync, app, delivery, entity)
     fact = sight.records.get(link.ref)
@@ -136,11 +135,23 @@ def _without_misfits(
     return link
 
 
-def _others_record(world: World, tx: Transaction, sync: Sync, app: str, entity: Entity, sight: Sight) -> bool:
-    """A record with this entity's key is there, and is another entity's: the two are one, or a person says."""
-    found = [tx.links.get(sync.name, ref) for ref in sight.found.get(entity.id, ()) if ref in sight.records]
+def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery, entity: Entity, sight: Sight) -> bool:
+    """A record with this entity's key is there: it is theirs, or another's, and then the two are one, or a person says.
+
+    Either way nothing is made; whatever is owed then is owed anew.
+    """
+    app = delivery.app
+    shown = [ref for ref in sight.found.get(entity.id, ()) if ref in sight.records]
+    found = [tx.links.get(sync.name, ref) for ref in shown]
+    for ref, link in zip(shown, found, strict=True):
+        if link is None and not any(work.ref == ref for work in tx.parked.rivals(app)):
+            # Its own values keep it outside the filter: it is theirs all the same, and no other is made beside it.
+            tx.deliveries.settle(delivery)
+            bind(world, tx, sync, entity, sight.records[ref], "found by its key")
+            return True
     for link in [*found, *_late_to_change(tx, sync, app, entity)]:
         if link is not None and link.state is not LinkState.GONE and link.entity != entity.id:
+            tx.deliveries.settle(delivery)
             fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
             return True
     return False

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.engine.plan import apply, load_plan, make_plan, unapplied
 from syncd.errors import Halted, StoreError
+from syncd.testing.fake import capable
 from tests.engine.world import Scene, people, rule
 
 
@@ -107,3 +108,15 @@ def test_a_plan_that_cannot_be_rehearsed_beside_the_store_is_told_with_the_folde
     (tmp_path / "kept").rename(tmp_path / "moved")
     with pytest.raises(StoreError, match=f"cannot be rehearsed in {tmp_path / 'kept'}: No such file"):
         make_plan(scene.world)
+
+
+def test_a_record_outside_the_filter_that_has_the_address_is_theirs_and_no_other_is_made() -> None:
+    sync = people(("crm", "news"), filters={"crm": lambda fields: fields.get("first") == "Ada"})
+    scene = Scene(sync=sync)
+    capable(scene.fake("crm"), unique=())  # nobody but the search says that she is there
+    scene.fake("crm").person_creates(email="ada@example.com", first="Countess")
+    scene.fake("news").person_creates(email="ada@example.com", first="Ada")
+    scene.run()
+    assert len(scene.fake("crm").rows) == 1
+    (ada,) = scene.entities()
+    assert {link.ref.id for link in scene.links(ada.id)} == {"crm-1", "news-1"}

@@ -18,7 +18,7 @@ __all__ = ["CHANNEL", "unheard", "watched"]
 
 CHANNEL: Final = "consent:email"
 """Where the register keeps opt-outs of the stories."""
-_MISLEADS: Final = ("stale_rows", "hidden", "blind", "truncated", "remapped")
+_MISLEADS: Final = ("stale_rows", "hidden", "blind", "truncated", "remapped", "throttled", "outage")
 _LONG: Final = 1e9
 
 
