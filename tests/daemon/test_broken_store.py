@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from syncd.daemon.lock import sole
 from syncd.errors import StoreError
 from tests.daemon.company import SELDOM, Company
 from tests.daemon.house import eventually
@@ -32,18 +33,41 @@ def without(company: Company, table: str) -> Iterator[None]:
         rename(f"{table}_away", table)
 
 
-def test_a_store_that_cannot_be_read_is_noticed_and_told_until_it_is_whole_again(company: Company) -> None:
+def test_a_store_that_cannot_be_read_is_noticed_and_told_until_it_is_whole_again(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noticed() -> int:
+        return sum(line["event"] == "store failing" and "reason" in line for line in company.said)
+
+    monkeypatch.setattr("syncd.daemon.attendant.GLANCE", 0.2)
+    monkeypatch.setattr("syncd.daemon.daemon._MENDING", 0.2)
+    company.poll = SELDOM  # so that it is the look at what is due that fails
     with company.running() as service:
+        eventually(lambda: all(app.calls for app in company.apps.values()), "everything is listed")
         eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
         with without(company, "delivery"):
+            eventually(lambda: noticed() > 2, "it is found to fail again after each mending")
             eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
             eventually(lambda: "syncd_store_up 0.0" in httpx.get(f"{service.url}/metrics").text, "the figures tell")
             assert httpx.get(f"{service.url}/healthz").status_code == 503
-        company.person(ADA, "Ada")
+        eventually(lambda: "syncd_store_up 1.0" in httpx.get(f"{service.url}/metrics").text, "the store holds")
+        id = company.apps["crm"].person_creates(email=ADA, first="Ada")
+        httpx.post(f"{service.url}/hooks/crm", content=id, headers={"x-signature": "ours"})
         eventually(lambda: company.called(ADA) == {"crm": "Ada", "news": "Ada"}, "it goes on by itself")
-        eventually(lambda: service.daemon.health().store == "up", "the store holds")
-        assert "syncd_store_up 1.0" in httpx.get(f"{service.url}/metrics").text
     assert service.code == 0
+
+
+def test_a_heart_that_cannot_beat_notices_that_the_store_fails_and_that_it_holds_again(company: Company) -> None:
+    with sole(company.config) as held:
+        daemon = company.daemon(held)
+        company.store.on_commit = disk_full
+        daemon._beat()
+        assert daemon.health().store == "down"
+        company.store.on_commit = nothing
+        daemon._beat()
+        assert daemon.health().store == "up"
+        daemon.stop()
+        assert daemon.run() == 0
 
 
 def test_a_daemon_that_cannot_sign_off_says_so_and_has_stopped_all_the_same(company: Company) -> None:
@@ -60,9 +84,6 @@ def test_a_daemon_that_cannot_sign_off_says_so_and_has_stopped_all_the_same(comp
 def test_a_store_that_fails_while_old_calls_are_forgotten_is_noticed_and_they_are_forgotten_later(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def disk_full() -> None:
-        raise StoreError("database or disk is full")
-
     def remembered() -> list[str]:
         with company.store.read() as tx:
             return [str(row[0]) for row in tx.db.exec_driver_sql("SELECT digest FROM heard")]
@@ -80,6 +101,10 @@ def test_a_store_that_fails_while_old_calls_are_forgotten_is_noticed_and_they_ar
             tx.db.exec_driver_sql("UPDATE heard SET at = 0")
         eventually(lambda: remembered() == [], "the old one is forgotten")
         eventually(lambda: service.daemon.health().store == "up", "the store holds")
+
+
+def disk_full() -> None:
+    raise StoreError("database or disk is full")
 
 
 def nothing() -> None:
