@@ -117,6 +117,7 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
         tx.log.append(Entry(event=Event.LEFT, sync=sync.name, entity=entity.id, ref=link.ref))
     elif link.state is LinkState.OUT_OF_SCOPE and within:
         tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
+        tx.hints.add([link.ref], tx.now)  # what was typed there while it was left alone was told to nobody
 
 
 def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> Fields:

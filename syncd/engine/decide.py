@@ -9,7 +9,7 @@ from syncd.core.entity import PEOPLE, Held, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Record, Value
 from syncd.engine import calls
-from syncd.engine.consent import all_keys, opt_in
+from syncd.engine.consent import all_keys, enrol, heed, opt_in
 from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
@@ -56,6 +56,9 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
         held = Held(value, (old.ver if old else 0) + 1, PEOPLE, datetime.fromtimestamp(tx.now, UTC), seq)
         entity = entity.holding(work.field, held)
         tx.entities.put(entity, all_keys(sync, entity.fields))
+        if any(one.consent and work.field in (one.name, one.address) for one in sync.rules.values()):
+            entity = heed(tx, sync, entity)
+            enrol(world, tx, sync, entity.fields, "", seq)  # what they opted out of holds for the address decided on
         siblings = [item for item in tx.parked.of([entity.id]).get(entity.id, []) if item.field == work.field]
         for item in siblings:
             if item.kind in _CONTESTED:

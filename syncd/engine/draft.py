@@ -14,8 +14,8 @@ from syncd.engine import calls
 from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, note_debts, waits
 from syncd.engine.fuse import fuse
-from syncd.engine.namesakes import ask_about_key
-from syncd.engine.sight import Sight
+from syncd.engine.namesakes import ask_about_key, tells_apart
+from syncd.engine.sight import Sight, searchable
 from syncd.engine.take import bind, in_force, told
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Throttled
@@ -80,13 +80,16 @@ def _change(
     parked = frozen(sync, work, entity, app)
     wanted = claims(tx, sync, entity, link, parked)
     taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
-    wanted = {name: value for name, value in wanted.items() if name not in taken}
+    if taken:  # what is said of an address is not said either
+        wanted = claims(tx, sync, entity, link, parked | taken)
     open_now = {name: value for name, value in wanted.items() if not _unseen(sync.rules[name], link, fact)}
     done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
     if not done.patch:
         if done.goal:
-            tx.links.put(sync.name, replace(link, sent={**link.sent, **done.goal}))
+            shown = {name for field in done.goal for name in sync.rules[field].lenses[app].window}
+            seen = {**link.seen, **{name: fact.fields[name] for name in shown if name in fact.fields}}
+            tx.links.put(sync.name, replace(link, seen=seen, sent={**link.sent, **done.goal}))
         if len(open_now) < len(wanted):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
             return None
@@ -149,19 +152,36 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
             tx.deliveries.settle(delivery)
             bind(world, tx, sync, entity, sight.records[ref], "found by its key")
             return True
-    for link in [*found, *_late_to_change(tx, sync, app, entity)]:
-        if link is not None and link.state is not LinkState.GONE and link.entity != entity.id:
+    for link in [*found, *_late_to_change(world, tx, sync, app, entity)]:
+        if link is None or link.state is LinkState.GONE or link.entity == entity.id:
+            continue
+        if _moves_on(tx, sync, link, entity):
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
+        else:
             tx.deliveries.settle(delivery)
             fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
-            return True
+        return True
     return False
 
 
-def _late_to_change(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link]:
-    """Records that still show this entity's key, since the new key of their own is a question."""
+def _moves_on(tx: Transaction, sync: Sync, link: Link, entity: Entity) -> bool:
+    """The record is somebody else's, who has another key by now; once the app is told of it, this one is free."""
+    other = tx.entities.get(link.entity)
+    first = keys(sync, entity.fields)[:1]
+    if not first or other.deleted or first[0] in keys(sync, other.fields):
+        return False
+    work = tx.parked.of([other.id]).get(other.id, [])
+    owed = claims(tx, sync, other, link, frozen(sync, work, other, link.ref.app))
+    return tells_apart(sync, owed) and tx.deliveries.get(sync.name, link.ref.app, other.id) is not None
+
+
+def _late_to_change(world: World, tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link]:
+    """Records that still show this entity's key, since the new key of their own is a question, or was refused."""
     own = set(keys(sync, entity.fields)[:1])
-    for work in tx.parked.rivals(app):
-        link = tx.links.at(work.entity, app) if work.field and work.entity else None
+    refused = () if searchable(world, sync, app, entity.fields) else tx.parked.open((ParkedKind.QUARANTINE,))
+    for work in [*tx.parked.rivals(app), *(work for work in refused if work.app == app)]:
+        about_key = work.field or work.kind is ParkedKind.QUARANTINE
+        link = tx.links.at(work.entity, app) if about_key and work.entity else None
         if link is not None and own & set(keys(sync, told(sync, Record(link.ref, link.seen)))):
             yield link
 

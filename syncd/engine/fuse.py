@@ -12,6 +12,7 @@ from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
 from syncd.engine.revive import revive
+from syncd.engine.tombs import bury
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
@@ -33,6 +34,8 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
     if survivor is None or survivor.state is LinkState.GONE:
+        if survivor is not None and survivor.entity != entity.id:
+            bury(tx, sync.name, survivor)
         # The survivor bears the entity on, as on first contact: what it lacks was emptied by nobody.
         tx.links.put(sync.name, Link(entity.id, merged.into))
         asked = [work for work in tx.parked.rivals(merged.into.app) if work.ref == merged.into]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from syncd.core.entity import Entity
 from syncd.core.fieldmap import Sync
@@ -10,9 +10,9 @@ from syncd.core.match import keys
 from syncd.core.record import EntityId
 from syncd.engine.debts import note_debts
 from syncd.store.ports import Transaction
-from syncd.store.values import Parked, ParkedKind
+from syncd.store.values import Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["ask_about_key", "part", "tells_apart"]
+__all__ = ["ask_about_key", "given_up", "part", "still_shown", "tells_apart"]
 
 
 def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
@@ -45,6 +45,28 @@ def ask_about_key(
                 )
             )
     return frozenset(taken)
+
+
+def given_up(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]:
+    """The keys that a record of the app gives up by this write: field of the app, and what stood there."""
+    for name in _key_fields(sync, app):
+        old = intent.before.get(name)
+        if (intent.kind is IntentKind.DELETE or name in intent.patch) and isinstance(old, str):
+            yield name, old.casefold()
+
+
+def still_shown(sync: Sync, app: str, create: Intent, leaving: Collection[tuple[str, str]]) -> bool:
+    """Would this create give the app a key that another record there has not given up yet?"""
+    own = ((name, create.patch.get(name)) for name in _key_fields(sync, app))
+    return any((name, raw.casefold()) in leaving for name, raw in own if isinstance(raw, str))
+
+
+def _key_fields(sync: Sync, app: str) -> Iterator[str]:
+    """The app's fields that are match keys by themselves."""
+    for key in sync.match:
+        lens = sync.rules[key[0]].lenses.get(app) if len(key) == 1 and key[0] in sync.rules else None
+        if lens is not None:
+            yield from lens.window
 
 
 def part(tx: Transaction, sync: Sync, id: EntityId, why: str) -> None:

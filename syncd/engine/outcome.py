@@ -13,10 +13,12 @@ from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stor
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debt, note_referrers
+from syncd.engine.deletes import believe
 from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
 from syncd.engine.promises import expected, one_each
-from syncd.engine.take import READ, take
+from syncd.engine.take import READ, another, take
+from syncd.engine.tombs import bury
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
 from syncd.store.codec import plain
@@ -68,7 +70,7 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
     entity = tx.entities.get(intent.entity)
     link = tx.links.get(sync.name, ref)
     if link is not None and intent.kind is IntentKind.CREATE and link.state is LinkState.GONE:
-        tx.links.drop(sync.name, ref)  # the app has given a new record the id of one that is gone
+        bury(tx, sync.name, link)  # the app has given a new record the id of one that is gone
         link = None
     link = link or Link(entity.id, ref)
     shown = record.fields if record else {}
@@ -148,9 +150,11 @@ def _store(
             return Tally(deleted=1)
         case Stored(_, ref, record):
             created = intent.kind is IntentKind.CREATE
+            fact = record or records.get(ref)
+            if created and fact is not None:
+                _reused(world, tx, sync, fact)
             if created and _collides(world, tx, sync, intent, ref):
                 return Tally(parked=1)
-            fact = record or records.get(ref)
             applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
             _accepted(tx, intent)
             tx.deliveries.settle(delivery)
@@ -226,6 +230,14 @@ def _collides(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Re
         parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=intent.app, entity=mine.id, reason=reason)
         tx.parked.park(replace(parked, detail={"entity": mine.id, "entities": [mine.id, theirs.id]}))
     return True
+
+
+def _reused(world: World, tx: Transaction, sync: Sync, fact: Record) -> None:
+    """The new record has the id of an older one: that was deleted, and nobody had noticed yet."""
+    known = tx.links.get(sync.name, fact.ref)
+    if known is not None and known.state is not LinkState.GONE and another(known, fact):
+        believe(world, tx, sync, known)
+        bury(tx, sync.name, known)
 
 
 def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, ref: Ref | None) -> Tally:

@@ -216,17 +216,18 @@ _NEWS: Final = (Event.MERGED, Event.LINKED, Event.DECIDED, Event.GONE, Event.RET
 
 def wanted(entries: Sequence[Entry]) -> Event | None:
     """S6: what brought a delete about, by the entity's own entries, newest first: GONE or DECIDED; None for nothing."""
+    brought: Event | None = None
     for entry in entries:
         match entry.event:
             case Event.GONE if not entry.note:  # else an app merged it away, or its sync had let go of it
-                return Event.GONE
+                brought = Event.GONE
             case Event.DECIDED if entry.note == APPROVED:
-                return Event.DECIDED
+                return Event.DECIDED  # it covers what was found to be deleted elsewhere since
             case Event.RETURNED:
-                return None
+                break
             case Event.DECIDED if entry.note in SPARED:
-                return None
-    return None
+                break
+    return brought
 
 
 def _undeleted(world: World, tx: Transaction, sync: Sync, app: str, one: Leaving, deletes: Sequence[Leaving]) -> None:

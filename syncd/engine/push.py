@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Outcome, Record, Ref, Write
 from syncd.engine import calls, promises
-from syncd.engine.debts import lacks
+from syncd.engine.debts import lacks, reckon
 from syncd.engine.draft import Draft, backoff, drafted
 from syncd.engine.gap import Look
+from syncd.engine.namesakes import given_up, still_shown
 from syncd.engine.outcome import doubt_all, store_outcomes
 from syncd.engine.sight import load, look
 from syncd.engine.world import Tally, World
@@ -43,6 +44,7 @@ def push(world: World, app: str, *, sync: str = "") -> Tally:
         for delivery in due:
             by_sync[delivery.sync].append(delivery)
         for name, deliveries in by_sync.items():
+            reckon(world, world.syncs[name])  # before anything is let go as not owed by this mapping
             tally += _deliver(world, world.syncs[name], app, deliveries)
     return tally
 
@@ -67,9 +69,11 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
         for delivery in [one for one in deliveries if one.entity in sight.unseen]:
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         seen = [delivery for delivery in deliveries if delivery.entity not in sight.unseen]
+        seen.sort(key=lambda delivery: tx.links.at(delivery.entity, app) is None)  # whose key is free, they tell first
         drafts = [draft for delivery in seen if (draft := drafted(world, tx, sync, app, delivery, sight))]
         # One that was composed later may have found out that two are one: then what was composed before is out of date.
         drafts = [draft for draft in drafts if tx.entities.get(draft.entity.id) == draft.entity]
+        drafts = _one_by_one(world, tx, sync, app, drafts)
         tx.intents.put([draft.intent for draft in drafts])
         if drafts:
             promises.composed(world, tx, sync, app, [_leaving(tx, draft, sight.records) for draft in drafts])
@@ -89,6 +93,18 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     told = _looked(world, sync, app, looked_at, sight.records)
     pairs = [(draft.intent, draft.delivery) for draft in drafts]
     return store_outcomes(world, sync, app, pairs, outcomes, told)
+
+
+def _one_by_one(world: World, tx: Transaction, sync: Sync, app: str, drafts: list[Draft]) -> list[Draft]:
+    """Without the creates whose key another record there is only about to give up: it may be refused, and keep it."""
+    under_way = [draft.intent for draft in drafts] + [intent for intent in tx.intents.open(app) if intent.ref]
+    leaving = {key for intent in under_way for key in given_up(sync, app, intent)}
+    if not leaving:
+        return drafts
+    early = [draft for draft in drafts if draft.intent.ref is None and still_shown(sync, app, draft.intent, leaving)]
+    for draft in early:
+        tx.deliveries.postpone(draft.delivery, tx.now + backoff(world, draft.delivery))
+    return [draft for draft in drafts if draft not in early]
 
 
 def _send(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:

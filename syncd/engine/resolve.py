@@ -17,15 +17,20 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Record, Ref
 from syncd.engine.canary import sworn_read
 from syncd.engine.debts import note_debts
+from syncd.engine.ours import kept_ours, made_by
 from syncd.engine.outcome import applied
 from syncd.engine.pull import pull
+from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
-from syncd.engine.take import READ, bind, in_force, kept_ours, made_by, take
+from syncd.engine.take import READ, bind, in_force, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
 
 __all__ = ["recover", "resolve", "ripened"]
+
+_ASKED = 200
+"""So many records are asked for at once."""
 
 
 def recover(world: World, app: str = "") -> int:
@@ -107,6 +112,10 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     ours = {name for name in sent if kept_ours(sync, intent.app, name, intent, fact.fields[name])}
     if intent.kind is IntentKind.DELETE or not ours:
         tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
+        if intent.kind is IntentKind.DELETE and entity.deleted and _touched(tx, sync, fact):
+            note = "touched while its delete was in doubt: an edit beats a delete"
+            tx.log.append(replace(_entry(Event.RETURNED, intent, ""), note=note))
+            revive(tx, sync, entity, note)
         tally = take(world, tx, sync, [fact], READ)
         note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
         return tally
@@ -124,13 +133,20 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     return tally + Tally(updated=1)
 
 
+def _touched(tx: Transaction, sync: Sync, fact: Record) -> bool:
+    """Somebody has changed the record since it was read to be deleted, or has brought it back."""
+    link = tx.links.get(sync.name, fact.ref)
+    return link is not None and fact.version != link.version
+
+
 def _deleted(tx: Transaction, sync: Sync, intent: Intent) -> None:
     tx.intents.drop([intent.key])
     ref = intent.ref or Ref(intent.app, intent.object, "")
     link = tx.links.get(sync.name, ref)
     if link is not None:
         tx.links.put(sync.name, replace(link, state=LinkState.GONE))
-    tx.log.append(_entry(Event.REMOVED, intent, "the delete in doubt had been applied"))
+    fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
+    tx.log.append(replace(_entry(Event.REMOVED, intent, "the delete in doubt had been applied"), fields=fields))
     debt = tx.deliveries.get(sync.name, intent.app, intent.entity)
     if debt is not None:
         tx.deliveries.settle(debt)
@@ -175,6 +191,10 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
             elif unread and not mine:
                 tx.intents.put([replace(intent, at=tx.now)])
                 continue
+            elif intent in blind and not mine and not intent.attempts:
+                # A listing that was cut unseen lacks it, too: where nothing else tells, it is looked for twice.
+                tx.intents.put([replace(intent, at=tx.now, attempts=1)])
+                continue
             elif mine:
                 bind(world, tx, sync, entity, mine[0], "found after a create in doubt")
                 tally += Tally(created=1)
@@ -188,11 +208,17 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
 def _listed_whole(world: World, sync: Sync, app: str) -> bool:
     """List an app that cannot be searched: what a create in doubt has made is found and tied as it is listed.
 
-    False for a listing that lacks somebody who is known: it proves nothing of those who are not.
+    False for a listing that lacks somebody who is known and there: it proves nothing of those who are not known.
     """
     pull(world, sync, app, whole=True)
     with world.store.read() as tx:
-        return not tx.links.unswept(sync.name, app, int(tx.meta.get("sweep") or 0))
+        lacking = [link.ref for link in tx.links.unswept(sync.name, app, int(tx.meta.get("sweep") or 0))]
+    for start in range(0, len(lacking), _ASKED):
+        refs = lacking[start : start + _ASKED]
+        found = sworn_read(world, sync, app, refs)
+        if any(ref not in found or isinstance(found[ref], Record) for ref in refs):
+            return False
+    return True
 
 
 def _is_ours(tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from syncd.core.entity import Entity, Held, Link, LinkState
 from syncd.core.fieldmap import Sync
@@ -19,14 +18,16 @@ from syncd.engine.deletes import believe
 from syncd.engine.fuse import bearer
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
-from syncd.engine.promises import agreed, one_each, reserved
+from syncd.engine.ours import adopted, made_by
+from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import revive
+from syncd.engine.tombs import bury
 from syncd.engine.world import Tally, World
 from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
-__all__ = ["Source", "bind", "take", "told"]
+__all__ = ["Source", "another", "bind", "take", "told"]
 
 _ASKS = {Verdict.ASKED: ParkedKind.CONFLICT, Verdict.MISFIT: ParkedKind.QUARANTINE}
 
@@ -82,9 +83,9 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         if link is not None and _again(page, link, fact):
             tx.hints.add([fact.ref], tx.now)
             continue
-        if link is not None and link.state is not LinkState.GONE and _another(link, fact):
+        if link is not None and link.state is not LinkState.GONE and another(link, fact):
             believe(world, tx, sync, link)  # the one before it was deleted, and nobody had noticed yet
-            tx.links.drop(sync.name, fact.ref)
+            bury(tx, sync.name, link)
             link = None
         if link is not None and link.state is LinkState.GONE:
             link = _returned(page, link, fact)
@@ -138,8 +139,8 @@ def _again(page: _Page, link: Link, fact: Record) -> bool:
 def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     """A record that was gone is here: the same one, restored, or another under its id."""
     tx, sync = page.tx, page.sync
-    if _another(link, fact):
-        tx.links.drop(sync.name, fact.ref)
+    if another(link, fact):
+        bury(tx, sync.name, link)
         return None
     entity = tx.entities.get(link.entity)
     if tx.links.at(entity.id, fact.ref.app) is not None:
@@ -154,7 +155,7 @@ def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     return replace(link, state=LinkState.LIVE, missed_at=None)
 
 
-def _another(link: Link, fact: Record) -> bool:
+def another(link: Link, fact: Record) -> bool:
     """The app has given the id of a record that is gone to a new one."""
     return fact.created is not None and link.created is not None and fact.created > link.created
 
@@ -213,6 +214,7 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     is our own write coming back, not an edit.
     """
     link = Link(entity.id, fact.ref, created=fact.created)
+    enrol(world, tx, sync, told(sync, fact), fact.ref.app, None)  # of the address it shows, whatever is agreed by now
     work = tx.parked.of([entity.id]).get(entity.id, [])
     held = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
     tx.parked.withdraw(held, "there is such a record in the app again")
@@ -224,48 +226,19 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     tx.parked.withdraw(back, f"{fact.ref.app} has a record of them again: {fact.ref.id}")
     done = fold(_Page(world, tx, sync, READ, ()), entity, link, fact, how)
     note_referrers(tx, world.syncs, sync.name, entity.id)
+    if entity.deleted:
+        _made_too_late(world, tx, sync, entity.id)
     return done
 
 
-def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Record, sent: Intent) -> Link:
-    """The link of a record that a write in doubt has made or changed: fields that show what we sent are settled."""
-    shown = {name: raw for name, raw in fact.fields.items() if name in sent.patch}
-    ours = {name: raw for name, raw in shown.items() if kept_ours(sync, link.ref.app, name, sent, raw)}
-    tx.intents.drop([sent.key])
-    settled = {
-        rule.name: {"new": plain(sent.goal[rule.name])}
-        for rule in sync.mapped(link.ref.app)
-        if rule.name in sent.goal and not ours.keys().isdisjoint(rule.lenses[link.ref.app].window)
-    }
-    entry = Entry(event=Event.RESOLVED, sync=sync.name, entity=entity.id, ref=fact.ref, fields=settled)
-    tx.log.append(replace(entry, note="the write in doubt had been applied", cause=sent.cause))
-    return replace(link, seen={**link.seen, **ours})
-
-
-def made_by(sync: Sync, create: Intent, fact: Record) -> bool:
-    """Does the record show the values that this create sent for one of the ways to match?"""
-
-    def same(name: str) -> bool:
-        lens = sync.rules[name].lenses.get(create.app)
-        raws = [raw for raw in lens.window if raw in create.patch] if lens else []
-        return bool(raws) and all(_same(sync, create, raw, fact) for raw in raws)
-
-    return any(all(same(name) for name in names) for names in sync.match)
-
-
-def _same(sync: Sync, create: Intent, name: str, fact: Record) -> bool:
-    if name not in fact.fields:
-        return False
-    shown, sent = fact.fields[name], create.patch[name]
-    return str(shown).casefold() == str(sent).casefold() or kept_ours(sync, create.app, name, create, shown)
-
-
-def kept_ours(sync: Sync, app: str, name: str, sent: Intent, raw: Any) -> bool:
-    """Does the app show, in this raw field, what we sent, as it was or in the app's declared canonical form?"""
-    if raw == sent.patch[name]:
-        return True
-    lenses = [rule.lenses[app] for rule in sync.mapped(app) if name in rule.lenses[app].window]
-    return any(lens.settles({name: sent.patch[name]}).get(name) == raw for lens in lenses)
+def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId) -> None:
+    """A create in doubt has made a record of somebody whom a person deleted meanwhile: the policy decides again."""
+    entity = tx.entities.get(id)
+    gone = next((link for link in tx.links.of(id) if link.state is LinkState.GONE), None)
+    entries = tx.log.find(entity=id, events=(Event.GONE, Event.DECIDED, Event.RETURNED))
+    if entity.deleted and gone is not None and wanted(entries) is Event.GONE:
+        tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
+        believe(world, tx, sync, gone)
 
 
 def _outside(page: _Page, link: Link, fact: Record) -> int:

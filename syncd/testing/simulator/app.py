@@ -75,6 +75,8 @@ class SimApp(Fake):
     landed: set[float] = field(default_factory=set)
     """When a write landed long after it was sent."""
     blind_at: float | None = None
+    looked_after: float = 0.0
+    """Until then its access is as it should be: an operator has looked."""
     rewriting: list[tuple[float, str]] = field(default_factory=list)
     """When the app will rewrite a note it was given."""
     rewritten: int = 0
@@ -188,6 +190,7 @@ class SimApp(Fake):
     def person_restores(self, id: str) -> None:
         """A deleted record is there again, as it was."""
         self.rows[id] = self.removed.pop(id)
+        self._update(id, {}, "person")  # the app notes when it came back
         self.journal.append(Wrote(self.clock.now(), "person", self.called(id), "restored", None))
         self._tells(id)
 
@@ -250,6 +253,8 @@ class SimApp(Fake):
 
     def _blinded(self) -> bool:
         """A permission that is lost is not back at the next call: it stays lost for as long as the clock stands."""
+        if self.clock.now() < self.looked_after:
+            return False
         if self._strikes("blind"):
             self.blind_at = self.clock.now()
         return not self.fates.calm and self.blind_at == self.clock.now()

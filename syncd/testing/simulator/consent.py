@@ -34,10 +34,12 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
             if wrote.field != "out":
                 continue
             knew = known.get(address_at(app, wrote.id, wrote.at), wrote.at) < wrote.at
-            stood = wrote.id in last and last[wrote.id].value is True and (lifted is None or lifted > wrote.at)
+            stands = wrote.id in last and last[wrote.id].value is True
+            stood = stands and (lifted is None or lifted > wrote.at)
             if wrote.author == API and wrote.value is not True and (knew or stood) and wrote.at not in app.landed:
                 yield f"S5: {app.name} {wrote.id} was re-subscribed by syncd"
-            last[wrote.id] = wrote
+            if wrote.value is not True or not stands:  # who says again what stands there anyway has said nothing
+                last[wrote.id] = wrote
         yield from _shown(tx, app, known, last)
         if lifted is None:
             yield from _unheard(app, known, last)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["act", "answer", "approve_all", "creates", "forge", "resume_all", "type_in"]
 
 _ASKED = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
+_TRUSTED = 3600.0
+"""So long the engine takes an operator's word that the app tells the truth."""
 _STUCK = (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)
 
 
@@ -110,10 +112,11 @@ def approve_all(story: Simulation) -> None:
 
 
 def resume_all(story: Simulation) -> None:
-    """The operator says that paused apps may go on."""
+    """The operator has looked whether syncd sees what is there, and says that paused apps may go on."""
     with story.store.read() as tx:
         paused = [name for name in story.apps if tx.apps.get(name).paused]
     for name in paused:
+        story.apps[name].looked_after = story.clock.now() + _TRUSTED
         resume(story.world, name, by="sim")
 
 

@@ -1,0 +1,23 @@
+"""What stays of a record that is gone when its app gives the id to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.core.entity import Link, LinkState
+from syncd.core.record import Ref
+from syncd.store.ports import Transaction
+
+__all__ = ["bury"]
+
+_CROSS = "\u2020"
+
+
+def bury(tx: Transaction, sync: str, link: Link) -> None:
+    """Free the id of a record that is gone; that a person deleted it there is remembered under another.
+
+    Without that its entity would be made again in an app where somebody had deleted it.
+    """
+    tx.links.drop(sync, link.ref)
+    tomb = Ref(link.ref.app, link.ref.object, f"{link.ref.id}{_CROSS}{link.entity}")
+    tx.links.put(sync, replace(link, ref=tomb, state=LinkState.GONE))
