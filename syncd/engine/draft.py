@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
@@ -14,9 +13,9 @@ from syncd.engine import calls
 from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, note_debts, waits
 from syncd.engine.fuse import fuse
-from syncd.engine.namesakes import ask_about_key, tells_apart
-from syncd.engine.sight import Sight, searchable
-from syncd.engine.take import bind, in_force, told
+from syncd.engine.namesakes import ask_about_key, moves_on
+from syncd.engine.sight import Sight
+from syncd.engine.take import bind, in_force
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Throttled
 from syncd.store.ports import Transaction
@@ -152,38 +151,17 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
             tx.deliveries.settle(delivery)
             bind(world, tx, sync, entity, sight.records[ref], "found by its key")
             return True
-    for link in [*found, *_late_to_change(world, tx, sync, app, entity)]:
+    late = (tx.links.get(sync.name, ref) for ref in sight.late.get(entity.id, ()))
+    for link in [*found, *late]:
         if link is None or link.state is LinkState.GONE or link.entity == entity.id:
             continue
-        if _moves_on(tx, sync, link, entity):
+        if moves_on(tx, sync, link, entity):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         else:
             tx.deliveries.settle(delivery)
             fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
         return True
     return False
-
-
-def _moves_on(tx: Transaction, sync: Sync, link: Link, entity: Entity) -> bool:
-    """The record is somebody else's, who has another key by now; once the app is told of it, this one is free."""
-    other = tx.entities.get(link.entity)
-    first = keys(sync, entity.fields)[:1]
-    if not first or other.deleted or first[0] in keys(sync, other.fields):
-        return False
-    work = tx.parked.of([other.id]).get(other.id, [])
-    owed = claims(tx, sync, other, link, frozen(sync, work, other, link.ref.app))
-    return tells_apart(sync, owed) and tx.deliveries.get(sync.name, link.ref.app, other.id) is not None
-
-
-def _late_to_change(world: World, tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link]:
-    """Records that still show this entity's key, since the new key of their own is a question, or was refused."""
-    own = set(keys(sync, entity.fields)[:1])
-    refused = () if searchable(world, sync, app, entity.fields) else tx.parked.open((ParkedKind.QUARANTINE,))
-    for work in [*tx.parked.rivals(app), *(work for work in refused if work.app == app)]:
-        about_key = work.field or work.kind is ParkedKind.QUARANTINE
-        link = tx.links.at(work.entity, app) if about_key and work.entity else None
-        if link is not None and own & set(keys(sync, told(sync, Record(link.ref, link.seen)))):
-            yield link
 
 
 def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> Draft | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from syncd.core.entity import Entity
+from syncd.core.entity import Entity, Link
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId
-from syncd.engine.debts import note_debts
+from syncd.engine.debts import claims, frozen, note_debts
 from syncd.store.ports import Transaction
 from syncd.store.values import Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["ask_about_key", "given_up", "part", "still_shown", "tells_apart"]
+__all__ = ["ask_about_key", "given_up", "key_field", "moves_on", "part", "still_shown", "tells_apart"]
 
 
 def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
@@ -62,11 +62,27 @@ def still_shown(sync: Sync, app: str, create: Intent, leaving: Collection[tuple[
 
 
 def _key_fields(sync: Sync, app: str) -> Iterator[str]:
-    """The app's fields that are match keys by themselves."""
     for key in sync.match:
-        lens = sync.rules[key[0]].lenses.get(app) if len(key) == 1 and key[0] in sync.rules else None
-        if lens is not None:
-            yield from lens.window
+        name = key_field(sync, app, key)
+        if name is not None:
+            yield name
+
+
+def key_field(sync: Sync, app: str, key: Sequence[str]) -> str | None:
+    """The app's field that is a match key by itself; None where it takes several."""
+    lens = sync.rules[key[0]].lenses.get(app) if len(key) == 1 and key[0] in sync.rules else None
+    return lens.window[0] if lens is not None and len(lens.window) == 1 else None
+
+
+def moves_on(tx: Transaction, sync: Sync, link: Link, entity: Entity) -> bool:
+    """The record is somebody else's, who has another key by now; once the app is told of it, `entity`'s own is free."""
+    other = tx.entities.get(link.entity)
+    first = keys(sync, entity.fields)[:1]
+    if not first or other.deleted or first[0] in keys(sync, other.fields):
+        return False
+    work = tx.parked.of([other.id]).get(other.id, [])
+    owed = claims(tx, sync, other, link, frozen(sync, work, other, link.ref.app))
+    return tells_apart(sync, owed) and tx.deliveries.get(sync.name, link.ref.app, other.id) is not None
 
 
 def part(tx: Transaction, sync: Sync, id: EntityId, why: str) -> None:

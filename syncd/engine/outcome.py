@@ -16,6 +16,7 @@ from syncd.engine.debts import note_debt, note_referrers
 from syncd.engine.deletes import believe
 from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
+from syncd.engine.namesakes import moves_on
 from syncd.engine.promises import expected, one_each
 from syncd.engine.take import READ, another, take
 from syncd.engine.tombs import bury
@@ -242,6 +243,10 @@ def _reused(world: World, tx: Transaction, sync: Sync, fact: Record) -> None:
 
 def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, ref: Ref | None) -> Tally:
     """The app has such a record already: tie it, rather than make another."""
+    known = tx.links.get(sync.name, ref) if ref is not None else None
+    if known is not None and moves_on(tx, sync, known, tx.entities.get(intent.entity)):
+        tx.deliveries.postpone(delivery, tx.now + world.late(sync, intent.app) / 4)
+        return Tally()
     if ref is not None and _collides(world, tx, sync, intent, ref):
         return Tally(parked=1)
     entity = tx.entities.get(intent.entity)

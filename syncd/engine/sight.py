@@ -12,6 +12,7 @@ from syncd.core.record import EntityId, Fields, Gone, Merged, Record, Ref
 from syncd.engine import apart
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
+from syncd.engine.namesakes import key_field
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
 from syncd.sdk.contract import Finds
@@ -28,6 +29,8 @@ class Sight:
     records: Mapping[Ref, Record]
     found: Mapping[EntityId, Sequence[Ref]]
     """Records that have the match keys of entities without one."""
+    late: Mapping[EntityId, Sequence[Ref]]
+    """In an app that cannot be searched: records of others that showed the match keys of entities without one."""
     unseen: frozenset[EntityId]
     """Entities of which nobody can tell for now whether the app has a record."""
 
@@ -56,8 +59,24 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
             if isinstance(fact, Merged):
                 follow_merge(world, tx, sync, fact)
     probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
+    with world.store.read() as tx:
+        late = _late(tx, sync, app, [e for e in missing if not searchable(world, sync, app, e.fields)])
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
-    return Sight({ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}, found, frozenset(unseen))
+    records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
+    return Sight(records, found, late, frozenset(unseen))
+
+
+def _late(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:
+    """Whose records there showed the match keys of these when they were last seen, whatever key they have by now."""
+    late: dict[EntityId, list[Ref]] = defaultdict(list)
+    for key in sync.match:
+        name = key_field(sync, app, key)
+        own = {str(entity.value(key[0])).casefold(): entity.id for entity in entities if entity.value(key[0])}
+        if name is None or not own:
+            continue
+        for link in tx.links.showing(sync.name, app, name, list(own)):
+            late[own[str(link.seen[name]).casefold()]].append(link.ref)
+    return late
 
 
 def _unseen(fact: Record | Gone | Merged | None) -> bool:

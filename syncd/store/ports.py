@@ -112,6 +112,9 @@ class Links(Protocol):
     def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
         """Links that are not gone and were not seen by the full listing number `sweep`."""
 
+    def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
+        """Links that are not gone that last showed one of `values`, casefolded, in a field. Looks through them all."""
+
     def missing(self, sync: str, app: str) -> Sequence[Link]:
         """Links that were missed once and wait for the second look."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select
+from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, select, type_coerce
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.match import Key
@@ -204,6 +204,15 @@ class Links:
         self.flush()
         where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept < sweep, LINK.c.state != LinkState.GONE)
         return self._by_record(where)
+
+    def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
+        self.flush()
+        postgres = self._db.dialect.name == "postgresql"
+        seen: ColumnElement[Any] = cast(LINK.c.seen, JSON) if postgres else type_coerce(LINK.c.seen, JSON)
+        alive = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state != LinkState.GONE)
+        shown = func.lower(seen[name].as_string())
+        found = [link for part in chunks(values) for link in self._by_record(and_(alive, shown.in_(part)))]
+        return sorted(found, key=attrgetter("ref"))
 
     def missing(self, sync: str, app: str) -> Sequence[Link]:
         self.flush()

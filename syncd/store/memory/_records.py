@@ -120,6 +120,14 @@ class Links:
         swept = self._tables.swept
         return self._where(sync, app, lambda name, link: link.state is not LinkState.GONE and swept[name] < sweep)
 
+    def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
+        wanted = frozenset(values)
+
+        def shows(_: tuple[str, Ref], link: Link) -> bool:
+            return link.state is not LinkState.GONE and str(link.seen.get(name)).casefold() in wanted
+
+        return self._where(sync, app, shows)
+
     def missing(self, sync: str, app: str) -> Sequence[Link]:
         return self._where(sync, app, lambda _, link: link.state is LinkState.MISSING)
 

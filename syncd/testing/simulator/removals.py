@@ -71,7 +71,7 @@ def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry]
         stood = one.after is None or one.after.at > wrote.at
         if not stood or not max(gone.at, approved) < one.wrote.at < wrote.at:
             continue
-        if one.before is not None and canonical(one.before.value) == one.value:
+        if canonical(one.before.value if one.before else None) == one.value:
             continue
         if not _agreed(app, one.wrote.field, one.value, gone.fields):
             yield f"S6: {app.name} {wrote.id} was deleted by syncd, and {one.wrote.field} had been edited since"
