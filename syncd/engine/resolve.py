@@ -16,13 +16,14 @@ from syncd.core.entity import Entity, Held, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Record, Ref
 from syncd.engine.canary import sworn_read
+from syncd.engine.consent import enrol
 from syncd.engine.debts import note_debts
 from syncd.engine.ours import kept_ours, made_by
 from syncd.engine.outcome import applied
 from syncd.engine.pull import pull
 from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
-from syncd.engine.take import READ, bind, in_force, take
+from syncd.engine.take import READ, bind, in_force, take, told
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
@@ -127,6 +128,8 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     }
     partial = replace(intent, patch={name: intent.patch[name] for name in ours}, goal=goal)
     tx.log.append(_entry(Event.RESOLVED, intent, "applied"))
+    # Whether an opt-out that stands there was ours or a person's, nobody can tell: it counts, for the address shown.
+    enrol(world, tx, sync, told(sync, fact), intent.app, intent.cause)
     applied(tx, sync, partial, fact.ref, fact, intent.cause)
     tally = take(world, tx, sync, [fact], READ)
     note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)

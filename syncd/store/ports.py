@@ -392,10 +392,7 @@ class Storage(Protocol):
         """Check the store and the change log's chain: "" if all is well, else what is not."""
 
     def copy(self, target: Path) -> None:
-        """Write a consistent copy to `target`, an SQLite file whatever the store is, while it is in use.
-
-        What stood there is replaced. Raises StoreError, and then leaves no half copy.
-        """
+        """Write a copy to `target`, an SQLite file, in place of what stood there: all of it, or raises StoreError."""
 
     def close(self) -> None:
         """Let go of what the store is kept in."""

@@ -215,6 +215,18 @@ def test_a_dropped_link_is_forgotten_in_its_own_sync_only(store: Storage) -> Non
         assert [one.entity for one in tx.links.all("firms")] == [BEN]
 
 
+def test_links_are_found_by_what_their_records_last_showed_whatever_its_case(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.links.put("people", link(ANN, ref("1"), seen={"email": "Ada@example.com"}))
+        tx.links.put("people", link(BEN, ref("2"), seen={"email": "eve@example.com", "note": "ada@example.com"}))
+        tx.links.put("people", link(type(ANN)("3"), ref("3"), seen={"email": "ada@example.com"}, state=LinkState.GONE))
+        tx.links.put("firms", link(type(ANN)("4"), ref("4"), seen={"email": "ada@example.com"}))
+        tx.links.put("people", link(type(ANN)("5"), ref("5"), seen={"email": None}))
+        assert [one.ref.id for one in tx.links.showing("people", "crm", "email", ["ada@example.com"])] == ["1"]
+        assert tx.links.showing("people", "crm", "email", ["none"]) == []
+        assert len(tx.links.showing("people", "crm", "email", ["ada@example.com", "eve@example.com"])) == 2
+
+
 def test_a_listing_names_what_it_did_not_see(store: Storage) -> None:
     with store.begin() as tx:
         for id, state in {"1": LinkState.LIVE, "2": LinkState.LIVE, "3": LinkState.GONE}.items():

@@ -124,7 +124,7 @@ class Links:
         wanted = frozenset(values)
 
         def shows(_: tuple[str, Ref], link: Link) -> bool:
-            return link.state is not LinkState.GONE and str(link.seen.get(name)).casefold() in wanted
+            return link.state is not LinkState.GONE and str(link.seen.get(name) or "").casefold() in wanted
 
         return self._where(sync, app, shows)
 
