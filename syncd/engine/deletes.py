@@ -22,8 +22,11 @@ __all__ = ["believe"]
 _ALL = 1_000_000
 
 
-def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
-    """A person deleted the record. What becomes of the others is the admin's policy, under a cap."""
+def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: bool = True) -> None:
+    """A person deleted the record. What becomes of the others is the admin's policy, under a cap.
+
+    `vouched`: a tombstone says so, or other records there are shown. Else a person is asked before more is deleted.
+    """
     tx.links.put(sync.name, replace(link, state=LinkState.GONE))
     entity = tx.entities.get(link.entity)
     seq = tx.log.append(
@@ -43,6 +46,8 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link) -> None:
     if sync.deletes is Deletion.IGNORE or entity.deleted:  # a delete elsewhere was let through already
         return
     reason = _held_back(world, tx, sync, entity, link, others)
+    if not vouched and not reason:
+        reason = f"no other record that {link.ref.app} shows vouches for this: syncd may not see what is there"
     if reason:
         detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": [str(other.ref) for other in others]}
         hold = Parked(kind=ParkedKind.HOLD, sync=sync.name, app=link.ref.app, entity=entity.id, cause=seq)

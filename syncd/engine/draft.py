@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
@@ -56,14 +57,23 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
         return None
     if entity.deleted:
-        if any(name in link.seen and name not in fact.fields for name in sync.window(app)):
+        if _hides(world, sync, link, fact, delivery):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged
             return None
         write = Delete(link.ref, world.new_key(), fact.version)
         before = {**link.seen, **fact.fields}  # all that is shown, mapped or not: the record is about to be no more
         intent = _intent(tx, sync, app, IntentKind.DELETE, write.key, entity, link.ref, {}, before, {}, delivery)
         return Draft(delivery, write, intent, entity)
-    return _change(world, tx, sync, app, delivery, entity, link, fact)
+    return _change(world, tx, sync, app, delivery, entity, link, fact, sight.late.get(entity.id, ()))
+
+
+def _hides(world: World, sync: Sync, link: Link, fact: Record, delivery: Delivery) -> bool:
+    """A field is not shown that was shown before, or that the app was to show, and may yet."""
+    app = link.ref.app
+    readable = {name for rule in sync.mapped(app) if _readable(rule, app) for name in rule.lenses[app].window}
+    patient = delivery.attempts < world.safety.attempts
+    missing = [name for name in sync.window(app) if name not in fact.fields]
+    return any(name in link.seen or (patient and name in readable) for name in missing)
 
 
 def _in_doubt(world: World, tx: Transaction, ref: Ref) -> bool:
@@ -73,12 +83,21 @@ def _in_doubt(world: World, tx: Transaction, ref: Ref) -> bool:
 
 
 def _change(
-    world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity, link: Link, fact: Record
+    world: World,
+    tx: Transaction,
+    sync: Sync,
+    app: str,
+    delivery: Delivery,
+    entity: Entity,
+    link: Link,
+    fact: Record,
+    late: Sequence[Ref],
 ) -> Draft | None:
     work = tx.parked.of([entity.id]).get(entity.id, [])
     parked = frozen(sync, work, entity, app)
     wanted = claims(tx, sync, entity, link, parked)
-    taken = ask_about_key(tx, sync, app, entity, wanted, delivery.cause)
+    showing = [known for ref in late if (known := tx.links.get(sync.name, ref))]
+    taken = ask_about_key(tx, sync, app, entity, wanted, showing, delivery.cause)
     if taken:  # what is said of an address is not said either
         wanted = claims(tx, sync, entity, link, parked | taken)
     open_now = {name: value for name, value in wanted.items() if not _unseen(sync.rules[name], link, fact)}
@@ -109,8 +128,13 @@ def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
 
     A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
     """
-    readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
+    readable = _readable(rule, link.ref.app)
     return any(name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window)
+
+
+def _readable(rule: FieldRule, app: str) -> bool:
+    """Is the app to show the field at all?"""
+    return rule.ways[app] is Way.BOTH and not rule.refers
 
 
 def _unseen(rule: FieldRule, link: Link, fact: Record) -> bool:
@@ -118,7 +142,7 @@ def _unseen(rule: FieldRule, link: Link, fact: Record) -> bool:
 
     A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
     """
-    readable = rule.ways[link.ref.app] is Way.BOTH and not rule.refers
+    readable = _readable(rule, link.ref.app)
     hidden = readable and any(name not in fact.fields for name in rule.lenses[link.ref.app].window)
     return hidden or _veiled(rule, link, fact)
 

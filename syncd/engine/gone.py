@@ -49,7 +49,8 @@ def missed(world: World, tx: Transaction, sync: Sync, gone: Gone) -> None:
         return
     first = link.missed_at
     if gone.told or (first is not None and tx.now >= first + world.safety.second_look.total_seconds()):
-        believe(world, tx, sync, link)
+        lone = not gone.told and not any(ref != link.ref for ref in tx.links.canaries(sync.name, gone.ref.app, 2))
+        believe(world, tx, sync, link, vouched=not lone)
     elif first is None:
         tx.links.put(sync.name, replace(link, state=LinkState.MISSING, missed_at=tx.now))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from syncd.core.entity import Entity, Link
+from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.match import keys
+from syncd.core.match import Key, keys
 from syncd.core.record import EntityId
 from syncd.engine.debts import claims, frozen, note_debts
 from syncd.store.ports import Transaction
@@ -21,13 +21,23 @@ def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
 
 
 def ask_about_key(
-    tx: Transaction, sync: Sync, app: str, entity: Entity, wanted: Iterable[str], cause: int | None
+    tx: Transaction,
+    sync: Sync,
+    app: str,
+    entity: Entity,
+    wanted: Iterable[str],
+    showing: Sequence[Link],
+    cause: int | None,
 ) -> frozenset[str]:
-    """The fields that would make a second record of the app known by a key; a person is asked about each."""
+    """The fields that would make a second record of the app known by a key; a person is asked about each.
+
+    `showing`: links of the app whose records showed one of the entity's keys when they were last seen.
+    """
     own = [key for key in keys(sync, entity.fields) if key[0] in wanted]  # a key of several fields is a weak one
     taken: set[str] = set()
-    for (field, _), holders in tx.entities.holders(sync.name, own).items():
-        for rival in holders:
+    for (field, value), holders in tx.entities.holders(sync.name, own).items():
+        late = [link.entity for link in showing if _keeps(tx, sync, link, entity, (field, value))]
+        for rival in dict.fromkeys([*holders, *late]):
             link = tx.links.at(rival, app) if rival != entity.id else None
             if link is None or field in taken:
                 continue
@@ -45,6 +55,13 @@ def ask_about_key(
                 )
             )
     return frozenset(taken)
+
+
+def _keeps(tx: Transaction, sync: Sync, link: Link, entity: Entity, key: Key) -> bool:
+    """The record still shows the key, and is not about to show another."""
+    name = key_field(sync, link.ref.app, (key[0],))
+    shown = name is not None and str(link.seen.get(name)).casefold() == str(key[1]).casefold()
+    return shown and link.state is not LinkState.GONE and not moves_on(tx, sync, link, entity)
 
 
 def given_up(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]:

@@ -109,12 +109,19 @@ def _known(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tal
 def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> Tally:
     tx.intents.drop([intent.key])
     entity = tx.entities.get(intent.entity)
+    link = tx.links.get(sync.name, fact.ref)
+    if link is not None and link.state is LinkState.GONE:
+        # It was deleted meanwhile, and is back: what it shows is told by the merge, whoever wrote it.
+        tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record was deleted, and is back"))
+        tally = take(world, tx, sync, [fact], READ)
+        note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
+        return tally
     sent = {name for name in intent.patch if name in fact.fields}
     ours = {name for name in sent if kept_ours(sync, intent.app, name, intent, fact.fields[name])}
     if intent.kind is IntentKind.DELETE or not ours:
         tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
-        if intent.kind is IntentKind.DELETE and entity.deleted and _touched(tx, sync, fact):
-            note = "touched while its delete was in doubt: an edit beats a delete"
+        if entity.deleted and link is not None and fact.version != link.version:
+            note = "touched while a write was in doubt: an edit beats a delete"
             tx.log.append(replace(_entry(Event.RETURNED, intent, ""), note=note))
             revive(tx, sync, entity, note)
         tally = take(world, tx, sync, [fact], READ)
@@ -134,12 +141,6 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     tally = take(world, tx, sync, [fact], READ)
     note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
     return tally + Tally(updated=1)
-
-
-def _touched(tx: Transaction, sync: Sync, fact: Record) -> bool:
-    """Somebody has changed the record since it was read to be deleted, or has brought it back."""
-    link = tx.links.get(sync.name, fact.ref)
-    return link is not None and fact.version != link.version
 
 
 def _deleted(tx: Transaction, sync: Sync, intent: Intent) -> None:

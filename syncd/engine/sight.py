@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from syncd.core.entity import Entity
+from syncd.core.entity import Entity, Link
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Fields, Gone, Merged, Record, Ref
 from syncd.engine import apart
@@ -30,7 +30,7 @@ class Sight:
     found: Mapping[EntityId, Sequence[Ref]]
     """Records that have the match keys of entities without one."""
     late: Mapping[EntityId, Sequence[Ref]]
-    """In an app that cannot be searched: records of others that showed the match keys of entities without one."""
+    """Records that showed the match keys of entities that have none, or none with these keys, when last seen."""
     unseen: frozenset[EntityId]
     """Entities of which nobody can tell for now whether the app has a record."""
 
@@ -60,10 +60,19 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
                 follow_merge(world, tx, sync, fact)
     probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
     with world.store.read() as tx:
-        late = _late(tx, sync, app, [e for e in missing if not searchable(world, sync, app, e.fields)])
+        unfound = [e for e in missing if not searchable(world, sync, app, e.fields)]
+        moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
+        late = _late(tx, sync, app, [*unfound, *moved])
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
     return Sight(records, found, late, frozenset(unseen))
+
+
+def _moved(tx: Transaction, sync: Sync, link: Link) -> bool:
+    """The record shows another match key than its entity has by now."""
+    names = ((key[0], key_field(sync, link.ref.app, key)) for key in sync.match)
+    fields = tx.entities.get(link.entity).fields
+    return any(name and str(link.seen.get(name)).casefold() != str(fields.get(own)).casefold() for own, name in names)
 
 
 def _late(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:

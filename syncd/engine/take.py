@@ -127,8 +127,12 @@ def told(sync: Sync, fact: Record) -> Fields:
 
 def _again(page: _Page, link: Link, fact: Record) -> bool:
     """A listed row may be older than what we know: then only a read by id settles it."""
-    if page.source is READ or link.version.at is None or fact.version.at is None:
-        return page.source is LISTED and link.state is LinkState.GONE
+    if page.source is READ:
+        return False
+    if link.version.at is None and fact.version.at is not None and not link.seen:
+        return True  # tied anew when two were fused: nothing tells how old the row is
+    if link.version.at is None or fact.version.at is None:
+        return link.state is LinkState.GONE
     window = page.sync.window(fact.ref.app)
     same = all(name not in fact.fields or link.seen.get(name) == fact.fields[name] for name in window)
     if link.state is LinkState.GONE:
@@ -167,13 +171,13 @@ def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
 def _first(page: _Page, fact: Record, fields: Fields) -> int:
     """A record without a link: find its entity, or found one."""
     world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
+    made = next((create for create in page.doubtful if made_by(sync, create, fact)), None)
+    if made is not None and tx.links.at(made.entity, app) is None:  # whether it is within the filter by now or not
+        return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt")
     wants = sync.filters.get(app)
     if wants is not None and not wants(fields):
         enrol(world, tx, sync, fields, app, None)
         return 0
-    made = next((create for create in page.doubtful if made_by(sync, create, fact)), None)
-    if made is not None and tx.links.at(made.entity, app) is None:
-        return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt")
     own = keys(sync, fields)
     holders = tx.entities.holders(sync.name, own)
     linked = frozenset(

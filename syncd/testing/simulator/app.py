@@ -92,6 +92,8 @@ class SimApp(Fake):
     """An earlier showing of a record, for stale rows."""
     index: dict[str, Record] = field(default_factory=dict)
     indexing: list[tuple[float, str]] = field(default_factory=list)
+    dated: set[str] = field(default_factory=set)
+    """Of which a read has told when they came to be: only their ids are ever used again, for nobody else could tell."""
 
     # --- the contract ------------------------------------------------------------------------------------------
 
@@ -119,6 +121,7 @@ class SimApp(Fake):
         found = super().read(refs)
         self.fault, self.hidden = "", frozenset()
         self.observe(found.values())
+        self.dated |= {ref.id for ref, fact in found.items() if isinstance(fact, Record)}
         self.fates.point(f"{self.name} answers a read")
         return found
 
@@ -313,12 +316,13 @@ class SimApp(Fake):
         return shown
 
     def _new_id(self) -> str:
-        free = [id for id in self.removed if id not in self.rows]
+        free = [id for id in self.removed if id not in self.rows and id in self.dated]
         if free and self._strikes("reuses"):
             id = free[0]
             del self.removed[id]
             self.lives[id] = self.lives.get(id, 1) + 1
             self.before.pop(id, None)
+            self.dated.discard(id)
             return id
         return super()._new_id()
 

@@ -11,7 +11,7 @@ from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.agreement import waiting
 from syncd.testing.simulator.app import ADDRESSES, SimApp
-from syncd.testing.simulator.journal import API, address_at
+from syncd.testing.simulator.journal import API
 from syncd.testing.simulator.watch import CHANNEL
 
 if TYPE_CHECKING:
@@ -30,10 +30,13 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
     lifted = min((entry.at for entry in entries if entry.event is Event.OPTED_IN), default=None)
     for app in story.apps.values():
         last: dict[str, Wrote] = {}
+        address: dict[str, str] = {}
         for wrote in app.journal:
+            if wrote.field == "email":
+                address[wrote.id] = str(wrote.value).casefold()
             if wrote.field != "out":
                 continue
-            knew = known.get(address_at(app, wrote.id, wrote.at), wrote.at) < wrote.at
+            knew = known.get(address.get(wrote.id, ""), wrote.at) < wrote.at
             stands = wrote.id in last and last[wrote.id].value is True
             stood = stands and (lifted is None or lifted > wrote.at)
             if wrote.author == API and wrote.value is not True and (knew or stood) and wrote.at not in app.landed:
@@ -51,7 +54,7 @@ def _shown(tx: Transaction, app: SimApp, known: dict[str, float], last: dict[str
             continue
         row = app.rows.get(link.ref.id)
         asked = waiting(tx.parked.of([link.entity]).get(link.entity, []), app.name)
-        if row is None or asked & {"", "out"} or row.fields["out"] is True:
+        if row is None or asked & {"", "out", "email"} or row.fields["out"] is True:
             continue
         said = last.get(app.called(link.ref.id))
         address = str(row.fields["email"]).casefold()

@@ -13,7 +13,7 @@ from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.lens import canonical
 
-__all__ = ["API", "NEVER", "Span", "Typed", "address_at", "blanked", "incarnations", "persons", "standing", "typed"]
+__all__ = ["API", "NEVER", "Span", "Typed", "blanked", "incarnations", "persons", "standing", "typed"]
 
 API: Final = "api"
 """The author of what syncd wrote."""
@@ -77,13 +77,6 @@ def standing(app: SimApp) -> Mapping[tuple[str, str], Sequence[Span]]:
 def incarnations(app: SimApp, id: str) -> list[str]:
     """The names of the records that an id has stood for."""
     return [id, *(f"{id}~{life}" for life in range(2, app.lives.get(id, 1) + 1))]
-
-
-def address_at(app: SimApp, id: str, at: float) -> str:
-    """The address of a record at a time, in lower case; the first one, before it had any."""
-    own = [wrote for wrote in app.journal if wrote.id == id and wrote.field == "email"]
-    known = [wrote for wrote in own if wrote.at <= at] or own[:1]
-    return str(known[-1].value).casefold() if known else ""
 
 
 def persons(apps: Sequence[SimApp]) -> dict[tuple[str, str], str]:

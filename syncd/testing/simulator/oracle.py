@@ -75,6 +75,8 @@ def _lost(story: Simulation, entries: list[Entry]) -> Iterator[str]:
                 known |= logged[entity, wrote.field]
             if one.value in known or any(_kept(app, one, value) == one.value for value in known):
                 continue
+            if deleted and wrote.field == "note" and story.fates.profile.hidden and story.fates.profile.remapped:
+                continue  # the mapping had let go of it, and the app did not show it just then
             if not app.capabilities.conditional and (wrote.at == at or at in app.landed):
                 story.gaps += 1  # the one honest limit: typed between our read and our write
                 continue
