@@ -15,6 +15,7 @@ from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
 from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
+from syncd.engine.tombs import buried
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
 from syncd.store.codec import plain
@@ -68,7 +69,7 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
 
 
 def approve(world: World, id: int, *, by: str) -> bool:
-    """Say yes to a held delete. False if a person has edited a remaining record since: then the edit wins.
+    """Say yes to a held delete. False if the record is there again, or a remaining one was edited since: that wins.
 
     Two phases: every remaining record is read first; only if nothing is new there is anything deleted.
     """
@@ -78,8 +79,9 @@ def approve(world: World, id: int, *, by: str) -> bool:
         entity = tx.entities.get(_entity(work))
         tied = [link for link in tx.links.of(entity.id) if link.ref.app in sync.apps]
         remaining = {link.ref: link for link in tied if link.state is not LinkState.GONE}
+        lost = [link.ref for link in tied if link.state is LinkState.GONE and not buried(link)]
     facts: list[Record] = []
-    for ref in remaining:
+    for ref in [*lost, *remaining]:
         with world.apps[ref.app].turn:
             fact = calls.read(world, ref.app, [ref])[ref]
         facts += [fact] if isinstance(fact, Record) else []
@@ -87,8 +89,11 @@ def approve(world: World, id: int, *, by: str) -> bool:
         _open(tx, id, (ParkedKind.HOLD,))
         if any(tx.links.get(sync.name, ref) != link for ref, link in remaining.items()):
             raise Halted("one of the records was written or read just now", hint="say it again")
+        back = any(fact.ref in lost for fact in facts)
         changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts)
         entity = tx.entities.get(entity.id)
+        if back:
+            return False
         if changed:
             _bring_back(world, tx, work, by, _WON)
             return False

@@ -25,7 +25,8 @@ _ALL = 1_000_000
 def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: bool = True) -> None:
     """A person deleted the record. What becomes of the others is the admin's policy, under a cap.
 
-    `vouched`: a tombstone says so, or other records there are shown. Else a person is asked before more is deleted.
+    `vouched`: by a tombstone, by other records that are shown there, or by a person who has looked at the app. Else a
+    person is asked before more is deleted.
     """
     tx.links.put(sync.name, replace(link, state=LinkState.GONE))
     entity = tx.entities.get(link.entity)

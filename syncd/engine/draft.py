@@ -49,6 +49,9 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.settle(delivery)
         return None
     if link is None:
+        if not entity.deleted and sight.keys.get(entity.id) != keys(sync, entity.fields):
+            tx.deliveries.postpone(delivery, tx.now)  # it has got another key since: by that nobody has looked
+            return None
         if _others_record(world, tx, sync, delivery, entity, sight):
             return None
         return _creation(world, tx, sync, app, delivery, entity)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
-from syncd.engine.canary import sworn_read
+from syncd.engine.canary import accepted, sworn_read
 from syncd.engine.deletes import believe
 from syncd.engine.fuse import follow_merge
 from syncd.engine.take import READ, take
@@ -49,8 +49,8 @@ def missed(world: World, tx: Transaction, sync: Sync, gone: Gone) -> None:
         return
     first = link.missed_at
     if gone.told or (first is not None and tx.now >= first + world.safety.second_look.total_seconds()):
-        lone = not gone.told and not any(ref != link.ref for ref in tx.links.canaries(sync.name, gone.ref.app, 2))
-        believe(world, tx, sync, link, vouched=not lone)
+        others = any(ref != link.ref for ref in tx.links.canaries(sync.name, gone.ref.app, 2))
+        believe(world, tx, sync, link, vouched=gone.told or others or accepted(tx, gone.ref.app))
     elif first is None:
         tx.links.put(sync.name, replace(link, state=LinkState.MISSING, missed_at=tx.now))
 

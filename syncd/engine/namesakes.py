@@ -12,7 +12,7 @@ from syncd.engine.debts import claims, frozen, note_debts
 from syncd.store.ports import Transaction
 from syncd.store.values import Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["ask_about_key", "given_up", "key_field", "moves_on", "part", "still_shown", "tells_apart"]
+__all__ = ["ask_about_key", "key_field", "moves_on", "not_free", "part", "tells_apart", "unsettled"]
 
 
 def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
@@ -64,16 +64,17 @@ def _keeps(tx: Transaction, sync: Sync, link: Link, entity: Entity, key: Key) ->
     return shown and link.state is not LinkState.GONE and not moves_on(tx, sync, link, entity)
 
 
-def given_up(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]:
-    """The keys that a record of the app gives up by this write: field of the app, and what stood there."""
+def unsettled(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]:
+    """The keys that are not free before this write is settled: field of the app, and what stands there."""
     for name in _key_fields(sync, app):
-        old = intent.before.get(name)
-        if (intent.kind is IntentKind.DELETE or name in intent.patch) and isinstance(old, str):
+        made = intent.kind is IntentKind.CREATE
+        old = intent.patch.get(name) if made else intent.before.get(name)
+        if (made or intent.kind is IntentKind.DELETE or name in intent.patch) and isinstance(old, str):
             yield name, old.casefold()
 
 
-def still_shown(sync: Sync, app: str, create: Intent, leaving: Collection[tuple[str, str]]) -> bool:
-    """Would this create give the app a key that another record there has not given up yet?"""
+def not_free(sync: Sync, app: str, create: Intent, leaving: Collection[tuple[str, str]]) -> bool:
+    """Would this create give the app a key that another record there has, may have, or has not given up yet?"""
     own = ((name, create.patch.get(name)) for name in _key_fields(sync, app))
     return any((name, raw.casefold()) in leaving for name, raw in own if isinstance(raw, str))
 

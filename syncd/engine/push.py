@@ -14,7 +14,7 @@ from syncd.engine import calls, promises
 from syncd.engine.debts import lacks, reckon
 from syncd.engine.draft import Draft, backoff, drafted
 from syncd.engine.gap import Look
-from syncd.engine.namesakes import given_up, still_shown
+from syncd.engine.namesakes import not_free, unsettled
 from syncd.engine.outcome import doubt_all, store_outcomes
 from syncd.engine.sight import load, look
 from syncd.engine.world import Tally, World
@@ -96,12 +96,12 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
 
 
 def _one_by_one(world: World, tx: Transaction, sync: Sync, app: str, drafts: list[Draft]) -> list[Draft]:
-    """Without the creates whose key another record there is only about to give up: it may be refused, and keep it."""
-    under_way = [draft.intent for draft in drafts] + [intent for intent in tx.intents.open(app) if intent.ref]
-    leaving = {key for intent in under_way for key in given_up(sync, app, intent)}
+    """Without the creates whose key another record there may have, or is only about to give up: that may be refused."""
+    under_way = [draft.intent for draft in drafts if draft.intent.ref] + list(tx.intents.open(app))
+    leaving = {key for intent in under_way for key in unsettled(sync, app, intent)}
     if not leaving:
         return drafts
-    early = [draft for draft in drafts if draft.intent.ref is None and still_shown(sync, app, draft.intent, leaving)]
+    early = [draft for draft in drafts if draft.intent.ref is None and not_free(sync, app, draft.intent, leaving)]
     for draft in early:
         tx.deliveries.postpone(draft.delivery, tx.now + backoff(world, draft.delivery))
     return [draft for draft in drafts if draft not in early]

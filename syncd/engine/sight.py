@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from syncd.core.entity import Entity, Link
 from syncd.core.fieldmap import Sync
+from syncd.core.match import Key, keys
 from syncd.core.record import EntityId, Fields, Gone, Merged, Record, Ref
 from syncd.engine import apart
 from syncd.engine.fuse import follow_merge
@@ -31,6 +32,8 @@ class Sight:
     """Records that have the match keys of entities without one."""
     late: Mapping[EntityId, Sequence[Ref]]
     """Records that showed the match keys of entities that have none, or none with these keys, when last seen."""
+    keys: Mapping[EntityId, tuple[Key, ...]]
+    """The match keys of entities without a record, by which one was looked for."""
     unseen: frozenset[EntityId]
     """Entities of which nobody can tell for now whether the app has a record."""
 
@@ -65,7 +68,7 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
         late = _late(tx, sync, app, [*unfound, *moved])
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
-    return Sight(records, found, late, frozenset(unseen))
+    return Sight(records, found, late, {e.id: keys(sync, e.fields) for e in missing}, frozenset(unseen))
 
 
 def _moved(tx: Transaction, sync: Sync, link: Link) -> bool:

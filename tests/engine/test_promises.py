@@ -301,7 +301,7 @@ def test_a_record_that_was_not_read_just_before_is_not_written_to(monkeypatch: p
     _owing(scene, first="Augusta")
     another = Record(Ref("news", "people", "news-2"), {})
     monkeypatch.setattr(
-        push, "look", lambda *_: sight.Sight({Ref("news", "people", "news-1"): another}, {}, {}, frozenset())
+        push, "look", lambda *_: sight.Sight({Ref("news", "people", "news-1"): another}, {}, {}, {}, frozenset())
     )
     monkeypatch.setattr(draft, "_unseen", lambda *_: False)
     _trips(scene, "S11", "news/people/news-1", "not read before")

@@ -10,7 +10,7 @@ import pytest
 
 from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Deletion, Seed, Sync
-from syncd.core.record import Update
+from syncd.core.record import Ref, Update
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict, retry
 from syncd.engine.push import push
@@ -376,3 +376,106 @@ def test_who_resumed_an_app_is_taken_at_their_word() -> None:
     resume(scene.world, "news", by="op")
     _later(scene)
     assert {work.kind for work in scene.parked()} == {ParkedKind.HOLD}
+
+
+# --- what happens meanwhile ----------------------------------------------------------------------------------------
+
+
+def test_who_got_another_address_while_the_app_was_searched_is_looked_for_again() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    news.person_creates(email=EVE, first="Eve")
+    crm.person_creates(email=ADA, first="Ada")
+    pull_app(scene.world, "crm")
+    find = news.find
+
+    def meanwhile(*asked: Any) -> Any:
+        news.find = find  # type: ignore[method-assign]
+        scene.clock.sleep(1)
+        crm.person_edits("crm-1", email=EVE)
+        pull_app(scene.world, "crm")
+        return find(*asked)
+
+    news.find = meanwhile  # type: ignore[method-assign,assignment]
+    tend(scene.world, "news")
+    _later(scene)
+    assert [row.fields["email"] for row in news.rows.values()] == [EVE]
+
+
+def test_nobody_is_made_with_the_address_of_a_create_that_may_yet_land() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    news.fault = "late"
+    crm.person_creates(email=ADA, first="Ada")
+    scene.run()
+    news.fault = ""
+    crm.person_edits("crm-1", email=EVE)
+    crm.person_creates(email=ADA, first="Another")
+    scene.run()
+    news.land_late()
+    _later(scene)
+    assert sorted(str(row.fields["email"]) for row in news.rows.values()) == [ADA, EVE]
+
+
+def test_who_was_restored_before_a_delete_is_approved_is_not_deleted_elsewhere() -> None:
+    scene = _linked(8)
+    crm = scene.fake("crm")
+    row = crm.rows["crm-1"]
+    crm.person_deletes("crm-1")
+    _later(scene)
+    (hold,) = scene.parked()
+    crm.rows["crm-1"] = row
+    assert not approve(scene.world, hold.id, by="op")
+    _later(scene)
+    assert len(scene.fake("news").rows) == 8
+    assert scene.parked() == []
+
+
+def test_a_record_restored_while_a_write_to_it_was_in_doubt_is_back() -> None:
+    scene = _linked(30, deletes=Deletion.PROPAGATE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    id = news.find_one(email="p0@example.com")
+    crm.person_edits("crm-1", first="New")
+    news.fault = "after"
+    scene.run()
+    news.fault = ""
+    row = news.rows[id]
+    news.person_deletes(id)
+    scene.clock.sleep(1)
+    pull_app(scene.world, "news")
+    news.rows[id] = row
+    _later(scene)
+    assert id in news.rows
+    assert crm.find_one(email="p0@example.com")
+
+
+def test_the_only_record_that_an_app_shows_is_not_believed_to_be_deleted_on_its_own_word() -> None:
+    scene = _linked(1, deletes=Deletion.PROPAGATE)
+    crm = scene.fake("crm")
+    for fault in ("blind", "", "blind"):  # two spells, as long apart as two looks are
+        crm.fault = fault
+        if fault:
+            with scene.store.begin() as tx:
+                tx.hints.add([Ref("crm", "people", "crm-1")], tx.now)
+            tend(scene.world, "crm")
+        scene.wait(minutes=6)
+    crm.fault = ""
+    tend(scene.world, "news")
+    assert len(scene.fake("news").rows) == 1
+    assert [work.kind for work in scene.parked()] == [ParkedKind.HOLD]
+    _later(scene)
+    assert scene.parked() == []
+
+
+def test_a_create_in_doubt_is_known_though_its_record_has_left_the_filter() -> None:
+    scene = Scene(sync=replace(people(APPS), filters=_inside("Out")))
+    crm, news = scene.fake("crm"), scene.fake("news")
+    _without_search(news)
+    news.fault = "after"
+    crm.person_creates(email=ADA, first="Ada")
+    scene.run()
+    news.fault = ""
+    news.person_edits("news-1", first="Out")
+    _later(scene, 4)
+    assert len(news.rows) == 1

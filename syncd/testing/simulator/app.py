@@ -92,6 +92,8 @@ class SimApp(Fake):
     """An earlier showing of a record, for stale rows."""
     index: dict[str, Record] = field(default_factory=dict)
     indexing: list[tuple[float, str]] = field(default_factory=list)
+    looks: dict[str, list[float]] = field(default_factory=dict)
+    """When it has shown which record, by its name in the journal."""
     dated: set[str] = field(default_factory=set)
     """Of which a read has told when they came to be: only their ids are ever used again, for nobody else could tell."""
 
@@ -110,6 +112,7 @@ class SimApp(Fake):
             rows = [self._row(row) if isinstance(row, Record) else row for row in page.rows]
             self.arrange(rows)
             self.observe(rows)
+            self._looked_at(rows)
             self.fates.point(f"{self.name} answers a listing")
             yield Page(tuple(rows), page.cursor, page.facts, page.complete, page.total)
 
@@ -122,6 +125,7 @@ class SimApp(Fake):
         self.fault, self.hidden = "", frozenset()
         self.observe(found.values())
         self.dated |= {ref.id for ref, fact in found.items() if isinstance(fact, Record)}
+        self._looked_at(found.values())
         self.fates.point(f"{self.name} answers a read")
         return found
 
@@ -237,6 +241,11 @@ class SimApp(Fake):
                 self.index.pop(id, None)
 
     # --- within ------------------------------------------------------------------------------------------------
+
+    def _looked_at(self, rows: Iterable[Record | Gone | Merged]) -> None:
+        for row in rows:
+            if isinstance(row, Record):
+                self.looks.setdefault(self.called(row.ref.id), []).append(self.clock.now())
 
     def _strikes(self, fault: str) -> bool:
         struck = self.fates.strikes(getattr(self.fates.profile, fault))

@@ -31,6 +31,7 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
     for app in story.apps.values():
         last: dict[str, Wrote] = {}
         address: dict[str, str] = {}
+        undone: dict[str, tuple[Wrote, Wrote]] = {}
         for wrote in app.journal:
             if wrote.field == "email":
                 address[wrote.id] = str(wrote.value).casefold()
@@ -41,11 +42,22 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
             stood = stands and (lifted is None or lifted > wrote.at)
             if wrote.author == API and wrote.value is not True and (knew or stood) and wrote.at not in app.landed:
                 yield f"S5: {app.name} {wrote.id} was re-subscribed by syncd"
-            if wrote.value is not True or not stands:  # who says again what stands there anyway has said nothing
-                last[wrote.id] = wrote
+            if wrote.value is True and (stands or _unseen(app, undone.get(wrote.id), wrote)):
+                last[wrote.id] = last[wrote.id] if stands else undone[wrote.id][0]  # for whoever looks, nothing changed
+                continue
+            if wrote.id in last:
+                undone[wrote.id] = (last[wrote.id], wrote)
+            last[wrote.id] = wrote
         yield from _shown(tx, app, known, last)
         if lifted is None:
             yield from _unheard(app, known, last)
+
+
+def _unseen(app: SimApp, undone: tuple[Wrote, Wrote] | None, again: Wrote) -> bool:
+    """What was taken back, and is now said again, was taken back while nobody looked."""
+    if undone is None or undone[0].value is not True or undone[1].value is True:
+        return False
+    return not any(undone[1].at <= at < again.at for at in app.looks.get(again.id, ()))
 
 
 def _shown(tx: Transaction, app: SimApp, known: dict[str, float], last: dict[str, Wrote]) -> Iterator[str]:

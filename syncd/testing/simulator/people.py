@@ -130,6 +130,8 @@ def forge(story: Simulation) -> Sequence[Ref]:
 def _asked(story: Simulation, work: Parked, *, yes: bool) -> None:
     with contextlib.suppress(ConnectorError, Halted):  # the app is down; what another answer told has answered it
         if yes:
+            if work.app in story.apps:  # who says yes has looked whether it is gone
+                story.apps[work.app].looked_after = max(story.apps[work.app].looked_after, story.clock.now() + 1)
             approve(story.world, work.id, by="sim")
         else:
             drop_hold(story.world, work.id, by="sim")
