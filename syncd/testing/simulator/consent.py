@@ -28,6 +28,10 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
     """
     known = {entry.address: entry.since for entry in tx.optouts.of(CHANNEL, ADDRESSES).values()}
     lifted = min((entry.at for entry in entries if entry.event is Event.OPTED_IN), default=None)
+    sources = story.sync.rules["out"].consent_sources
+    for entry in entries:
+        if entry.event is Event.OPTED_IN and not entry.by and entry.app not in sources:
+            yield f"S5: an opt-in at {entry.app} was believed, which is no source of consent"
     for app in story.apps.values():
         last: dict[str, Wrote] = {}
         address: dict[str, str] = {}
