@@ -143,8 +143,8 @@ def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Park
     """Has this app yet to be told something about the entity?"""
     link = tx.links.at(entity.id, app)
     if link is not None:
-        if entity.deleted:
-            return not waits(work)
+        if entity.deleted:  # a record that has left its filter was let go of, and stays
+            return link.state is not LinkState.OUT_OF_SCOPE and not waits(work)
         return bool(claims(tx, sync, entity, link, frozen(sync, work, entity, app)))
     if waits(work) or entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
         return False

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from syncd.core import guard
-from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Deletion, Sync
 from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debts
+from syncd.engine.debts import frozen, note_debts
 from syncd.engine.fuse import fuse_at_last
 from syncd.engine.namesakes import part
+from syncd.engine.revive import revive
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
@@ -33,7 +34,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: b
     seq = tx.log.append(
         Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))
     )
-    others = [other for other in tx.links.of(entity.id) if other.state is not LinkState.GONE]
+    others = [link for link in tx.links.of(entity.id) if link.state in (LinkState.LIVE, LinkState.MISSING)]
     for work in tx.parked.of([entity.id]).get(entity.id, []):
         if work.app == link.ref.app and work.kind is ParkedKind.QUARANTINE:
             tx.parked.close(work.id, "the record is gone", "")
@@ -46,6 +47,12 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: b
         return
     if sync.deletes is Deletion.IGNORE or entity.deleted:  # a delete elsewhere was let through already
         return
+    untold = _untold(tx, sync, entity, link)
+    if untold and sync.deletes is not Deletion.HOLD:
+        note = f"{link.ref.app} was yet to be told of a new {', '.join(untold)}: an edit beats a delete"
+        tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=link.ref, cause=seq, note=note))
+        note_debts(tx, sync, revive(tx, sync, entity, note), seq)
+        return
     reason = _held_back(world, tx, sync, entity, link, others)
     if not vouched and not reason:
         reason = f"no other record that {link.ref.app} shows vouches for this: syncd may not see what is there"
@@ -56,6 +63,14 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: b
         return
     tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
     note_debts(tx, sync, replace(entity, deleted=True), seq)
+
+
+def _untold(tx: Transaction, sync: Sync, entity: Entity, link: Link) -> list[str]:
+    """Fields that somebody has edited in another app, of which the one where the record was deleted did not know."""
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    missing = owed(entity, link, sync, frozen(sync, work, entity, link.ref.app))
+    held = {name: entity.held[name] for name in missing if name in entity.held and not sync.rules[name].consent}
+    return [name for name, value in held.items() if value.ver > 1 and value.author != link.ref.app]
 
 
 def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: Link, others: Sequence[Link]) -> str:

@@ -18,6 +18,8 @@ def bury(tx: Transaction, sync: str, link: Link) -> None:
 
     Without that its entity would be made again in an app where somebody had deleted it.
     """
+    if tx.links.get(sync, link.ref) is None:
+        return  # its entity is to be made there anew
     tx.links.drop(sync, link.ref)
     tomb = Ref(link.ref.app, link.ref.object, f"{link.ref.id}{_CROSS}{link.entity}")
     tx.links.put(sync, replace(link, ref=tomb, state=LinkState.GONE))

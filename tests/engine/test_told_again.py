@@ -479,3 +479,33 @@ def test_a_create_in_doubt_is_known_though_its_record_has_left_the_filter() -> N
     news.person_edits("news-1", first="Out")
     _later(scene, 4)
     assert len(news.rows) == 1
+
+
+# --- edits beat deletes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", [Deletion.PROPAGATE, Deletion.HOLD])
+def test_who_deletes_a_record_that_was_yet_to_be_told_of_an_edit_deletes_nobody_elsewhere(policy: Deletion) -> None:
+    scene = _linked(30, deletes=policy)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    news.person_edits(news.find_one(email="p0@example.com"), first="New")
+    pull_app(scene.world, "news")
+    crm.person_deletes("crm-1")
+    scene.clock.sleep(1)
+    _later(scene)
+    assert news.find_one(email="p0@example.com")
+    assert bool(scene.parked()) is (policy is Deletion.HOLD)
+    if policy is Deletion.PROPAGATE:
+        assert crm.shown(crm.find_one(email="p0@example.com"))["first"] == "New"
+
+
+def test_a_record_that_has_left_its_filter_stays_when_its_person_is_deleted_elsewhere() -> None:
+    names = ("crm", "news", "shop")
+    scene = _linked(30, names=names, deletes=Deletion.PROPAGATE, filters=_inside("Out"))
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_edits("crm-1", first="Out")
+    _later(scene, 2)
+    crm.person_deletes("crm-1")
+    _later(scene)
+    assert len(scene.fake("shop").rows) == 29
+    assert news.find_one(email="p0@example.com")
