@@ -46,7 +46,8 @@ def re_subscribed(story: Simulation, tx: Transaction, entries: list[Entry]) -> I
             stood = stands and (lifted is None or lifted > wrote.at)
             if wrote.author == API and wrote.value is not True and (knew or stood) and wrote.at not in app.landed:
                 yield f"S5: {app.name} {wrote.id} was re-subscribed by syncd"
-            if wrote.value is True and (stands or _unseen(app, undone.get(wrote.id), wrote)):
+            again = wrote.value is True and (stands or _unseen(app, undone.get(wrote.id), wrote))
+            if again and wrote.author != API:
                 last[wrote.id] = last[wrote.id] if stands else undone[wrote.id][0]  # for whoever looks, nothing changed
                 continue
             if wrote.id in last:
