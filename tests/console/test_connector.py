@@ -80,6 +80,25 @@ def test_an_unknown_connector_is_told_with_those_there_are(capsys: pytest.Captur
     assert "ghost" in capsys.readouterr().err
 
 
+def test_a_suite_that_cannot_be_started_is_told_with_what_is_wrong(tmp_path: Path) -> None:
+    home = Path(begin("wiki_pages", tmp_path).folder)
+    (home / "wiki_pages" / "twin.py").unlink()
+    announced = home / "wiki_pages-1.dist-info"
+    announced.mkdir()
+    (announced / "METADATA").write_text("Metadata-Version: 2.1\nName: wiki-pages\nVersion: 1\n")
+    (announced / "entry_points.txt").write_text("[syncd.connectors]\nwiki_pages = wiki_pages:plugin\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "syncd", "connector", "test", "wiki_pages"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(home), *sys.path])},
+    )
+    assert run.returncode == 3, run
+    assert "the suite could not be started on twin" in run.stderr
+    assert "No module named 'wiki_pages.twin'" in run.stderr
+
+
 def test_a_report_counts_and_names_what_nothing_could_show() -> None:
     told = as_json(_REPORT)
     assert told["checks"] == {"passed": 1, "failed": 0, "skipped": 1}

@@ -37,7 +37,10 @@ def test_a_setting_that_only_the_account_shows_to_be_wrong_is_told_with_its_plac
     desk.write("api_key   =", 'audience = "Custmers"\napi_key   =')
     told = 'config.toml:8:apps.news.audience: Mailchimp has no audience "Custmers" (it has: Customers'
     refused(desk, told)
-    assert told in desk.say("check").err
+    for words in (("check",), ("schema", "news")):
+        said = desk.say(*words)
+        assert said.code == 3, said
+        assert told in said.err
 
 
 def test_wrong_toml_is_told_with_its_line(desk: Desk) -> None:
