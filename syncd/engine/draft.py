@@ -59,6 +59,9 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
     if fact is None:
         tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
         return None
+    if not link.seen:  # tied anew just now, when two were fused: what it shows was not taken in yet
+        tx.deliveries.postpone(delivery, tx.now)
+        return None
     if entity.deleted:
         if _hides(world, sync, link, fact, delivery):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged

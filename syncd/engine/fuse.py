@@ -69,6 +69,9 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     for link in moving:
         tx.links.put(sync.name, Link(keep.id, link.ref, created=link.created))
         tx.hints.add([link.ref], tx.now)
+    for link in tx.links.of(lose.id):
+        if link.state is LinkState.GONE:  # who comes back is theirs, and so is what was deleted
+            tx.links.put(sync.name, replace(link, entity=keep.id))
     tx.intents.put([replace(intent, entity=keep.id) for intent in following])
     held = dict(keep.held)
     for name, value in lose.held.items():

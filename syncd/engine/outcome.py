@@ -154,6 +154,10 @@ def _store(
             fact = record or records.get(ref)
             if created and fact is not None:
                 _reused(world, tx, sync, fact)
+            if created and fact is None and _elses(tx, sync, intent, ref):
+                tx.hints.add([ref], tx.now)  # of an older record, or the same: only a read tells
+                _doubt(world, tx, sync, intent, "the record has an id that is known, and could not be read")
+                return Tally(doubted=1)
             if created and _collides(world, tx, sync, intent, ref):
                 return Tally(parked=1)
             applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
@@ -216,10 +220,16 @@ def _doubt(world: World, tx: Transaction, sync: Sync, intent: Intent, reason: st
         tx.deliveries.postpone(debt, tx.now + world.late(sync, intent.app))
 
 
+def _elses(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> Link | None:
+    """The link by which another live entity has the record."""
+    other = tx.links.get(sync.name, ref)
+    return None if other is None or other.state is LinkState.GONE or other.entity == intent.entity else other
+
+
 def _collides(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> bool:
     """The "new" record is one that another live entity has: the two are one, or a person says."""
-    other = tx.links.get(sync.name, ref)
-    if other is None or other.state is LinkState.GONE or other.entity == intent.entity:
+    other = _elses(tx, sync, intent, ref)
+    if other is None:
         return False
     mine, theirs = tx.entities.get(intent.entity), tx.entities.get(other.entity)
     debt = tx.deliveries.get(sync.name, intent.app, intent.entity)

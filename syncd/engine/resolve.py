@@ -23,7 +23,7 @@ from syncd.engine.outcome import applied
 from syncd.engine.pull import pull
 from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
-from syncd.engine.take import READ, bind, in_force, take, told
+from syncd.engine.take import READ, another, bind, in_force, take, told
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
@@ -110,9 +110,9 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     tx.intents.drop([intent.key])
     entity = tx.entities.get(intent.entity)
     link = tx.links.get(sync.name, fact.ref)
-    if link is not None and link.state is LinkState.GONE:
-        # It was deleted meanwhile, and is back: what it shows is told by the merge, whoever wrote it.
-        tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record was deleted, and is back"))
+    if link is not None and (link.state is LinkState.GONE or another(link, fact)):
+        # It was deleted meanwhile, and is back, or its id is another's: the merge tells what it shows.
+        tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
         tally = take(world, tx, sync, [fact], READ)
         note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
         return tally

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncd.core.entity import Entity, Link
@@ -66,6 +66,8 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
         unfound = [e for e in missing if not searchable(world, sync, app, e.fields)]
         moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
         late = _late(tx, sync, app, [*unfound, *moved])
+        for e in missing:  # a search may not show what is new, and a question keeps an old key where it is
+            late[e.id] = [*late.get(e.id, ()), *_asked_about(tx, sync, app, e)]
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
     return Sight(records, found, late, {e.id: keys(sync, e.fields) for e in missing}, frozenset(unseen))
@@ -78,7 +80,17 @@ def _moved(tx: Transaction, sync: Sync, link: Link) -> bool:
     return any(name and str(link.seen.get(name)).casefold() != str(fields.get(own)).casefold() for own, name in names)
 
 
-def _late(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:
+def _asked_about(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Ref]:
+    """Records that still show this entity's first key, since it is a question whether they may have another."""
+    first = keys(sync, entity.fields)[:1]
+    for work in tx.parked.rivals(app) if first else ():
+        link = tx.links.at(work.entity, app) if work.field and work.entity else None
+        name = key_field(sync, app, (first[0][0],)) if first else None
+        if link is not None and name and str(link.seen.get(name)).casefold() == str(first[0][1]).casefold():
+            yield link.ref
+
+
+def _late(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> dict[EntityId, list[Ref]]:
     """Whose records there showed the match keys of these when they were last seen, whatever key they have by now."""
     late: dict[EntityId, list[Ref]] = defaultdict(list)
     for key in sync.match:

@@ -13,8 +13,10 @@ from syncd.core.fieldmap import Deletion, Seed, Sync
 from syncd.core.record import Ref, Update
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict, retry
+from syncd.engine.fuse import fuse
 from syncd.engine.push import push
 from syncd.engine.remedies import paused, resume
+from syncd.errors import Unavailable
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Event, ParkedKind
 from syncd.testing.fake import Fake, capable
@@ -509,3 +511,82 @@ def test_a_record_that_has_left_its_filter_stays_when_its_person_is_deleted_else
     _later(scene)
     assert len(scene.fake("shop").rows) == 29
     assert news.find_one(email="p0@example.com")
+
+
+def test_who_was_fused_with_another_and_is_restored_is_a_second_record_of_theirs() -> None:
+    scene = Scene(sync=replace(people(APPS), creates=frozenset({"news"}), deletes=Deletion.IGNORE))
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_creates(email=ADA, first="Ada")
+    news.person_creates(email=EVE, first="Eve")
+    news.person_creates(email="other@example.com")
+    scene.run()
+    eve = news.find_one(email=EVE)
+    row = news.rows[eve]
+    news.person_deletes(eve)
+    _later(scene)
+    with scene.store.begin() as tx:
+        by_address = {entity.value("email"): entity for entity in tx.entities.all("people")}
+        sync = scene.world.syncs["people"]
+        assert fuse(scene.world, tx, sync, by_address[ADA], by_address[EVE], "they are one")
+    row.fields["email"] = ADA
+    news.rows[eve] = row
+    _later(scene)
+    assert [work.kind for work in scene.parked()] == [ParkedKind.DUPLICATE]
+    assert len(scene.entities()) == 2
+
+
+def test_nobody_is_made_with_an_address_that_is_a_question_though_the_search_is_late() -> None:
+    scene = _linked(2)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_edits("crm-1", email="p1@example.com")  # p1 has it in news
+    scene.run()
+    assert ParkedKind.AMBIGUOUS in {work.kind for work in scene.parked()}
+    find = news.find
+    news.find = lambda object, field, values: {value: [] for value in values}  # type: ignore[method-assign]  # noqa: A006
+    crm.person_creates(email="p0@example.com", first="Another")
+    scene.run()
+    news.find = find  # type: ignore[method-assign]
+    assert [row.fields["email"] for row in news.rows.values()].count("p0@example.com") == 1
+
+
+def test_a_new_record_that_cannot_be_read_and_has_a_known_id_is_looked_at_before_two_are_fused() -> None:
+    scene = _linked(8, deletes=Deletion.HOLD)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    id = news.find_one(email="p0@example.com")
+    news.person_deletes(id)
+    scene.wait(seconds=5)
+    _gives_again(news, id)
+    stored, read = news._stored, news.read
+    news._stored = lambda key, id: replace(stored(key, id), record=None)  # type: ignore[method-assign]  # noqa: A006
+
+    def unread(refs: Any) -> Any:
+        if id in news.rows:
+            news.read = read  # type: ignore[method-assign]
+            raise Unavailable("not now")
+        return read(refs)
+
+    news.read = unread  # type: ignore[method-assign]
+    crm.person_creates(email=EVE, first="Eve")
+    pull_app(scene.world, "crm")
+    tend(scene.world, "news")
+    _later(scene, 4)
+    assert len(scene.entities()) == 9
+    assert news.shown(news.find_one(email=EVE))["first"] == "Eve"
+
+
+def test_a_write_in_doubt_that_lands_in_another_record_of_the_same_id_is_no_edit_of_the_deleted_one() -> None:
+    scene = _linked(8, deletes=Deletion.HOLD)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    id = news.find_one(email="p0@example.com")
+    crm.person_edits("crm-1", phone="5")
+    news.fault = "late"
+    scene.run()
+    news.fault = ""
+    news.person_deletes(id)
+    scene.wait(seconds=5)
+    _gives_again(news, id)
+    news.person_creates(email=EVE, first="Eve")
+    news.land_late()
+    _later(scene)
+    assert crm.shown("crm-1")["first"] == "P0"
+    assert crm.shown(crm.find_one(email=EVE))["phone"] == "5"
