@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 from syncd.core.entity import PEOPLE, Held, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.record import EntityId, Record, Value
+from syncd.core.record import EntityId, Gone, Merged, Record, Value
 from syncd.engine import calls
 from syncd.engine.consent import all_keys, enrol, heed, opt_in
 from syncd.engine.debts import note_debts, note_freed
+from syncd.engine.fuse import follow_merge
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
 from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
-from syncd.engine.tombs import buried
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
 from syncd.store.codec import plain
@@ -79,20 +79,22 @@ def approve(world: World, id: int, *, by: str) -> bool:
         entity = tx.entities.get(_entity(work))
         tied = [link for link in tx.links.of(entity.id) if link.ref.app in sync.apps]
         remaining = {link.ref: link for link in tied if link.state is not LinkState.GONE}
-        lost = [link.ref for link in tied if link.state is LinkState.GONE and not buried(link)]
-    facts: list[Record] = []
-    for ref in [*lost, *remaining]:
+        lost = [link.ref for link in tied if (link.ref.app, link.ref.id) == (work.app, work.detail.get("record"))]
+    facts: list[Record | Gone | Merged] = []
+    for ref in dict.fromkeys([*lost, *remaining]):
         with world.apps[ref.app].turn:
-            fact = calls.read(world, ref.app, [ref])[ref]
-        facts += [fact] if isinstance(fact, Record) else []
+            facts.append(calls.read(world, ref.app, [ref])[ref])
     with world.store.begin() as tx:
         _open(tx, id, (ParkedKind.HOLD,))
         if any(tx.links.get(sync.name, ref) != link for ref, link in remaining.items()):
             raise Halted("one of the records was written or read just now", hint="say it again")
-        back = any(fact.ref in lost for fact in facts)
-        changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts)
+        back = [fact for fact in facts if fact.ref in lost and not isinstance(fact, Gone)]
+        changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts if isinstance(fact, Record))
         entity = tx.entities.get(entity.id)
         if back:
+            for fact in back:
+                if isinstance(fact, Merged):
+                    _merged_meanwhile(world, tx, work, fact)
             return False
         if changed:
             _bring_back(world, tx, work, by, _WON)
@@ -106,6 +108,17 @@ def approve(world: World, id: int, *, by: str) -> bool:
         part(tx, sync, entity.id, "deleted")
         note_debts(tx, sync, entity, seq)
     return True
+
+
+def _merged_meanwhile(world: World, tx: Transaction, work: Parked, merged: Merged) -> None:
+    """The record was there all the while, and is part of another by now."""
+    sync, link = _sync(world, work), tx.links.get(work.sync, merged.ref)
+    tx.parked.withdraw([work], f"the record was not deleted, but merged into {merged.into.id}")
+    if link is not None:
+        note = "it was not deleted, but merged"
+        tx.log.append(Entry(event=Event.RETURNED, sync=work.sync, entity=link.entity, ref=merged.ref, note=note))
+        tx.links.put(work.sync, replace(link, state=LinkState.LIVE, missed_at=None))
+        follow_merge(world, tx, sync, merged)
 
 
 def drop_hold(world: World, id: int, *, by: str) -> None:

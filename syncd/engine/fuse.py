@@ -20,6 +20,7 @@ from syncd.store.values import Entry, Event, Parked, ParkedKind
 __all__ = ["bearer", "follow_merge", "fuse", "fuse_at_last"]
 
 _MERGED = "the app merged their records"
+_LOOKED_AT = 50
 
 
 def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> None:
@@ -33,6 +34,11 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     note = f"merged by the app into {merged.into.id}"
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
+    if survivor is not None and survivor.state is LinkState.GONE and _removed_by_us(tx, survivor):
+        # Whoever it was merged into was deleted by syncd, which did not know of the merge: they are made anew.
+        tx.links.drop(sync.name, merged.ref)
+        note_debts(tx, sync, entity, None)
+        return
     if survivor is None or survivor.state is LinkState.GONE:
         if survivor is not None and survivor.entity != entity.id:
             bury(tx, sync.name, survivor)
@@ -43,6 +49,13 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     elif survivor.entity != entity.id:
         fuse(world, tx, sync, tx.entities.get(survivor.entity), entity, _MERGED)
     tx.hints.add([merged.into], tx.now)
+
+
+def _removed_by_us(tx: Transaction, link: Link) -> bool:
+    """The record was deleted by syncd itself."""
+    entries = tx.log.find(entity=link.entity, events=(Event.REMOVED, Event.GONE, Event.LINKED), limit=_LOOKED_AT)
+    last = next((entry for entry in entries if entry.ref == link.ref), None)
+    return last is not None and last.event is Event.REMOVED
 
 
 def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:

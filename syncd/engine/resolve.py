@@ -14,10 +14,11 @@ from dataclasses import replace
 
 from syncd.core.entity import Entity, Held, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.record import Gone, Record, Ref
+from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine.canary import sworn_read
 from syncd.engine.consent import enrol
 from syncd.engine.debts import note_debts
+from syncd.engine.fuse import follow_merge
 from syncd.engine.ours import kept_ours, made_by
 from syncd.engine.outcome import applied
 from syncd.engine.pull import pull
@@ -157,8 +158,13 @@ def _deleted(tx: Transaction, sync: Sync, intent: Intent) -> None:
 
 
 def _not_believed(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: object) -> None:
-    """The record is gone or merged while our write is in doubt: the two-look rules decide that; then we look again."""
+    """The record is not shown while our write is in doubt: the two-look rules decide that; then we look again."""
     link = tx.links.get(sync.name, intent.ref) if intent.ref else None
+    if isinstance(fact, Merged):
+        tx.intents.drop([intent.key])
+        tx.log.append(_entry(Event.RESOLVED, intent, "the record was merged into another"))
+        follow_merge(world, tx, sync, fact)
+        return
     if intent.attempts >= world.safety.attempts or (link is not None and link.state is LinkState.GONE):
         tx.intents.drop([intent.key])
         tx.log.append(_entry(Event.RESOLVED, intent, f"the record is no longer there ({type(fact).__name__.lower()})"))

@@ -8,7 +8,7 @@ from syncd.core.entity import Link, LinkState
 from syncd.core.record import Ref
 from syncd.store.ports import Transaction
 
-__all__ = ["buried", "bury"]
+__all__ = ["bury"]
 
 _CROSS = "\u2020"
 
@@ -23,8 +23,3 @@ def bury(tx: Transaction, sync: str, link: Link) -> None:
     tx.links.drop(sync, link.ref)
     tomb = Ref(link.ref.app, link.ref.object, f"{link.ref.id}{_CROSS}{link.entity}")
     tx.links.put(sync, replace(link, ref=tomb, state=LinkState.GONE))
-
-
-def buried(link: Link) -> bool:
-    """The id is another record's by now, and no app is asked for it."""
-    return _CROSS in link.ref.id

@@ -74,7 +74,7 @@ class SimApp(Fake):
     landing: list[tuple[float, Write]] = field(default_factory=list)
     landed: set[float] = field(default_factory=set)
     """When a write landed long after it was sent."""
-    blind_at: float | None = None
+    blind_until: float = -1.0
     looked_after: float = 0.0
     """Until then its access is as it should be: an operator has looked."""
     rewriting: list[tuple[float, str]] = field(default_factory=list)
@@ -264,12 +264,12 @@ class SimApp(Fake):
             raise Throttled(f"{self.name} asks for patience", retry_after=self.fates.chance.choice([1.0, 30.0, None]))
 
     def _blinded(self) -> bool:
-        """A permission that is lost is not back at the next call: it stays lost for as long as the clock stands."""
+        """A permission that is lost is not back at the next call: it is gone for a while, or until somebody looks."""
         if self.clock.now() < self.looked_after:
             return False
         if self._strikes("blind"):
-            self.blind_at = self.clock.now()
-        return not self.fates.calm and self.blind_at == self.clock.now()
+            self.blind_until = self.clock.now() + self.fates.chance.choice([0.0, 0.0, 1500.0])
+        return not self.fates.calm and self.clock.now() <= self.blind_until
 
     def _from_index(self, since: Cursor | None) -> Iterator[Page]:
         """Hints only: rows as the index has them. A listing resumes early enough to skip nothing that was late."""

@@ -207,7 +207,7 @@ _ALL: Final = (
     Mutant(
         "edit loses against delete",
         "a record is deleted though somebody has edited it since",
-        ("S1", "S6"),
+        ("S1", "S6", "L1"),
         _engine(take__revive=wrong.lets_deletes_win, decide__take=always(Tally())),
     ),
     Mutant(

@@ -32,6 +32,7 @@ def removals(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
             tied[entry.ref.app, entry.ref.id].add(str(entry.entity))
         if entry.entity is not None:
             told[str(entry.entity)].append(entry)
+    yield from _own(entries)
     for app in story.apps.values():
         unasked: list[float] = []
         for wrote in app.journal:
@@ -46,6 +47,21 @@ def removals(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
                 yield from _too_many(story, app, wrote, unasked)
                 unasked.append(wrote.at)
             yield from _edited(story, app, wrote, known, approved)
+
+
+def _own(entries: Sequence[Entry]) -> Iterator[str]:
+    """What syncd itself has deleted is never missed, and so never taken for a person's deed."""
+    removed: set[tuple[str, str]] = set()
+    for entry in entries:
+        if entry.ref is None:
+            continue
+        place = (entry.ref.app, entry.ref.id)
+        if entry.event is Event.REMOVED:
+            removed.add(place)
+        elif entry.event is Event.GONE and place in removed:
+            yield f"S6: {entry.ref} was deleted by syncd, and is taken for deleted by a person"
+        else:
+            removed.discard(place)
 
 
 def _only_ours(app: SimApp, id: str) -> bool:
