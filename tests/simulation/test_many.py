@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -195,3 +198,41 @@ def test_what_makes_no_sense_is_told_with_what_is_expected(
         main(["simulate", *words])
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="tells of children in /proc alone")
+def test_the_processes_that_tell_end_with_the_one_that_counts_however_it_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "syncd.testing", "simulate", "--seeds", "0..99999", "--jobs", "2"]
+    counting = subprocess.Popen(
+        [*command, "--stories", str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        telling = _until(lambda: [pid for pid in _children(counting.pid) if b"spawn_main" in _line(pid)], least=3)
+    finally:
+        counting.kill()
+        counting.wait()
+    assert _until(lambda: ["ended"] if not any(_line(pid) for pid in telling) else [], least=1)
+
+
+def _until(ask: Callable[[], list[Any]], *, least: int) -> list[Any]:
+    """What is there as soon as there is so much of it."""
+    deadline = time.monotonic() + 30
+    while len(found := ask()) < least:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _line(pid: int) -> bytes:
+    """The command line of a process; empty for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

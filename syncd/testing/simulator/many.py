@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -120,7 +123,7 @@ def run(seeds: Sequence[int], tell: Tell, *, jobs: int, folder: Path) -> Iterato
     """
     began, summary = time.monotonic(), Summary()
     spawn = multiprocessing.get_context("spawn")  # each with an order of sets of its own
-    pool = partial(ProcessPoolExecutor, mp_context=spawn, initializer=_deaf)
+    pool = partial(ProcessPoolExecutor, mp_context=spawn, initializer=_dependent)
     with ExitStack() as stack:
         tellers, again = stack.enter_context(pool(jobs)), stack.enter_context(pool(1))
         stack.callback(tellers.shutdown, wait=False, cancel_futures=True)
@@ -159,9 +162,17 @@ def _wrong(done: Future[Outcome], second: Future[Outcome] | None) -> tuple[str, 
     return (*outcome.violations, "told a second time, it was another story")
 
 
-def _deaf() -> None:
-    """Ctrl-C is for the process that counts."""
+def _dependent() -> None:
+    """Ctrl-C is for the process that counts; where that ends, however it does, this one ends too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    counts = multiprocessing.parent_process()
+    if counts is not None:
+        threading.Thread(target=_end_with, args=(counts,), daemon=True).start()
+
+
+def _end_with(other: BaseProcess) -> None:
+    other.join()
+    os._exit(1)
 
 
 def _story(folder: Path, seed: int) -> Path:
