@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from starlette.routing import BaseRoute
 
 from syncd.app import Assembly, assemble
-from syncd.daemon import logs
+from syncd.daemon import logs, memory
 from syncd.daemon.attendant import Attendant, Desk
 from syncd.daemon.door import Door, application
 from syncd.daemon.footing import Footing, room
@@ -47,6 +47,7 @@ _MENDING: Final = 3.0
 """Seconds between two tries of a store that has failed."""
 _FREE: Final = 64 * 1024 * 1024
 """Bytes that must be free beside the store: room for the journal of what is under way."""
+_TRIMMED: Final = timedelta(minutes=10)
 _HEARD: Final = timedelta(days=7)
 """Longer than any vendor goes on trying to deliver a webhook."""
 
@@ -88,6 +89,7 @@ def serve(config: Config, *, grace: timedelta = GRACE, pages: Pages = no_pages) 
     works on the store. To be called in the main thread, where signals arrive.
     """
     logs.configure(config.log)
+    memory.one_arena()
     with sole(config) as held, assemble(config, lenient=True) as assembly:
         daemon = Daemon(assembly, held, grace=grace, pages=pages)
         with on_signals(daemon.stop):
@@ -208,6 +210,7 @@ class Daemon:
             self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=due or sweep)
             attendant.lane.start()
         self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=0.0)
+        self._schedule.every(_TRIMMED.total_seconds(), memory.trim, name="trim")
         self._schedule.start()
         self._door.open()
         notify("READY=1")
