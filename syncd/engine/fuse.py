@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
-from syncd.core.record import EntityId, Fields, Merged
+from syncd.core.record import EntityId, Fields, Merged, Ref
 from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
@@ -20,7 +20,6 @@ from syncd.store.values import Entry, Event, Parked, ParkedKind
 __all__ = ["bearer", "follow_merge", "fuse", "fuse_at_last"]
 
 _MERGED = "the app merged their records"
-_LOOKED_AT = 50
 
 
 def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> None:
@@ -34,7 +33,7 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     note = f"merged by the app into {merged.into.id}"
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
-    if survivor is not None and survivor.state is LinkState.GONE and _removed_by_us(tx, survivor):
+    if (survivor is None or survivor.state is LinkState.GONE) and _removed_by_us(tx, sync, merged.into):
         # Whoever it was merged into was deleted by syncd, which did not know of the merge: they are made anew.
         tx.links.drop(sync.name, merged.ref)
         note_debts(tx, sync, entity, None)
@@ -51,11 +50,9 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     tx.hints.add([merged.into], tx.now)
 
 
-def _removed_by_us(tx: Transaction, link: Link) -> bool:
-    """The record was deleted by syncd itself."""
-    entries = tx.log.find(entity=link.entity, events=(Event.REMOVED, Event.GONE, Event.LINKED), limit=_LOOKED_AT)
-    last = next((entry for entry in entries if entry.ref == link.ref), None)
-    return last is not None and last.event is Event.REMOVED
+def _removed_by_us(tx: Transaction, sync: Sync, ref: Ref) -> bool:
+    """The last that is known of the record is that syncd itself has deleted it."""
+    return any(entry.event is Event.REMOVED for entry in tx.log.find(ref=ref, sync=sync.name, limit=1))
 
 
 def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:

@@ -111,7 +111,7 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     tx.intents.drop([intent.key])
     entity = tx.entities.get(intent.entity)
     link = tx.links.get(sync.name, fact.ref)
-    if link is not None and (link.state is LinkState.GONE or another(link, fact)):
+    if link is None or link.state is LinkState.GONE or another(link, fact):
         # It was deleted meanwhile, and is back, or its id is another's: the merge tells what it shows.
         tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
         tally = take(world, tx, sync, [fact], READ)
@@ -121,7 +121,7 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     ours = {name for name in sent if kept_ours(sync, intent.app, name, intent, fact.fields[name])}
     if intent.kind is IntentKind.DELETE or not ours:
         tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
-        if entity.deleted and link is not None and fact.version != link.version:
+        if entity.deleted and fact.version != link.version:
             note = "touched while a write was in doubt: an edit beats a delete"
             tx.log.append(replace(_entry(Event.RETURNED, intent, ""), note=note))
             revive(tx, sync, entity, note)

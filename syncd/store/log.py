@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, select
 
-from syncd.core.record import EntityId
+from syncd.core.record import EntityId, Ref
 from syncd.store.chain import ChainEnd, broken_at, chained, loose_at, noted, told
 from syncd.store.codec import dump
 from syncd.store.statements import chunks, upsert
@@ -47,6 +47,7 @@ class Log:
         self,
         *,
         entity: EntityId | None = None,
+        ref: Ref | None = None,
         app: str = "",
         sync: str = "",
         events: Sequence[Event] = (),
@@ -60,6 +61,8 @@ class Log:
         where = [CHANGE.c.seq > after]
         if entity is not None:
             where.append(CHANGE.c.entity == entity)
+        if ref is not None:
+            where += [CHANGE.c.app == ref.app, CHANGE.c.object == ref.object, CHANGE.c.record == ref.id]
         if app:
             where.append(CHANGE.c.app == app)
         if sync:

@@ -141,6 +141,7 @@ class Log(Protocol):
         self,
         *,
         entity: EntityId | None = None,
+        ref: Ref | None = None,
         app: str = "",
         sync: str = "",
         events: Sequence[Event] = (),

@@ -13,6 +13,8 @@ from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve
 from syncd.engine.fuse import fuse
 from syncd.engine.push import push
+from syncd.engine.remedies import paused
+from syncd.engine.revive import revive
 from syncd.errors import Unavailable
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Event, ParkedKind
@@ -261,7 +263,8 @@ def test_a_merge_is_followed_at_once_though_a_write_to_the_record_is_in_doubt() 
     assert [entry.note for entry in scene.log() if entry.event is Event.GONE] == [f"merged by the app into {eve}"]
 
 
-def test_who_was_merged_into_a_record_that_syncd_deleted_unknowing_is_made_anew() -> None:
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_who_was_merged_into_a_record_that_syncd_deleted_unknowing_is_made_anew(forgotten: bool) -> None:
     scene = linked(30, deletes=Deletion.PROPAGATE)
     crm, news = scene.fake("crm"), scene.fake("news")
     capable(crm, deletes=Deletes.TOLD)
@@ -272,7 +275,35 @@ def test_who_was_merged_into_a_record_that_syncd_deleted_unknowing_is_made_anew(
     news.person_merges(eve, ada)
     push(scene.world, "news")
     assert eve not in news.rows
+    if forgotten:  # an edit beat the delete elsewhere: they are alive again
+        with scene.store.begin() as tx:
+            lost = tx.links.get("people", Ref("news", "people", eve))
+            assert lost is not None
+            revive(tx, scene.world.syncs["people"], tx.entities.get(lost.entity), "edited elsewhere")
     later(scene)
     assert crm.find_one(email="p0@example.com")
     assert news.find_one(email="p0@example.com")
     assert len(news.rows) == 29
+
+
+def test_a_record_restored_after_its_edit_had_beaten_the_delete_is_a_second_one_where_a_person_made_another() -> None:
+    scene = linked(30, deletes=Deletion.PROPAGATE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    id = news.find_one(email="p0@example.com")
+    crm.person_edits("crm-1", first="New")
+    crm.person_edits("crm-1", phone="5")
+    news.fault = "after"
+    scene.run()
+    news.fault = ""
+    row = news.rows[id]
+    news.person_deletes(id)
+    scene.clock.sleep(1)
+    pull_app(scene.world, "news", whole=True)
+    news.person_creates(email="p0@example.com", first="Made again")
+    scene.clock.sleep(1)
+    pull_app(scene.world, "news", whole=True)
+    news.rows[id] = row
+    later(scene)
+    assert not paused(scene.world, "news")
+    assert ParkedKind.DUPLICATE in {work.kind for work in scene.parked()}

@@ -186,3 +186,14 @@ def test_who_was_told_of_often_is_found_among_many(store: Storage) -> None:
         assert told(1, since=START + 1) == set()
         assert told(1, app="news") == {BEN}
         assert tx.log.often([], app="crm", events=(Event.SENT,), since=START, least=1) == []
+
+
+def test_entries_are_found_by_the_record_they_are_about(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.log.append(replace(MERGED, ref=ref("1"), note="first"))
+        tx.log.append(replace(MERGED, ref=ref("2"), note="another"))
+        tx.log.append(replace(MERGED, ref=None, note="of nobody"))
+        tx.log.append(replace(MERGED, ref=ref("1"), sync="firms", note="second"))
+        assert notes(tx, ref=ref("1")) == ["second", "first"]
+        assert notes(tx, ref=ref("1"), sync="people", limit=1) == ["first"]
+        assert notes(tx, ref=ref("3")) == []

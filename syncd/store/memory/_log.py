@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any
 
-from syncd.core.record import EntityId
+from syncd.core.record import EntityId, Ref
 from syncd.store.chain import ChainEnd, chained, loose_at, told
 from syncd.store.codec import dump
 from syncd.store.memory._tables import Tables
@@ -36,6 +36,7 @@ class Log:
         self,
         *,
         entity: EntityId | None = None,
+        ref: Ref | None = None,
         app: str = "",
         sync: str = "",
         events: Sequence[Event] = (),
@@ -52,6 +53,7 @@ class Log:
             if (
                 row["seq"] > after
                 and (entity is None or row["entity"] == entity)
+                and (ref is None or (row["app"], row["object"], row["record"]) == (ref.app, ref.object, ref.id))
                 and (not app or row["app"] == app)
                 and (not sync or row["sync"] == sync)
                 and (not events or row["event"] in events)
