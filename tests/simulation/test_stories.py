@@ -8,6 +8,7 @@ from dataclasses import fields
 import pytest
 
 from syncd.testing.simulator import PROFILES, Profile, Simulation, simulate
+from syncd.testing.simulator.coverage import impossible
 from syncd.testing.simulator.profile import drawn
 
 pytestmark = pytest.mark.unmeasured
@@ -19,6 +20,7 @@ def test_every_promise_holds_in_random_stories(profile: str) -> None:
     assert {story.seed: story.violations for story in stories if story.violations} == {}
     assert sum(story.edits for story in stories) > 250
     assert sum(story.writes for story in stories) > 150
+    assert {story.seed: cells for story in stories if (cells := impossible(story.seen))} == {}
     assert (sum(story.kills for story in stories) > 0) == ("kill" in PROFILES[profile])
 
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from syncd.core.entity import Link, LinkState
@@ -21,17 +22,58 @@ from syncd.testing.simulator.lens import canonical
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-__all__ = ["CELLS", "INTENTS", "LINKS", "MEASURED", "ROWS", "SHOWN", "Coverage", "cells", "unseen"]
+__all__ = [
+    "APP",
+    "CELLS",
+    "IMPOSSIBLE",
+    "INTENTS",
+    "LINKS",
+    "OFTEN",
+    "ROWS",
+    "SHOWN",
+    "Coverage",
+    "cells",
+    "impossible",
+    "rare",
+    "unseen",
+]
 
 Fact: TypeAlias = Record | Gone | Merged
 
-MEASURED: Final = 10
-"""In one seed out of so many it is written down what the story has come by."""
+OFTEN: Final = 1000
+"""In a campaign, every rule and every capability is to be met once in so many stories."""
 LINKS: Final = ("no link", *(state.value for state in LinkState))
 INTENTS: Final = ("no write", *(state.value for state in IntentState))
 SHOWN: Final = ("same", "edited", "emptied", "veiled", "gone", "tombstone", "merged")
-CELLS: Final = tuple(f"{link} / {intent} / {seen}" for link in LINKS for intent in INTENTS for seen in SHOWN)
-"""{state of the link} x {state of a write to the record} x {what the app shows}."""
+
+_NEVER_SEEN: Final = "what is not linked has not been seen before, so nothing can be another than it was"
+IMPOSSIBLE: Final[Mapping[tuple[str, str, str], str]] = MappingProxyType(
+    {
+        ("no link", "*", "edited"): _NEVER_SEEN,
+        ("no link", "*", "emptied"): _NEVER_SEEN,
+        ("no link", "*", "veiled"): _NEVER_SEEN,
+        ("no link", "inflight", "*"): "only a linked record is written to, and only a link that is gone is dropped",
+        ("missing", "inflight", "*"): "nothing is written to a record that was missed, and the app's turn, in which "
+        "alone it can be missed, is held until the outcome is stored",
+        ("gone", "inflight", "*"): "nothing is written to a record that is gone, and the app's turn, in which alone it "
+        "can be found to be, is held until the outcome is stored",
+    }
+)
+"""Cells that no story can come to, and why; "*" is each of them. A death makes what was on its way unknown."""
+
+
+def _possible(*cell: str) -> bool:
+    return not any(all(own in (one, "*") for own, one in zip(rule, cell, strict=True)) for rule in IMPOSSIBLE)
+
+
+CELLS: Final = tuple(
+    f"{link} / {intent} / {shown}"
+    for link in LINKS
+    for intent in INTENTS
+    for shown in SHOWN
+    if _possible(link, intent, shown)
+)
+"""{state of the link} x {state of a write to the record} x {what the app shows}, as far as a story can come to it."""
 
 ROWS: Final = (
     # the merge: protocol 1.6, docs/merge.md
@@ -94,6 +136,8 @@ ROWS: Final = (
 )
 """What must be seen at some time in a campaign: each rule of the protocol."""
 
+APP: Final = "app: "
+"""What the names of capabilities begin with."""
 _NAMES: Final = re.compile(r"\b(crm|news|shop)\b")
 
 
@@ -111,7 +155,7 @@ class Coverage:
         with self._story.store.read() as tx:
             self._seen.update(_rows(tx))
         for app in self._story.apps.values():
-            self._seen.update(f"app: {fact}" for fact in _facts(app))
+            self._seen.update(f"{APP}{fact}" for fact in _facts(app))
         profile = self._story.fates.profile
         self._seen.update(f"fault: {f.name}" for f in fields(profile) if getattr(profile, f.name))
         return dict(sorted(self._seen.items()))
@@ -135,6 +179,18 @@ def cells(seen: Mapping[str, int]) -> Iterator[tuple[str, int]]:
 def unseen(seen: Mapping[str, int]) -> list[str]:
     """The rules that were never applied."""
     return [row for row in ROWS if not seen.get(row)]
+
+
+def impossible(seen: Mapping[str, int]) -> list[str]:
+    """Cells that no story can come to, and one has: then a reason in `IMPOSSIBLE` is wrong, or the engine is."""
+    every = (f"{link} / {intent} / {shown}" for link in LINKS for intent in INTENTS for shown in SHOWN)
+    return [name for name in every if name not in CELLS and seen.get(name)]
+
+
+def rare(seen: Mapping[str, int], stories: int) -> list[str]:
+    """The rules and capabilities that were met, and less than once in a thousand of so many stories."""
+    names = [*ROWS, *(name for name in seen if name.startswith(APP))]
+    return [name for name in names if 0 < seen.get(name, 0) * OFTEN < stories]
 
 
 def _shown(fact: Fact, link: Link | None) -> str:

@@ -7,7 +7,19 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
-from syncd.testing.simulator.coverage import CELLS, INTENTS, LINKS, MEASURED, ROWS, SHOWN, cells, unseen
+from syncd.testing.simulator.coverage import (
+    APP,
+    CELLS,
+    INTENTS,
+    LINKS,
+    OFTEN,
+    ROWS,
+    SHOWN,
+    cells,
+    impossible,
+    rare,
+    unseen,
+)
 from syncd.testing.simulator.many import Broken, Summary
 from syncd.testing.simulator.profile import Profile
 
@@ -17,26 +29,28 @@ _LAST: Final = 25
 """So many lines of a story that went wrong are shown."""
 _RAREST: Final = 5
 _FAULTS: Final = tuple(fault.name for fault in fields(Profile))
-_FAULT, _APP = "fault: ", "app: "
+_FAULT: Final = "fault: "
 
 
 def figures(summary: Summary) -> dict[str, Any]:
     """All of it, as JSON has it."""
     own = {name: value for name, value in asdict(summary).items() if name != "seen"}
-    return {**own, "per_second": round(summary.per_second, 1), "coverage": coverage(summary.seen)}
+    return {**own, "per_second": round(summary.per_second, 1), "coverage": coverage(summary.seen, summary.measured)}
 
 
-def coverage(seen: Mapping[str, int]) -> dict[str, Any]:
-    """What the stories came by: the matrix and its empty cells, the rules and those never applied, faults, apps."""
-    known = {*CELLS, *ROWS}
+def coverage(seen: Mapping[str, int], stories: int) -> dict[str, Any]:
+    """What so many stories came by: the matrix and its empty cells, the rules and those never applied, faults, apps."""
+    known = {*CELLS, *ROWS, *impossible(seen)}
     return {
         "cells": {cell: count for cell, count in cells(seen) if count},
         "empty": [cell for cell, count in cells(seen) if not count],
+        "impossible": impossible(seen),
         "sometimes": {row: seen.get(row, 0) for row in ROWS},
         "never": unseen(seen),
+        "rare": rare(seen, stories),
         "faults": {fault: seen.get(_FAULT + fault, 0) for fault in _FAULTS},
-        "capabilities": _named(seen, _APP),
-        "other": {n: c for n, c in seen.items() if n not in known and not n.startswith((_FAULT, _APP))},
+        "capabilities": _named(seen, APP),
+        "other": {n: c for n, c in seen.items() if n not in known and not n.startswith((_FAULT, APP))},
     }
 
 
@@ -46,7 +60,7 @@ def lines(summary: Summary) -> Iterator[str]:
         yield from _end(broken)
     if summary.measured:
         yield from _matrix(summary)
-        yield from _sometimes(summary.seen)
+        yield from _sometimes(summary.seen, summary.measured)
         yield ""
     if summary.points:
         yield (
@@ -95,16 +109,24 @@ def _matrix(summary: Summary) -> Iterator[str]:
     met = {row: counts for row, counts in rows.items() if any(counts)}
     first = max((len(row) for row in met), default=0)
     widths = [max(len(shown), *(len(f"{counts[at]:,}") for counts in met.values())) for at, shown in enumerate(SHOWN)]
-    yield f"link / write x what the app showed, in one seed of {MEASURED} ({summary.measured:,} schedules):"
+    yield f"link / write x what the app showed, in {summary.measured:,} schedules:"
     yield "  ".join([" " * first, *(f"{shown:>{width}}" for shown, width in zip(SHOWN, widths, strict=True))])
     for row, counts in met.items():
-        figures = (f"{f'{count:,}' if count else '.':>{width}}" for count, width in zip(counts, widths, strict=True))
-        yield "  ".join([f"{row:<{first}}", *figures])
-    empty = sum(not count for _, count in cells(seen))
-    yield f"{empty} of {len(CELLS)} cells are empty{_listed('; nothing in', [r for r in rows if r not in met])}"
+        told = [_told(f"{row} / {shown}", count) for shown, count in zip(SHOWN, counts, strict=True)]
+        yield "  ".join([f"{row:<{first}}", *(f"{one:>{width}}" for one, width in zip(told, widths, strict=True))])
+    empty = [cell for cell, count in cells(seen) if not count]
+    wrong = impossible(seen)
+    if wrong:
+        yield f"met, though it cannot be: {'; '.join(wrong)}"
+    yield f"{len(empty)} of {len(CELLS)} cells that can be met are empty{_listed('', empty)}"
 
 
-def _sometimes(seen: Mapping[str, int]) -> Iterator[str]:
+def _told(cell: str, count: int) -> str:
+    """A dot for what can be met and was not, a dash for what cannot be met."""
+    return f"{count:,}" if count else "." if cell in CELLS else "-"
+
+
+def _sometimes(seen: Mapping[str, int], stories: int) -> Iterator[str]:
     never = unseen(seen)
     yield f"rules: {len(ROWS) - len(never)} of {len(ROWS)} were applied{_listed('; never', never)}"
     yield f"  the rarest: {_rarest({row: seen[row] for row in ROWS if row in seen})}"
@@ -112,9 +134,11 @@ def _sometimes(seen: Mapping[str, int]) -> Iterator[str]:
     absent = [fault for fault in _FAULTS if fault not in faults]
     yield f"faults: {len(faults)} of {len(_FAULTS)} were on{_listed('; never', absent)}"
     yield f"  the rarest: {_rarest(faults)}"
-    able = _named(seen, _APP)
+    able = _named(seen, APP)
     yield f"capabilities: {len(able)} were drawn"
     yield f"  the rarest: {_rarest(able)}"
+    seldom = rare(seen, stories)
+    yield f"less than once in {OFTEN:,} schedules: {len(seldom)} rules and capabilities{_listed('', seldom)}"
 
 
 def _named(seen: Mapping[str, int], group: str) -> dict[str, int]:

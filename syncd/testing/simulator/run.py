@@ -20,7 +20,7 @@ from syncd.store.ports import Storage
 from syncd.testing.clock import TurnedClock
 from syncd.testing.simulator import people
 from syncd.testing.simulator.app import SimApp, drawn_app
-from syncd.testing.simulator.coverage import MEASURED, Coverage
+from syncd.testing.simulator.coverage import Coverage
 from syncd.testing.simulator.drawn import drawn_limits, drawn_sync, refiltered, without_note
 from syncd.testing.simulator.fates import Endless, Fates, Killed
 from syncd.testing.simulator.oracle import questions
@@ -94,7 +94,7 @@ class Simulation:
         self.engine = random.Random(self.seed)
         self.store = opened(self.kept, self.clock)
         self.store.on_commit = _bound(self.fates.point, "a commit")
-        self.coverage = Coverage(self) if self.seed % MEASURED == 0 else None
+        self.coverage: Coverage | None = Coverage(self)
         self._busy: list[str] = []
         self._posted: list[tuple[float, Ref]] = []
         self.world = self._world()
