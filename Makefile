@@ -8,6 +8,7 @@
 #   make campaign  tell a million random stories to the engine, and ask what became of them (make campaign SEEDS=0..999)
 #   make thorough  properties, fuzzing and the stateful model, with many more examples (EFFORT times; 40 by default)
 #   make crash     kill syncd at every point and at random, and cut its power (see docs/crash.md)
+#   make bench     measure how fast it is, each figure beside its limit (make bench SIZES="10000 100000")
 #   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make live      tests against real third-party servers (see tests/live)
 #   make lock      choose new versions for requirements.lock and requirements-dev.lock
@@ -20,13 +21,14 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?=
 FOR    ?= 2h
 SEEDS  ?= 0..999999
+SIZES  ?= 10000 100000
 
 EFFORT ?= 40
 TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests/core/test_laws.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage thorough lint docs campaign crash live soak lock clean
+.PHONY: help demo test coverage thorough lint docs campaign bench crash live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -68,6 +70,9 @@ crash: $(VENV)/.dev
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/live tests/store -m live -s --override-ini timeout=900 \
 	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
+
+bench: $(VENV)/.runtime
+	$(BIN)/python -m benchmarks --sizes $(SIZES)
 
 soak: $(VENV)/.runtime
 	$(BIN)/python -m syncd.testing soak --for $(FOR) --pace 10

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from syncd.core.entity import Entity, Held, Link
@@ -16,7 +17,17 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, OptOut
 
-__all__ = ["address_key", "all_keys", "consent_keys", "enrol", "heed", "newly_opted_out", "opt_in", "record_opt_out"]
+__all__ = [
+    "address_key",
+    "all_keys",
+    "consent_keys",
+    "enrol",
+    "heed",
+    "newly_opted_out",
+    "opt_in",
+    "record_opt_out",
+    "register",
+]
 
 
 def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
@@ -87,6 +98,15 @@ def opt_in(
         tx.optouts.lift(*key, tx.now)
         entry = Entry(event=Event.OPTED_IN, sync=sync.name, app=app, cause=cause, by=by, note="recorded consent")
         tx.log.append(entry)
+
+
+def register(tx: Transaction, sync: Sync, people: Iterable[Fields]) -> None:
+    """Look many people's addresses up in the register at once."""
+    addresses: dict[str, list[str]] = defaultdict(list)
+    for channel, own in {key for fields in people for key in consent_keys(sync, fields)}:
+        addresses[channel].append(own)
+    for channel, all_of_them in addresses.items():
+        tx.optouts.of(channel, all_of_them)
 
 
 def record_opt_out(tx: Transaction, sync: Sync, fields: Fields) -> Mapping[str, OptOut]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from syncd.core.compose import settled
@@ -29,6 +29,15 @@ from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, Inten
 __all__ = ["applied", "doubt_all", "store_outcomes"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A write that an app has taken, and what it shows of the record now."""
+
+    intent: Intent
+    fact: Record | None
+    cause: int | None
+
+
 def store_outcomes(
     world: World,
     sync: Sync,
@@ -46,13 +55,21 @@ def store_outcomes(
     tally = Tally()
     with world.store.begin() as tx:
         expected(tx, app, [intent for intent, _ in sent])
+        refs = [outcome.ref for outcome in outcomes if isinstance(outcome, Stored)]
+        tx.links.load(sync.name, refs)
         touched = [intent.entity for intent, _ in sent]
         tx.entities.load(touched)
         tx.links.load_of(touched)
         tx.parked.of(touched)
+        taken: list[_Taken] = []
         for intent, delivery in sent:
             outcome = by_key.get(intent.key, Unknown(intent.key, "the connector gave no outcome"))
-            tally += _store(world, tx, sync, intent, delivery, outcome, records)
+            tally += _store(world, tx, sync, intent, delivery, outcome, records, taken)
+        take(world, tx, sync, [one.fact for one in taken if one.fact is not None], READ)
+        for one in taken:
+            note_debt(tx, sync, tx.entities.get(one.intent.entity), app, one.cause)
+            if one.intent.kind is IntentKind.CREATE:
+                note_referrers(tx, world.syncs, sync.name, one.intent.entity)
     stored = [intent for intent, _ in sent if isinstance(by_key.get(intent.key), Stored)]
     shown = [outcome.record for outcome in outcomes if isinstance(outcome, Stored) and outcome.record is not None]
     watch(world, sync, app, look, stored, records | {record.ref: record for record in shown})
@@ -140,6 +157,7 @@ def _store(
     delivery: Delivery,
     outcome: Outcome,
     records: dict[Ref, Record],
+    taken: list[_Taken],
 ) -> Tally:
     if tx.entities.get(intent.entity).deleted:  # it may have been fused with another while the app was writing
         intent = next((known for known in tx.intents.open(intent.app) if known.key == intent.key), intent)
@@ -163,13 +181,9 @@ def _store(
             applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
             _accepted(tx, intent)
             tx.deliveries.settle(delivery)
-            if fact is not None:
-                take(world, tx, sync, [fact], READ)
-            else:
+            if fact is None:
                 tx.hints.add([ref], tx.now)
-            note_debt(tx, sync, tx.entities.get(intent.entity), intent.app, delivery.cause)
-            if created:
-                note_referrers(tx, world.syncs, sync.name, intent.entity)
+            taken.append(_Taken(intent, fact, delivery.cause))
             return Tally(created=1) if created else Tally(updated=1)
         case Refused(_, reason, field, code):
             _refused(tx, sync, intent, delivery, reason, field, code)

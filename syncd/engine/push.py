@@ -65,7 +65,7 @@ def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery])
     with world.store.begin() as tx:
         if not promises.running(tx, app):
             return Tally()
-        load(tx, deliveries)
+        load(tx, sync, deliveries)
         for delivery in [one for one in deliveries if one.entity in sight.unseen]:
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         seen = [delivery for delivery in deliveries if delivery.entity not in sight.unseen]
@@ -130,7 +130,7 @@ def _leaving(tx: Transaction, draft: Draft, current: Mapping[Ref, Record]) -> pr
 def _sift(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Only what is still owed; what has settled itself since costs no call."""
     with world.store.begin() as tx:
-        load(tx, deliveries)
+        load(tx, sync, deliveries)
         left = []
         for delivery in deliveries:
             work = tx.parked.of([delivery.entity]).get(delivery.entity, [])

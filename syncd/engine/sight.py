@@ -11,6 +11,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.match import Key, keys
 from syncd.core.record import EntityId, Fields, Gone, Merged, Record, Ref
 from syncd.engine import apart
+from syncd.engine.consent import register
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.namesakes import key_field
@@ -41,7 +42,7 @@ class Sight:
 def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Sight:
     """Read the records that are to be written, and look for those that are to be made; fold in what is found."""
     with world.store.read() as tx:
-        load(tx, deliveries)
+        load(tx, sync, deliveries)
         links = {delivery.entity: tx.links.at(delivery.entity, app) for delivery in deliveries}
         doubtful = tx.intents.of_entities(list(links), app)
         missing = [tx.entities.get(id) for id, link in links.items() if link is None and id not in doubtful]
@@ -161,9 +162,12 @@ def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity])
     return at
 
 
-def load(tx: Transaction, deliveries: Sequence[Delivery]) -> None:
+def load(tx: Transaction, sync: Sync, deliveries: Sequence[Delivery]) -> None:
     """Read what these deliveries are about, at once."""
     ids = [delivery.entity for delivery in deliveries]
     tx.entities.load(ids)
     tx.links.load_of(ids)
     tx.parked.of(ids)
+    known = [tx.entities.get(id).fields for id in ids]
+    tx.entities.holders(sync.name, [key for fields in known for key in keys(sync, fields)])
+    register(tx, sync, known)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from syncd.core.entity import Entity, Held, Link, LinkState
 from syncd.core.fieldmap import Sync
@@ -12,7 +12,7 @@ from syncd.core.lens import Misfit, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, Verdicts, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
-from syncd.engine.consent import all_keys, consent_keys, enrol, heed, newly_opted_out, opt_in
+from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
 from syncd.engine.fuse import bearer
@@ -47,8 +47,8 @@ class _Page:
     tx: Transaction
     sync: Sync
     source: Source
-    doubtful: Sequence[Intent]
-    """Creates in this app of which nobody knows whether they were applied."""
+    doubtful: Callable[[], Sequence[Intent]]
+    """Creates in this app of which nobody knows whether they were applied; asked for where somebody is not linked."""
     writing: Collection[Ref] = ()
     """Records with an open write."""
 
@@ -58,11 +58,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     if not facts:
         return Tally()
     app = facts[0].ref.app
-    addresses: dict[str, list[str]] = defaultdict(list)
     tx.links.load(sync.name, [fact.ref for fact in facts])
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
-    page = _Page(world, tx, sync, source, _creates(tx, sync, app), reserved(world, app, open_writes))
+    page = _Page(world, tx, sync, source, cache(lambda: _creates(tx, sync, app)), reserved(world, app, open_writes))
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -71,10 +70,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     tx.links.load_of(entities)
     tx.parked.of(entities)
     known_fields = [*views.values(), *(tx.entities.get(link.entity).fields for link in known.values() if link)]
-    for channel, address in {key for fields in known_fields for key in consent_keys(sync, fields)}:
-        addresses[channel].append(address)
-    for channel, own in addresses.items():
-        tx.optouts.of(channel, own)
+    register(tx, sync, known_fields)
     changed = 0
     for fact in facts:
         if fact.ref in doubtful:
@@ -171,9 +167,9 @@ def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
 def _first(page: _Page, fact: Record, fields: Fields) -> int:
     """A record without a link: find its entity, or found one."""
     world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
-    made = next((create for create in page.doubtful if made_by(sync, create, fact)), None)
+    made = next((create for create in page.doubtful() if made_by(sync, create, fact)), None)
     if made is not None and tx.links.at(made.entity, app) is None:  # whether it is within the filter by now or not
-        return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt")
+        return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt", fields)
     wants = sync.filters.get(app)
     if wants is not None and not wants(fields):
         enrol(world, tx, sync, fields, app, None)
@@ -187,10 +183,13 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     match found:
         case Found(id, by):
             _answered(page, fact, "matched")
-            return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}")
+            return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}", fields)
         case New():
             _answered(page, fact, "new")
-            return bind(page.world, tx, sync, Entity(world.new_entity(), sync.name), fact, "new")
+            founded = Entity(world.new_entity(), sync.name)
+            tx.links.begin(founded.id)
+            tx.parked.begin(founded.id)
+            return bind(page.world, tx, sync, founded, fact, "new", fields)
         case Taken(id, by):
             rival = tx.links.at(id, app)
             reason = f"a second record in {app} with the same {by}" + (f" as {rival.ref.id}" if rival else "")
@@ -211,14 +210,17 @@ def _answered(page: _Page, fact: Record, how: str) -> None:
     note_freed(page.tx, page.sync, works, None)
 
 
-def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record, how: str) -> int:
+def bind(
+    world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record, how: str, shown: Fields | None = None
+) -> int:
     """Tie a record to an entity and take in what it shows, as first contact.
 
     If a create for this entity and app is in doubt, this record is its result: what it shows of the values we sent
-    is our own write coming back, not an edit.
+    is our own write coming back, not an edit. `shown`: what it says in canonical terms, where that is known.
     """
     link = Link(entity.id, fact.ref, created=fact.created)
-    enrol(world, tx, sync, told(sync, fact), fact.ref.app, None)  # of the address it shows, whatever is agreed by now
+    own = told(sync, fact) if shown is None else shown
+    enrol(world, tx, sync, own, fact.ref.app, None)  # of the address it shows, whatever is agreed by now
     work = tx.parked.of([entity.id]).get(entity.id, [])
     held = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
     tx.parked.withdraw(held, "there is such a record in the app again")
@@ -228,7 +230,7 @@ def bind(world: World, tx: Transaction, sync: Sync, entity: Entity, fact: Record
     work = tx.parked.of([entity.id]).get(entity.id, [])
     back = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
     tx.parked.withdraw(back, f"{fact.ref.app} has a record of them again: {fact.ref.id}")
-    done = fold(_Page(world, tx, sync, READ, ()), entity, link, fact, how)
+    done = fold(_Page(world, tx, sync, READ, tuple), entity, link, fact, how)
     note_referrers(tx, world.syncs, sync.name, entity.id)
     if entity.deleted:
         _made_too_late(world, tx, sync, entity.id)

@@ -80,10 +80,10 @@ def _text(value: Value, options: Options) -> Value | Misfit:
         case int():
             text = str(value)
         case str():
-            text = unicodedata.normalize("NFC", value).strip()
+            text = (value if value.isascii() else unicodedata.normalize("NFC", value)).strip()
         case _:
             return Misfit("expected one text", _found(value))
-    if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
+    if not text.isascii() and any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         return Misfit("has half a character in it", "")
     return text if text or options.distinct else None
 

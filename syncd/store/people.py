@@ -71,6 +71,9 @@ class ParkedWork:
         rows = self._db.execute(select(PARKED).where(and_(*where)).order_by(PARKED.c.id).limit(limit))
         return [_parked(row) for row in rows]
 
+    def begin(self, entity: EntityId) -> None:
+        self._of.setdefault(entity, [])
+
     def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
         asked = list(dict.fromkeys(entities))
         for part in chunks([entity for entity in asked if entity not in self._of]):

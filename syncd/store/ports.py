@@ -1,7 +1,6 @@
-"""What a store promises, whatever keeps it: the rest of syncd is written against this.
+"""What a store promises: each part of a transaction sees what all of them have put before.
 
-Each part of a transaction sees what was put before, by itself and by the others; an order that is not told is by
-record, by entity or by number.
+An order that is not told is by record, by entity or by number.
 """
 
 from __future__ import annotations
@@ -83,13 +82,16 @@ class Links(Protocol):
     """Links, by record and by entity."""
 
     def load(self, sync: str, refs: Iterable[Ref]) -> None:
-        """Read many at once; `get` then costs nothing."""
+        """Read many at once."""
 
     def get(self, sync: str, ref: Ref) -> Link | None:
         """The link of a record, or None. A link that is gone is still a link."""
 
     def load_of(self, entities: Iterable[EntityId]) -> None:
         """Read the links of many entities at once."""
+
+    def begin(self, entity: EntityId) -> None:
+        """The entity is new: nobody need look whether it has links."""
 
     def of(self, entity: EntityId) -> Sequence[Link]:
         """Every link of an entity, gone ones too."""
@@ -113,7 +115,7 @@ class Links(Protocol):
         """Links that are not gone and were not seen by the full listing number `sweep`."""
 
     def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
-        """Links that are not gone that last showed one of `values`, casefolded, in a field. Looks through them all."""
+        """Links that are not gone that last showed one of `values`, casefolded, in a field: all are looked through."""
 
     def missing(self, sync: str, app: str) -> Sequence[Link]:
         """Links that were missed once and wait for the second look."""
@@ -151,10 +153,7 @@ class Log(Protocol):
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[Entry]:
-        """Entries by what they are about, newest first. `field`: those that tell of this canonical field.
-
-        `value`: those that tell of this text, in upper or lower case, in whatever field.
-        """
+        """Entries by what they are about, newest first; by a canonical field, by a text in whatever field and case."""
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         """How many entries of one event an app brought about since a time."""
@@ -274,6 +273,9 @@ class ParkedWork(Protocol):
     def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
         """Open work, oldest first."""
 
+    def begin(self, entity: EntityId) -> None:
+        """The same for a new entity, as for links."""
+
     def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
         """The open work of each entity; an entity without any is not in the answer."""
 
@@ -374,10 +376,9 @@ class Transaction:
 
 
 class Storage(Protocol):
-    """The durable state of one syncd."""
+    """The durable state of one syncd. `on_commit` is called just before each commit; a simulator kills here."""
 
     on_commit: Callable[[], None]
-    """Called just before each commit; a simulator kills here."""
 
     @property
     def folder(self) -> Path | None:

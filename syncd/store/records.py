@@ -163,6 +163,9 @@ class Links:
                 if link.entity in part:
                     self._of[link.entity][link.ref] = link
 
+    def begin(self, entity: EntityId) -> None:
+        self._of.setdefault(entity, {})
+
     def of(self, entity: EntityId) -> Sequence[Link]:
         self.load_of([entity])
         return sorted(self._of[entity].values(), key=attrgetter("ref"))

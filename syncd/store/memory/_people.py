@@ -40,6 +40,9 @@ class ParkedWork:
         works = [self._tables.parked[id] for id in sorted(self._tables.waiting.values())]
         return [w for w in works if (not kinds or w.kind in kinds) and (not sync or w.sync == sync)][:limit]
 
+    def begin(self, entity: EntityId) -> None:
+        pass
+
     def of(self, entities: Iterable[EntityId]) -> dict[EntityId, list[Parked]]:
         if not self._tables.waiting:
             return {}

@@ -79,6 +79,9 @@ class Links:
     def load_of(self, entities: Iterable[EntityId]) -> None:
         pass
 
+    def begin(self, entity: EntityId) -> None:
+        pass
+
     def of(self, entity: EntityId) -> Sequence[Link]:
         return sorted(self._tables.links_of.get(entity, {}).values(), key=_BY_REF)
 

@@ -1,0 +1,130 @@
+"""The measurements. Each stages what it needs, measures syncd and its limit in turn, and gives rows."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from benchmarks.stage import Cost, Stage, staged
+from benchmarks.table import Row, median, row, spread
+
+__all__ = ["in_step"]
+
+_MB = 1024 * 1024
+
+
+def in_step(folder: Path, size: int, repeat: int) -> Iterator[Row]:
+    """First sync of `size` people, half of them on both sides; then a sweep, an idle run, and edits on both sides."""
+    shared, edits = size // 2, min(10_000, size // 10)
+    firsts: list[Cost] = []
+    copies: list[Cost] = []
+    changes: list[Cost] = []
+    idles: list[Cost] = []
+    sweeps: list[Mapping[str, float]] = []
+    calls = idle_calls = 0
+    grown = 0.0
+    figures: Mapping[str, float] = {}
+    for number in range(repeat):
+        copies.append(_copied(folder / f"copy{number}", size))
+        counts = {"crm": (0, (size + shared) // 2), "news": ((size - shared) // 2, (size + shared) // 2)}
+        with staged(folder / f"sync{number}", counts) as stage:
+            firsts.append(stage.syncd("apply", "--yes"))
+            figures = _store(stage, size)
+            sweeps.append(_swept(stage))
+            before = {name: app.calls() for name, app in stage.apps.items()}
+            idles.append(stage.syncd("run", "--once"))
+            idle_calls = sum(app.calls() - before[name] for name, app in stage.apps.items())
+            before = {name: app.calls() for name, app in stage.apps.items()}
+            entries, bytes_before = _entries(stage), stage.store.stat().st_size
+            stage.apps["crm"].act("edit", first=0, count=edits, value="Edited in crm")
+            stage.apps["news"].act("edit", first=shared // 2, count=edits, value="Edited in news")
+            changes.append(stage.syncd("run", "--once"))
+            calls = sum(app.calls() - before[name] for name, app in stage.apps.items()) - idle_calls
+            mirrored = stage.apps["news"].act("same", field="title", prefix="Edited in crm")["count"]
+            mirrored += stage.apps["crm"].act("same", field="title", prefix="Edited in news")["count"]
+            if mirrored != 2 * edits:
+                raise RuntimeError(f"{mirrored} of {2 * edits} edits arrived; all of this run means nothing")
+            _checkpoint(stage)
+            grown = (stage.store.stat().st_size - bytes_before) / max(1, _entries(stage) - entries)
+    yield from _first(size, firsts, copies)
+    yield _swept_row(size, sweeps)
+    yield from _changed(size, edits, changes, idles, calls)
+    goal = "at most 1.5 kB per linked pair with 15 fields"
+    per_link = figures["bytes"] / size
+    yield row(f"store_bytes_per_link_{_short(size)}", per_link, "B", goal, per_link <= 1500, limit=1500.0, **figures)
+    yield row(f"store_bytes_per_change_{_short(size)}", grown, "B", "at most 300 B per logged change", grown <= 300)
+    wall = median([cost.wall for cost in idles])
+    yield row(f"idle_poll_{_short(size)}", wall, "s", "a process that starts, asks and ends", None, calls=idle_calls)
+
+
+def _copied(folder: Path, size: int) -> Cost:
+    with staged(folder, {"crm": (0, size), "news": (0, 0)}) as stage:
+        return stage.python("-m", "benchmarks.copying", stage.apps["crm"].url, stage.apps["news"].url)
+
+
+def _first(size: int, firsts: list[Cost], copies: list[Cost]) -> Iterator[Row]:
+    name = f"first_sync_{_short(size)}_vs_copy"
+    for kind, goal in (("wall", "at most 2.0 x the wall of a bare copy"), ("cpu", "at most 2.0 x its CPU")):
+        ours, bare = ([getattr(cost, kind) for cost in costs] for costs in (firsts, copies))
+        value, limit = median(ours), median(bare)
+        label = name if kind == "wall" else f"{name}_cpu"
+        yield row(
+            label, value, "s", goal, value <= 2 * limit, limit=limit, runs=spread(ours), bare=spread(bare), people=size
+        )
+    rss = max(cost.rss for cost in firsts) / _MB
+    yield row(f"peak_rss_{_short(size)}", rss, "MB", "under 250 MB, flat", rss < 250, limit=250.0)
+
+
+def _swept(stage: Stage) -> Mapping[str, float]:
+    stage.python("-m", "benchmarks.sweeping", str(stage.config), "crm")
+    told: Mapping[str, float] = json.loads((stage.folder / "said.txt").read_text().splitlines()[-1])
+    return told
+
+
+def _swept_row(size: int, sweeps: list[Mapping[str, float]]) -> Row:
+    rates = [one["read"] / one["wall"] for one in sweeps]
+    value = median(rates)
+    busy = median([one["read"] / one["cpu"] for one in sweeps])
+    name = f"sweep_per_second_{_short(size)}"
+    return row(
+        name, value, "records/s", "at least 15,000 a second", value >= 15_000, runs=spread(rates), per_cpu_second=busy
+    )
+
+
+def _changed(size: int, edits: int, changes: list[Cost], idles: list[Cost], calls: int) -> Iterator[Row]:
+    """What an idle run takes is taken off: a daemon has started long ago."""
+    done = 2 * edits
+    walls = [max(0.001, one.wall - idle.wall) for one, idle in zip(changes, idles, strict=True)]
+    cpus = [max(0.0, one.cpu - idle.cpu) for one, idle in zip(changes, idles, strict=True)]
+    rate, busy = done / median(walls), 1000 * median(cpus) / done
+    name = f"changes_per_second_{_short(size)}"
+    yield row(
+        name, rate, "changes/s", "at least 2,500 a second", rate >= 2500, limit=2500.0, runs=spread(walls), edits=done
+    )
+    yield row(f"changes_cpu_{_short(size)}", busy, "ms CPU/change", "at most 0.3 ms a record", busy <= 0.3, limit=0.3)
+    each = calls / done
+    yield row(
+        f"calls_per_change_{_short(size)}", each, "calls", "at most 0.05, pre-read included", each <= 0.05, calls=calls
+    )
+
+
+def _store(stage: Stage, size: int) -> Mapping[str, float]:
+    _checkpoint(stage)
+    return {"bytes": float(stage.store.stat().st_size), "people": float(size)}
+
+
+def _checkpoint(stage: Stage) -> None:
+    with closing(sqlite3.connect(stage.store)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _entries(stage: Stage) -> int:
+    with closing(sqlite3.connect(stage.store)) as db:
+        return int(db.execute("SELECT count(*) FROM change").fetchone()[0])
+
+
+def _short(size: int) -> str:
+    return f"{size // 1_000_000}m" if size % 1_000_000 == 0 else f"{size // 1000}k" if size % 1000 == 0 else str(size)
