@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
+from syncd.store.chain import ChainEnd, chained
+from syncd.store.values import Entry
 from syncd.testing.simulator import PROFILES, Profile, Simulation, simulate
 from syncd.testing.simulator.coverage import impossible
 from syncd.testing.simulator.profile import drawn
@@ -38,6 +41,39 @@ def test_a_seed_tells_the_same_story_on_dicts_and_on_sqlite(profile: str, seeds:
 
 def test_another_seed_tells_another_story() -> None:
     assert len({simulate(seed).trace for seed in range(10)}) == 10
+
+
+def test_a_story_with_another_change_log_or_other_links_is_another_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though every line that is told of it is the same."""
+
+    def told(seed: int) -> tuple[str, list[str]]:
+        story = Simulation(seed)
+        return story.run().trace, story.tape
+
+    seed, real = 7, chained
+    trace, tape = told(seed)
+
+    def signed(end: ChainEnd, entry: Entry, now: float) -> dict[str, Any]:
+        return real(end, replace(entry, by=entry.by or "somebody"), now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("syncd.store.memory._log.chained", signed)
+        other, same = told(seed)
+        assert (other != trace, same) == (True, tape)
+    with monkeypatch.context() as patch:
+        patch.setattr(Simulation, "_settle", lambda story: [*settled(story), *forgets(story)])
+        assert told(seed)[0] != trace
+    assert told(seed) == (trace, tape)
+
+
+settled = Simulation._settle
+
+
+def forgets(story: Simulation) -> list[str]:
+    """The store lacks a link in the end."""
+    with story.store.begin() as tx:
+        tx.links.drop("people", next(iter(tx.links.all("people"))).ref)
+    return []
 
 
 def test_a_profile_draws_some_of_its_faults_and_no_others() -> None:

@@ -15,6 +15,7 @@ from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.resolve import recover
 from syncd.engine.world import App, Safety, World
 from syncd.sdk.contract import Clock
+from syncd.store.codec import dump
 from syncd.store.memory import MemoryStore
 from syncd.store.ports import Storage
 from syncd.testing.clock import TurnedClock
@@ -51,7 +52,7 @@ class Outcome:
     gaps: int
     """Edits overwritten between our read and our write, in apps that take no condition."""
     trace: str
-    """A digest of everything that happened: the same for the same seed."""
+    """A digest of everything that happened, in the apps and in the store: the same for the same seed."""
     points: int = 0
     """Calls and commits at which fate could strike."""
     seen: Mapping[str, int] = field(default_factory=dict)
@@ -131,10 +132,22 @@ class Simulation:
             writes=sum(len(app.writes) for app in self.apps.values()),
             kills=self.kills,
             gaps=self.gaps,
-            trace=hashlib.blake2b("\n".join(self.tape).encode(), digest_size=8).hexdigest(),
+            trace=self._trace(),
             points=self.fates.points,
             seen=self.coverage.counted() if self.coverage else {},
         )
+
+    def _trace(self) -> str:
+        """A digest of the tape, the change log (its last hash covers all of it), the links and the open writes."""
+        with self.store.read() as tx:
+            last = tx.log.find(limit=1)
+            links = sorted(
+                f"{link.ref} {link.entity} {link.state} {dump(dict(link.seen))} {dump(dict(link.sent))}"
+                for link in tx.links.all("people")
+            )
+            writes = [f"{intent.key} {intent.state}" for intent in tx.intents.open()]
+        lines = [*self.tape, *(entry.hash for entry in last), *links, *writes]
+        return hashlib.blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
 
     # --- the story -----------------------------------------------------------------------------------------------
 
