@@ -1,22 +1,20 @@
-"""The same tape told under other circumstances ends alike; and where it does not, the tester says so."""
+"""The same tape told under other circumstances ends alike; and where it does not, the tester says so.
+
+That each relation would see a defect is shown in `test_relations_see.py`.
+"""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from syncd.engine import cycle
 from syncd.engine.push import push
-from syncd.engine.world import Tally, World
-from syncd.store.memory import MemoryStore
+from syncd.engine.world import Tally
 from syncd.testing.__main__ import main
-from syncd.testing.simulator import run
 from syncd.testing.simulator.relations import RELATIONS, Difference, compare
 from syncd.testing.simulator.spaced import Telling
 
@@ -52,48 +50,6 @@ def test_people_do_everything_that_people_do() -> None:
         telling.end()
         verbs |= {act.verb for act in telling.acts or ()}
     assert verbs == {"makes", "sets", "deletes", "merges", "moves"}
-
-
-# --- a defect for each, and the relation that finds it; the others do not see it ------------------------------------
-
-
-def test_a_backup_that_lacks_the_opt_outs_is_found_by_a_restore(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = MemoryStore.copy
-
-    def lacking(self: MemoryStore, target: Path) -> None:
-        whole(self, target)
-        with closing(sqlite3.connect(target)) as db:
-            db.execute("DELETE FROM opt_out")
-            db.commit()
-
-    monkeypatch.setattr(MemoryStore, "copy", lacking)
-    found(["a-restored-backup"], ["a-kill-anywhere"], seeds=[0])
-
-
-def test_polls_that_never_happen_are_found_where_no_webhook_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = cycle.pull_app
-
-    def only_sweeps(world: World, app: str, *, whole: bool = False) -> Any:
-        return real(world, app, whole=True) if whole else (Tally(), 0.0)
-
-    monkeypatch.setattr(cycle, "pull_app", only_sweeps)
-    found(["webhooks-or-polls"], ["webhooks-twice", "another-chance"], seeds=[0])
-
-
-def test_a_date_that_means_something_is_found_by_another_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = push
-
-    def until_next_year(world: World, app: str) -> Any:
-        expired = abs(world.clock.now() - run.START) > 365 * 86_400
-        return Tally() if expired else real(world, app)
-
-    monkeypatch.setattr(cycle, "push", until_next_year)
-    found(["another-time"], ["another-chance", "a-sweep-anywhere"], seeds=[0])
-
-
-def found(there: Sequence[str], not_there: Sequence[str], *, seeds: Sequence[int]) -> None:
-    """The defect is seen by these relations, and not by those."""
-    assert {one.relation for one in differences(*there, *not_there, seeds=seeds)} == set(there)
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------
