@@ -104,6 +104,9 @@ def _news(tx: Transaction, sync: Sync, row: Record | Gone | Merged) -> bool:
         return link is not None and link.state is not LinkState.GONE
     if link is None or link.state is not LinkState.LIVE:
         return True
+    if not row.fields:  # a row that says no more than how new the record is
+        known = row.version.token and row.version.token == link.version.token
+        return not known or not link.seen.keys() >= set(sync.window(row.ref.app))
     # Fields that the mapping has let go of are still in `seen`, for the day that it takes them back.
     shown = {name: row.fields[name] for name in sync.window(row.ref.app) if name in row.fields}
     seen = {name: raw for name, raw in link.seen.items() if name in shown}

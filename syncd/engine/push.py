@@ -26,8 +26,8 @@ __all__ = ["payable", "push"]
 
 _BATCH = 500
 _ONE_BY_ONE = 10
-"""Where every write is a call of its own: few at a time, for what a person types between our read and our write is
-overwritten unseen, and that gap grows with the batch."""
+"""Where every write is a call of its own and takes no condition: few at a time, for what a person types between our
+read and our write is overwritten unseen, and that gap grows with the batch."""
 
 
 def push(world: World, app: str, *, sync: str = "") -> Tally:
@@ -36,8 +36,8 @@ def push(world: World, app: str, *, sync: str = "") -> Tally:
     if port.read_only:
         return tally
     with port.turn:
-        batches = {o.capabilities.write_batch for o in port.objects.values()}
-        size = _ONE_BY_ONE if batches == {1} else _BATCH
+        able = [o.capabilities for o in port.objects.values()]
+        size = _ONE_BY_ONE if all(one.write_batch == 1 and not one.conditional for one in able) else _BATCH
         with world.store.read() as tx:
             due = payable(world, tx, app, size, sync=sync)
         by_sync: dict[str, list[Delivery]] = defaultdict(list)

@@ -171,7 +171,8 @@ class Object:
 class Page:
     """One page of a listing.
 
-    `facts`: the rows may be merged as they are; False: they may lag and only say whom to read. `cursor` may be
+    `facts`: the rows may be merged as they are; False: they may lag and only say whom to read. Such a row may bear no
+    fields at all, and only a version: it is read unless that is the version last seen. `cursor` may be
     resumed from, whether or not the next page is ever read; resuming never skips, it may repeat. `complete` is true
     on the last page of a full listing and only there: all there is has now been listed. `total`: how many rows the
     app says there are in all, where it does.

@@ -31,7 +31,7 @@ __all__ = ["Answer", "Http", "Limits", "open_client"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the app said: status, headers (lower-case names), parsed JSON (None where there was no body)."""
+    """What the app said: status, headers (lower-case names), parsed JSON (None where there is none)."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -86,6 +86,8 @@ class _Call:
     params: Mapping[str, Any]
     json: Any
     form: Mapping[str, Any] | None
+    content: str | None
+    text: bool
     headers: Mapping[str, str]
     writes: bool
     bucket: str
@@ -181,6 +183,8 @@ class Http:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
+        content: str | None = None,
+        text: bool = False,
         headers: Mapping[str, str] | None = None,
         writes: bool | None = None,
         bucket: str = "",
@@ -193,7 +197,8 @@ class Http:
         for a search by POST. A status in `expect`, and every 2xx, is returned; any other raises the remedy.
         `bucket` names the quota that this call counts against, beside the account's own. `path` is relative to the
         base address, or a full URL of the same origin (a next-page link). Parameters that are None are left out.
-        `timeout`: seconds for one exchange, instead of the usual limit.
+        `timeout`: seconds for one exchange, instead of the usual limit. `content` is a body that is neither JSON nor a
+        form; name its type in `headers`. `text`: the app answers in something else than JSON, which `Answer.text` has.
 
         Raises: Transient (not sent), Throttled, Unavailable (reads), InDoubt (writes), Rejected (`code` is the
         status), Unauthorised, BrokenProtocol.
@@ -205,6 +210,8 @@ class Http:
             params={name: value for name, value in (params or {}).items() if value is not None},
             json=json,
             form=form,
+            content=content,
+            text=text,
             headers={**self._headers, **(headers or {})},
             writes=method.upper() not in {"GET", "HEAD"} if writes is None else writes,
             bucket=bucket,
@@ -263,6 +270,7 @@ class Http:
                 httpx.URL(call.url).copy_merge_params(call.params) if call.params else call.url,
                 json=call.json,
                 data=dict(call.form) if call.form is not None else None,
+                content=call.content,
                 headers=call.headers,
                 timeout=httpx.Timeout(call.timeout, connect=min(limits.connect, call.timeout)),
             )
@@ -294,7 +302,7 @@ class Http:
         answer = Answer(status, headers, None, body.decode("utf-8-sig", "replace"))
         welcome = 200 <= status < 300 or status in call.expect
         try:
-            answer = replace(answer, json=_parse(body))
+            answer = answer if call.text else replace(answer, json=_parse(body))
         except (ValueError, RecursionError):
             if 200 <= status < 300:
                 _fail(call, GARBLED, f"answered {status} with something that is not JSON")

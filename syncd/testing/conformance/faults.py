@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -259,9 +260,12 @@ class FaultsContract(Ground):
         return names
 
     def _writes(self, bench: Bench, value: str = "Changed in trouble") -> list[Write]:
+        """Changes of a few records, which are read before, as syncd does with whatever it writes to."""
         needs(bench.can.updates, "updates")
-        name = self.text(bench)
-        return [Update(bench.ref(id_), {name: f"{value} {id_}"[:60]}, bench.key()) for id_ in bench.some(3)]
+        name, refs = self.text(bench), [bench.ref(id_) for id_ in bench.some(3)]
+        with suppress(ConnectorError):
+            bench.connector.read(refs)
+        return [Update(ref, {name: f"{value} {ref.id}"[:60]}, bench.key()) for ref in refs]
 
     def _again(self, bench: Bench, write: Write) -> Write:
         return Update(write.ref, write.patch, bench.key()) if isinstance(write, Update) else write

@@ -108,9 +108,12 @@ class _Peer(Account):
         self.connector: Connector = plugin.open(account.settings, Tools(APP, self._http, setup.clock, log, vault))
 
     def records(self, object: str) -> Mapping[str, Mapping[str, Any]]:
-        """What a full listing shows."""
-        rows = (row for page in self.connector.changes(object, None) for row in page.rows)
-        return {row.ref.id: row.fields for row in rows if isinstance(row, Record)}
+        """What a full listing shows; where its rows are no facts, what reads of them show."""
+        shown: dict[str, Mapping[str, Any]] = {}
+        for page in self.connector.changes(object, None):
+            rows = page.rows if page.facts else self.connector.read([row.ref for row in page.rows]).values()
+            shown |= {row.ref.id: row.fields for row in rows if isinstance(row, Record)}
+        return shown
 
     def person_edit(self, object: str, id: str, fields: Mapping[str, Any]) -> None:
         """The other connector edits."""
