@@ -14,9 +14,11 @@ from syncd.sdk.contract import Plugin, Settings
 from syncd.testing.clock import TurnedClock
 from syncd.testing.conformance import Bench, Ground
 from syncd.testing.twin import Setup, Twin
-from syncd_connectors import bottlecrm, ghost, hubspot, mailchimp
+from syncd_connectors import bottlecrm, carddav, ghost, hubspot, mailchimp
 from syncd_connectors.bottlecrm.connector import BottleCrmSettings
 from syncd_connectors.bottlecrm.twin import TOKEN
+from syncd_connectors.carddav import CardDavSettings
+from syncd_connectors.carddav.twin import BOOK, PASSWORD, USER
 from syncd_connectors.ghost import GhostSettings
 from syncd_connectors.ghost.twin import ADMIN_KEY
 from syncd_connectors.hubspot import HubSpotSettings
@@ -31,6 +33,11 @@ _CASES: Mapping[str, tuple[Plugin, Settings, str]] = {
     "bottlecrm": (
         bottlecrm.plugin,
         BottleCrmSettings(base_url="https://crm.example.com", token=SecretStr(TOKEN)),
+        "contacts",
+    ),
+    "carddav": (
+        carddav.plugin,
+        CardDavSettings(base_url=f"https://dav.example.com{BOOK}", username=USER, password=SecretStr(PASSWORD)),
         "contacts",
     ),
     "ghost": (

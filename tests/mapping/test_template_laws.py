@@ -35,7 +35,7 @@ def test_a_template_keeps_the_laws_whatever_stands_in_its_apps(
     template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, *connectors = template.split("-")
-    subjects = {"hubspot": kind, "bottlecrm": {"companies": "accounts"}.get(kind, kind)}
+    subjects = {"hubspot": kind, "carddav": kind, "bottlecrm": {"companies": "accounts"}.get(kind, kind)}
     path = tmp_path / "syncd.toml"
     path.write_text(config_text(connectors, template, monkeypatch))
     with ExitStack() as stack:

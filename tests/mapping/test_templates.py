@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -29,6 +30,13 @@ BOTTLE_CONTACTS = object_of(
     Field(name="last_name", type=T.TEXT, required=True, clearable=False),
     Field(name="email", type=T.EMAIL, unique=True),
     Field(name="phone", type=T.PHONE),
+    Field(name="organization", type=T.TEXT),
+)
+CARDS = object_of(
+    "contacts",
+    *(Field(name=name, type=T.TEXT) for name in ("fn", "n.given", "n.family", "org")),
+    Field(name="email", type=T.EMAIL),
+    Field(name="tel", type=T.PHONE),
 )
 COMPANY = {
     "name": T.TEXT, "website": T.TEXT, "phone": T.PHONE, "city": T.TEXT, "state": T.TEXT, "description": T.TEXT,
@@ -44,10 +52,14 @@ BOTTLE_ACCOUNTS = object_of(
     Field(name="number_of_employees", type=T.INTEGER),
 )
 SCHEMAS: Mapping[str, Sequence[Object]] = {
-    "hubspot": [CONTACTS, HUBSPOT_COMPANIES],
+    "hubspot": [
+        replace(CONTACTS, fields={**CONTACTS.fields, "company": Field(name="company", type=T.TEXT)}),
+        HUBSPOT_COMPANIES,
+    ],
     "mailchimp": [MEMBERS],
     "ghost": [GHOST],
     "bottlecrm": [BOTTLE_CONTACTS, BOTTLE_ACCOUNTS],
+    "carddav": [CARDS],
 }
 
 

@@ -20,6 +20,7 @@ from syncd.testing.clock import TurnedClock
 from syncd.testing.conformance.bench import Bench
 from syncd.testing.twin import Setup
 from syncd_connectors.bottlecrm.twin import TOKEN
+from syncd_connectors.carddav.twin import PASSWORD, USER
 from syncd_connectors.mailchimp.twin import API_KEY
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -27,9 +28,10 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "mailchimp": {"api_key": API_KEY},
     "ghost": {"base_url": "https://blog.example.com", "admin_key": f"{'6a' * 12}:{'c0de' * 16}"},
     "bottlecrm": {"base_url": "https://crm.example.com", "token": TOKEN},
+    "carddav": {"base_url": "https://dav.example.com", "username": USER, "password": PASSWORD},
 }
 TEMPLATES = sorted(file.name[:-5] for file in shipped().iterdir() if file.name.endswith(".toml"))
-SECRETS = {"token", "api_key", "admin_key"}
+SECRETS = {"token", "api_key", "admin_key", "password"}
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def test_a_template_fits_its_apps_and_keeps_the_laws_on_their_records(
     template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, *connectors = template.split("-")
-    subjects = {"hubspot": kind, "bottlecrm": {"companies": "accounts"}.get(kind, kind)}
+    subjects = {"hubspot": kind, "carddav": kind, "bottlecrm": {"companies": "accounts"}.get(kind, kind)}
     path = tmp_path / "syncd.toml"
     path.write_text(config_text(connectors, template, monkeypatch))
     with ExitStack() as stack:

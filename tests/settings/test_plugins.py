@@ -24,7 +24,7 @@ def test_a_connector_is_loaded_by_its_name() -> None:
 
 
 def test_the_four_connectors_of_this_project_are_announced() -> None:
-    assert {"hubspot", "mailchimp", "ghost", "bottlecrm"} <= set(announced())
+    assert {"hubspot", "mailchimp", "ghost", "bottlecrm", "carddav"} <= set(announced())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where the address book is: at the address that was given, or found from its server (RFC 6764, RFC 6352, section 6)."""
+"""Where the address book is: at the address that was given, or found from its server (RFC 6764; RFC 6352, 6)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Book:
 
 def find(http: Http, base_url: str, wanted: str) -> Book:
     """The address book, from the address in the configuration. Raises Rejected where it is none, or one of several."""
-    start = unquote(urlsplit(base_url).path) or "/"
+    start = f"{unquote(urlsplit(base_url).path).rstrip('/')}/"
     at, told = _first(http, base_url, start)
     own = told.about(at) or _only(told)
     if own is not None and _is_book(own):
@@ -77,7 +77,7 @@ def _first(http: Http, base_url: str, start: str) -> tuple[str, Answered]:
         elif answer.status < 400:
             told = multistatus(answer)
             own = told.about(at) or _only(told)
-            if at != "/" or at == _WELL_KNOWN or (own and (own.href(_PRINCIPAL) or own.href(_HOME))):
+            if at != "/" or (own and (own.href(_PRINCIPAL) or own.href(_HOME))):
                 return at, told
             at = _WELL_KNOWN
         elif at == "/":
