@@ -240,8 +240,9 @@ def bind(
 def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId) -> None:
     """A create in doubt has made a record of somebody whom a person deleted meanwhile: the policy decides again."""
     entity = tx.entities.get(id)
-    gone = next((link for link in tx.links.of(id) if link.state is LinkState.GONE), None)
     entries = tx.log.find(entity=id, events=(Event.GONE, Event.DECIDED, Event.RETURNED))
+    refs = (entry.ref for entry in entries if entry.event is Event.GONE and not entry.note and entry.ref)
+    gone = next((link for ref in refs if (link := tx.links.get(sync.name, ref)) and link.entity == id), None)
     if entity.deleted and gone is not None and wanted(entries) is Event.GONE:
         tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
         believe(world, tx, sync, gone)

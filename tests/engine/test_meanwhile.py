@@ -307,3 +307,23 @@ def test_a_record_restored_after_its_edit_had_beaten_the_delete_is_a_second_one_
     later(scene)
     assert not paused(scene.world, "news")
     assert ParkedKind.DUPLICATE in {work.kind for work in scene.parked()}
+
+
+def test_what_syncd_deleted_is_not_taken_for_a_persons_deed_when_a_create_in_doubt_comes_too_late() -> None:
+    names = ("crm", "news", "shop")
+    scene = linked(30, names=names, deletes=Deletion.PROPAGATE)
+    crm, news, shop = (scene.fake(name) for name in names)
+    news.fault = "late"
+    crm.person_creates(email=ADA, first="Ada")
+    scene.run()
+    news.fault = ""
+    shop.person_deletes(shop.find_one(email=ADA))
+    scene.clock.sleep(1)
+    capable(shop, deletes=Deletes.TOLD)
+    pull_app(scene.world, "shop", whole=True)
+    tend(scene.world, "crm")
+    news.land_late()
+    later(scene)
+    gone = [entry.ref.app for entry in scene.log() if entry.event is Event.GONE and entry.ref]
+    assert set(gone) == {"shop"}
+    assert len(news.rows) == 30
