@@ -22,6 +22,8 @@ _NAME: Final = re.compile(r"(?:[A-Za-z0-9-]+\.)?([A-Za-z0-9-]+)[;:]")
 _LINE: Final = re.compile(r"\r\n|\n|\r")
 _FOLD: Final = re.compile(r"(?:\r\n|\n|\r)[ \t]")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_WIDTH: Final = 75
+"""Octets of a line, from which on it is folded (RFC 6350, section 3.2)."""
 _LEAST: Final = 101
 """After the last of the hundred degrees of preference (RFC 6350, section 5.3)."""
 
@@ -48,8 +50,8 @@ class Line:
     def head(self) -> str:
         """What stands before the value, unfolded: group, name and parameters."""
         whole = self._whole
-        at = whole.find(":") if '"' not in whole else whole.value_separator_index()
-        return str(whole[:at])
+        at = whole.find(":") if '"' not in whole else _line(whole).value_separator_index()
+        return whole[:at]
 
     @cached_property
     def params(self) -> Mapping[str, str | Sequence[str]]:
@@ -72,8 +74,8 @@ class Line:
         return 1 if any(kind.lower() == "pref" for kind in kinds) else _LEAST
 
     @cached_property
-    def _whole(self) -> Contentline:
-        return _line(_FOLD.sub("", self.text))
+    def _whole(self) -> str:
+        return _FOLD.sub("", self.text) if "\r\n" in self.text else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,10 @@ def parts(value: str, separator: str = ";") -> list[str]:
 
 
 def _folded(head: str, value: str) -> Line:
-    return Line(_line(f"{head}:{value}").to_ical().decode())  # type: ignore[no-untyped-call]
+    text = f"{head}:{value}"
+    if len(text) >= _WIDTH or not text.isascii():
+        text = _line(text).to_ical().decode()  # type: ignore[no-untyped-call]
+    return Line(text)
 
 
 def _line(text: str) -> Contentline:
