@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, delete, func, or_, select
 
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
@@ -182,12 +182,9 @@ class Intents:
         return {ref: by_ref[ref] for ref in refs if ref in by_ref}
 
     def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
-        self.flush()
-        where = [INTENT.c.app == app] if app else []
-        if state is not None:
-            where.append(INTENT.c.state == state.value)
-        rows = self._db.execute(select(INTENT).where(*where).order_by(INTENT.c.at, INTENT.c.key))
-        return [_intent(row) for row in rows]
+        known = self._in(app).values() if app else self._read()
+        found = [intent for intent in known if state in (None, intent.state)]
+        return sorted(found, key=lambda intent: (intent.at, intent.key))
 
     def keys(self, app: str) -> Collection[str]:
         self.flush()
@@ -200,8 +197,12 @@ class Intents:
 
     def _in(self, app: str) -> dict[str, Intent]:
         if app not in self._open:
-            self._open[app] = {intent.key: intent for intent in self.open(app)}
+            self._open[app] = {intent.key: intent for intent in self._read(INTENT.c.app == app)}
         return self._open[app]
+
+    def _read(self, *where: ColumnElement[bool]) -> list[Intent]:
+        self.flush()
+        return [_intent(row) for row in self._db.execute(select(INTENT).where(*where))]
 
 
 def _hint(ref: Ref, due: float) -> dict[str, Any]:
