@@ -219,7 +219,7 @@ class Vdirsyncer:
         self._start: list[str | Path] = [installed("vdirsyncer", _VDIRSYNCER) / "vdirsyncer", "-c", folder / "config"]
         subprocess.run([*self._start, "discover"], capture_output=True, check=True)
 
-    def run(self, phase: str) -> Took:  # noqa: ARG002 - the same for each
+    def run(self, phase: str) -> Took:
         """One `vdirsyncer sync`."""
         return _command([*self._start, "sync"], self._log)
 
