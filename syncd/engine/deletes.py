@@ -66,11 +66,16 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: b
 
 
 def _untold(tx: Transaction, sync: Sync, entity: Entity, link: Link) -> list[str]:
-    """Fields that somebody has edited in another app, of which the one where the record was deleted did not know."""
+    """Fields that somebody has edited in another app, of which the one where the record was deleted did not know.
+
+    What was on its way there may have been read by whoever deleted it.
+    """
+    under_way = tx.intents.of_refs(link.ref.app, [link.ref]).get(link.ref)
+    sent = under_way.goal if under_way is not None else {}
     work = tx.parked.of([entity.id]).get(entity.id, [])
     missing = owed(entity, link, sync, frozen(sync, work, entity, link.ref.app))
     held = {name: entity.held[name] for name in missing if name in entity.held and not sync.rules[name].consent}
-    return [name for name, value in held.items() if value.ver > 1 and value.author != link.ref.app]
+    return [n for n, value in held.items() if value.ver > 1 and value.author != link.ref.app and n not in sent]
 
 
 def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: Link, others: Sequence[Link]) -> str:
