@@ -126,6 +126,7 @@ ROWS: Final = (
     "gone: merged by the app",
     "returned: the record is back in the app",
     "returned: edited elsewhere: an edit beats a delete",
+    "returned: APP was yet to be told: an edit beats a delete",
     "decided: delete approved",
     "decided: delete refused",
     "removed",
@@ -223,6 +224,8 @@ def _rows(tx: Transaction) -> Iterator[str]:
                 yield f"linked: {'fused' if note.startswith('fused') else note}"
             case Event.GONE if "merged" in note:
                 yield "gone: merged by the app"
+            case Event.RETURNED if "was yet to be told" in note:
+                yield "returned: APP was yet to be told: an edit beats a delete"
             case Event.RETURNED | Event.DECIDED:
                 yield f"{entry.event}: {note}"
             case event:
