@@ -11,17 +11,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 
 import httpx
 
 from syncd.testing.conformance import Account
 from syncd.testing.twin import Call, Hook, Setup, answer
 from syncd_connectors.bottlecrm.twin import BottleCrmTwin
+from syncd_connectors.carddav import twin_card
 from syncd_connectors.ghost.token import token
 from tests.live.servers.bottlecrm import BottleCrm
 from tests.live.servers.ghost import Ghost
+from tests.live.servers.radicale import Radicale
 
-__all__ = ["BottleCrmAccount", "Door", "GhostAccount", "numbers"]
+__all__ = ["BottleCrmAccount", "Door", "GhostAccount", "RadicaleAccount", "numbers"]
 
 _STARTED = int(time.time()) % 100_000
 _COUNT = itertools.count()
@@ -165,6 +169,64 @@ class BottleCrmAccount(Account):
         """Hang up."""
         super().close()
         self._client.close()
+
+
+class RadicaleAccount(Account):
+    """A real Radicale with one address book; its people have a program that writes whole cards."""
+
+    name: ClassVar[str] = "carddav"
+    objects: ClassVar[tuple[str, ...]] = ("contacts",)
+
+    def __init__(self, setup: Setup, server: Radicale, book: str) -> None:
+        super().__init__(setup)
+        self._book = server.book(book)
+        self._client = httpx.Client(auth=server.auth, timeout=60)
+
+    def records(self, object: str) -> Mapping[str, Mapping[str, Any]]:
+        """Every card in the book."""
+        query = (
+            '<C:addressbook-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:carddav">'
+            "<prop><C:address-data/></prop></C:addressbook-query>"
+        )
+        told = self._client.request("REPORT", self._book, content=query, headers={"Depth": "1"})
+        rows = ET.fromstring(told.raise_for_status().content).iter("{DAV:}response")  # noqa: S314 - of a server of our own
+        texts = {row.findtext("{DAV:}href", ""): "".join(row.itertext()) for row in rows}
+        return {unquote(href).rpartition("/")[2]: twin_card.seen(_whole(text)) for href, text in texts.items()}
+
+    def person_edit(self, object: str, id: str, fields: Mapping[str, Any]) -> None:
+        """Somebody changes a card."""
+        told = self._client.get(self._book + id)
+        if told.status_code == 404:
+            raise KeyError(id)
+        self._put(id, twin_card.edited(_whole(told.text), fields))
+
+    def person_create(self, object: str, fields: Mapping[str, Any]) -> str:
+        """Somebody adds a card."""
+        uid = self.uuid() + str(time.time_ns())
+        start = f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nN:;;;;\r\nEND:VCARD\r\n"
+        self._put(f"{uid}.vcf", twin_card.edited(start, fields))
+        return f"{uid}.vcf"
+
+    def person_delete(self, object: str, id: str) -> None:
+        """Somebody deletes a card."""
+        self._client.delete(self._book + id).raise_for_status()
+
+    def _put(self, id: str, text: str) -> None:
+        told = self._client.put(self._book + id, content=text, headers={"Content-Type": "text/vcard"})
+        if told.status_code == 400:
+            raise ValueError(told.text)
+        told.raise_for_status()
+
+    def close(self) -> None:
+        """Hang up."""
+        super().close()
+        self._client.close()
+
+
+def _whole(text: str) -> str:
+    """A card within some text, with the line ends that it should have."""
+    card = "BEGIN:VCARD" + text.partition("BEGIN:VCARD")[2].partition("END:VCARD")[0] + "END:VCARD\n"
+    return card.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
 class _Part:

@@ -13,14 +13,16 @@ from pydantic import SecretStr
 from syncd.core.record import Raws
 from syncd.testing.conformance import Bench, ConnectorContract, MemoryVault, WallTurned
 from syncd.testing.twin import Setup
-from syncd_connectors import bottlecrm, ghost
+from syncd_connectors import bottlecrm, carddav, ghost
 from syncd_connectors.bottlecrm.connector import BottleCrmSettings
+from syncd_connectors.carddav import CardDavSettings
 from syncd_connectors.ghost import GhostSettings
-from tests.live.accounts import BottleCrmAccount, Door, GhostAccount, numbers
+from tests.live.accounts import BottleCrmAccount, Door, GhostAccount, RadicaleAccount, numbers
 from tests.live.servers.bottlecrm import BottleCrm as BottleCrmServer
 from tests.live.servers.bottlecrm import running_bottlecrm
 from tests.live.servers.ghost import Ghost as GhostServer
 from tests.live.servers.ghost import running_ghost
+from tests.live.servers.radicale import Radicale, running_radicale
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
@@ -110,3 +112,30 @@ class TestRealBottleCrm(OnARealServer):
 
     def twin(self, setup: Setup) -> BottleCrmAccount:
         return BottleCrmAccount(setup, self.server)
+
+
+class TestRealRadicale(OnARealServer):
+    plugin = carddav.plugin
+    step = 0.01
+    impossible: ClassVar = {
+        "a_listing_that_breaks_off_can_be_resumed": "Radicale answers a whole listing at once",
+        "a_lost_permission_never_looks_like_a_tombstone": "what Radicale shows to whom may see nothing is not known",
+        "an_empty_account_is_a_complete_listing_of_nobody": "cards are not told of that came and went before",
+        "check_tells_a_wrong_token": "this Radicale lets in whoever names themselves",
+    }
+    server: ClassVar[Radicale]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _served(cls) -> Iterator[None]:
+        with running_radicale(books=("people",), name="radicale-conformance") as server:
+            cls.server = server
+            user, password = server.auth
+            cls.settings = CardDavSettings(base_url=server.book("people"), username=user, password=SecretStr(password))
+            yield
+
+    def subjects(self) -> tuple[str, ...]:
+        return RadicaleAccount.objects
+
+    def twin(self, setup: Setup) -> RadicaleAccount:
+        return RadicaleAccount(setup, self.server, "people")

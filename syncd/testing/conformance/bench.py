@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class Bench:
     _opened: list[tuple[Connector, Http]] = field(init=False, default_factory=list)
     _change: list[Change] = field(init=False, default_factory=list)
     _keys: Iterator[int] = field(init=False, default_factory=itertools.count)
+    _series: str = field(init=False, default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
         self.connector = self.open(self.settings)
@@ -108,8 +110,8 @@ class Bench:
     # --- the connector's side ----------------------------------------------------------------------------------
 
     def key(self) -> str:
-        """A key for a write that no other write of this bench has."""
-        return f"key-{next(self._keys)}"
+        """A key for a write that no other write has, not even of another bench on the same account."""
+        return f"key-{self._series}-{next(self._keys)}"
 
     def ref(self, id: str) -> Ref:
         """The ref of a record of the object under test."""
