@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from benchmarks.live import intake, latency, rate_limit
 from benchmarks.rows import in_step
-from benchmarks.table import kept, lines
+from benchmarks.table import Row, kept, lines
 
 _RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 
@@ -19,20 +22,37 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure syncd, each figure beside its limit."
     )
+    names = ("sizes", "latency", "intake", "limit")
+    parser.add_argument("only", nargs="*", metavar="WHAT", help=f"what to measure: {', '.join(names)} (all of them)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], metavar="N", help="how many people")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="how often; the median counts")
     parser.add_argument("--out", type=Path, default=_RESULTS, help="where the rows are kept")
     asked = parser.parse_args(words)
     if min([*asked.sizes, asked.repeat]) < 1:
         parser.error("sizes and repeats are counted from one")
-    rows = []
+    if unknown := sorted(set(asked.only) - set(names)):
+        parser.error(f"there is no {', '.join(unknown)} to measure; there are {', '.join(names)}")
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as folder:
-        for size in asked.sizes:
-            for one in in_step(Path(folder) / str(size), size, asked.repeat):
+        for measure in _measures(Path(folder), asked.sizes, asked.repeat, asked.only or names):
+            for one in measure():
                 rows.append(one)
                 print("\n".join(lines([one])) if len(rows) == 1 else list(lines([one]))[1], flush=True)
-    kept(rows, asked.out)
+                kept([one], asked.out)
     return 0 if all(one.met in (True, None) for one in rows) else 1
+
+
+def _measures(
+    folder: Path, sizes: list[int], repeat: int, only: Sequence[str]
+) -> Iterator[Callable[[], Iterator[Row]]]:
+    live: Mapping[str, Callable[[], Iterator[Row]]] = {
+        "latency": partial(latency, folder / "latency"),
+        "intake": partial(intake, folder / "intake", repeat),
+        "limit": partial(rate_limit, folder / "limit"),
+    }
+    if "sizes" in only:
+        yield from (partial(in_step, folder / str(size), size, repeat) for size in sizes)
+    yield from (measure for name, measure in live.items() if name in only)
 
 
 if __name__ == "__main__":

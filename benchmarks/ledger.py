@@ -18,6 +18,8 @@ from urllib.parse import parse_qs
 import orjson
 import uvicorn
 
+from benchmarks.office import Office
+
 __all__ = ["FIELDS", "Ledger", "main", "person"]
 
 FIELDS: Final = (
@@ -62,6 +64,7 @@ class Ledger:
         self.serial = 0
         self.calls: dict[str, int] = {}
         self.received = self.sent = 0
+        self.office = Office()
         for number in range(start, start + count):
             self.store(None, person(number))
 
@@ -101,6 +104,7 @@ class Ledger:
                 return {"key": key, "status": "exists", "id": known}
         elif id not in self.rows:
             return {"key": key, "status": "missing"}
+        self.office.arrived(write.get("fields", {}))
         if write["op"] == "delete":
             self.by_address.pop(str(self.rows.pop(id)["email"]).casefold(), None)
             return {"key": key, "status": "stored", "id": id}
@@ -113,9 +117,20 @@ class Ledger:
             self.store(id, {"title": f"{value} {id}"})
         return {"edited": len(ids)}
 
+    def busy(self, rate: float, seconds: float, hooks: str) -> Body:
+        """People type at a steady pace from now on, and webhooks tell of it."""
+        return self.office.busy(list(self.rows), self._retitle, rate, seconds, hooks)
+
+    def _retitle(self, id: str, title: str) -> None:
+        self.store(id, {"title": title})
+
     def same(self, field: str, prefix: str) -> Body:
         """How many records have a value that begins so."""
         return {"count": sum(1 for row in self.rows.values() if str(row.get(field)).startswith(prefix))}
+
+    def titled(self, prefix: str) -> Body:
+        """The titles that begin so."""
+        return {"titles": [row["title"] for row in self.rows.values() if str(row["title"]).startswith(prefix)]}
 
     def stats(self) -> Body:
         """What it was asked since it began."""
@@ -140,6 +155,14 @@ class Ledger:
                 return self.edit(**body)
             case "POST", "/bench/same":
                 return self.same(**body)
+            case "POST", "/bench/busy":
+                return self.busy(**body)
+            case "POST", "/bench/limit":
+                return self.office.limit(**body)
+            case "POST", "/bench/titled":
+                return self.titled(**body)
+            case "GET", "/bench/seen":
+                return self.office.seen()
             case "GET", "/bench/stats":
                 return self.stats()
         return None
@@ -157,6 +180,10 @@ class Ledger:
             if not part.get("more_body"):
                 break
         path = scope["path"]
+        if not path.startswith("/bench") and not self.office.lets_in():
+            await send({"type": "http.response.start", "status": 429, "headers": [(b"retry-after", b"1")]})
+            await send({"type": "http.response.body", "body": b"{}"})
+            return
         query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
         told = self.route(scope["method"], path, query, orjson.loads(raw) if raw else None)
         answer = orjson.dumps(told)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import orjson
+from pydantic import Field as Key
+from pydantic import SecretStr
+
+from benchmarks.office import SECRET
 from syncd.sdk import (
     Capabilities,
     Create,
@@ -20,8 +26,10 @@ from syncd.sdk import (
     Outcome,
     Page,
     Plugin,
+    Quota,
     Record,
     Ref,
+    Request,
     Settings,
     Stale,
     Stored,
@@ -29,9 +37,10 @@ from syncd.sdk import (
     Unknown,
     Version,
     Write,
+    hmac_sha256,
 )
 
-__all__ = ["BATCH", "plugin"]
+__all__ = ["BATCH", "limited", "plugin"]
 
 BATCH: Final = 1000
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,31 +53,34 @@ _FIELDS: Final = (
     *(Field(name=name, type=FieldType.TEXT) for name in _TEXT),
     Field(name="left", type=FieldType.BOOLEAN, consent=True),
 )
-_PEOPLE: Final = Object(
-    name="people",
-    fields={field.name: field for field in _FIELDS},
-    capabilities=Capabilities(
-        incremental=True,
-        deletes=Deletes.ABSENT,
-        unique=("email",),
-        read_batch=BATCH,
-        write_batch=BATCH,
-        page_size=BATCH,
-        late_write=timedelta(seconds=5),
-    ),
-)
+
+
+class LedgerSettings(Settings):
+    """What a benchmark varies."""
+
+    batch: int = Key(default=BATCH, description="how many records one read or write carries")
 
 
 class Ledger:
     """One account."""
 
-    def __init__(self, settings: Settings, tools: Tools) -> None:
+    def __init__(self, settings: LedgerSettings, tools: Tools) -> None:
         self._app = tools.app
+        self._batch = settings.batch
         self._http = tools.http.at(settings.base_url)
 
     def objects(self) -> Sequence[Object]:
         """One."""
-        return (_PEOPLE,)
+        capabilities = Capabilities(
+            incremental=True,
+            deletes=Deletes.ABSENT,
+            unique=("email",),
+            read_batch=self._batch,
+            write_batch=self._batch,
+            page_size=BATCH,
+            late_write=timedelta(seconds=5),
+        )
+        return (Object("people", {field.name: field for field in _FIELDS}, capabilities),)
 
     def check(self) -> None:
         """Reachable?"""
@@ -89,8 +101,8 @@ class Ledger:
     def read(self, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone]:
         """A thousand in a call."""
         found: dict[Ref, Record | Gone] = {}
-        for start in range(0, len(refs), BATCH):
-            part = refs[start : start + BATCH]
+        for start in range(0, len(refs), self._batch):
+            part = refs[start : start + self._batch]
             rows = self._http.call("POST", "/people/read", json={"ids": [ref.id for ref in part]}, writes=False).json
             for ref, row in zip(part, rows["people"], strict=True):
                 found[ref] = Gone(ref) if row is None else self._record(row)
@@ -108,12 +120,17 @@ class Ledger:
     def write(self, writes: Sequence[Write]) -> Sequence[Outcome]:
         """A thousand in a call; outcomes by key."""
         outcomes: list[Outcome] = []
-        for start in range(0, len(writes), BATCH):
-            part = writes[start : start + BATCH]
+        for start in range(0, len(writes), self._batch):
+            part = writes[start : start + self._batch]
             told = self._http.call("POST", "/people/write", json={"writes": [_told(write) for write in part]}).json
             by_key = {result["key"]: result for result in told["results"]}
             outcomes += [self._outcome(write, by_key.get(write.key)) for write in part]
         return outcomes
+
+    def hear(self, request: Request) -> Sequence[Ref]:
+        """Who has changed."""
+        hmac_sha256(request.body, request.headers.get("x-ledger-signature", ""), [SecretStr(SECRET)])
+        return [self._ref(id) for id in orjson.loads(request.body)["ids"]]
 
     def close(self) -> None:
         """Nothing of its own."""
@@ -150,4 +167,8 @@ def _told(write: Write) -> Mapping[str, Any]:
             return {"key": write.key, "op": "update", "id": write.ref.id, "fields": dict(write.patch)}
 
 
-plugin = Plugin(name="ledger", title="Ledger", settings=Settings, open=Ledger, quotas=(), base_url="http://127.0.0.1")
+plugin = Plugin(
+    name="ledger", title="Ledger", settings=LedgerSettings, open=Ledger, quotas=(), base_url="http://127.0.0.1"
+)
+limited = replace(plugin, name="ledger-limited", title="Ledger, limited", quotas=(Quota(calls=190, seconds=10.0),))
+"""The same account on a tariff that allows 190 calls in ten seconds, and is known to."""

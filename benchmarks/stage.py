@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +20,10 @@ from benchmarks.ledger import FIELDS
 __all__ = ["App", "Cost", "Stage", "staged"]
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_ENTRY: Final = "[syncd.connectors]\nledger = benchmarks.ledger_app:plugin\n"
+_ENTRY: Final = (
+    "[syncd.connectors]\nledger = benchmarks.ledger_app:plugin\nledger-limited = benchmarks.ledger_app:limited\n"
+)
+_PLAIN: Final[Mapping[str, Mapping[str, str | int]]] = {}
 _METADATA: Final = "Metadata-Version: 2.1\nName: syncd-benchmark-ledger\nVersion: 0\n"
 
 
@@ -94,14 +98,30 @@ class Stage:
                 raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}:\n{said.read()[-2000:]}")
         return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
+    def begun(self, *words: str) -> subprocess.Popen[bytes]:
+        """A process of Python that goes on; what it says is in `daemon.txt`."""
+        with (self.folder / "daemon.txt").open("ab") as said:
+            return subprocess.Popen(
+                [sys.executable, *words], env=self._environment(), stdout=said, stderr=subprocess.STDOUT
+            )
+
     def _environment(self) -> Mapping[str, str]:
         paths = [str(self.folder / "plugins"), str(_ROOT), str(_ROOT / "connectors")]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @contextmanager
-def staged(folder: Path, counts: Mapping[str, tuple[int, int]]) -> Iterator[Stage]:
-    """Apps by name, each with so many people from a number on."""
+def staged(
+    folder: Path,
+    counts: Mapping[str, tuple[int, int]],
+    *,
+    head: str = "",
+    tables: Mapping[str, Mapping[str, str | int]] = _PLAIN,
+) -> Iterator[Stage]:
+    """Apps by name, each with so many people from a number on.
+
+    `head` is what the configuration begins with; `tables` are further keys for the apps' own tables.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     plugin = folder / "plugins" / "syncd_benchmark_ledger-0.dist-info"
     plugin.mkdir(parents=True)
@@ -112,7 +132,7 @@ def staged(folder: Path, counts: Mapping[str, tuple[int, int]]) -> Iterator[Stag
         for name, (start, count) in counts.items():
             apps[name] = _serve(name, start, count)
         stage = Stage(folder, apps)
-        stage.config.write_text(_config(apps))
+        stage.config.write_text(head + _config(apps, tables))
         yield stage
     finally:
         for app in apps.values():
@@ -127,9 +147,11 @@ def _serve(name: str, start: int, count: int) -> App:
     return App(name, process, f"http://127.0.0.1:{int(out.readline())}")
 
 
-def _config(apps: Mapping[str, App]) -> str:
+def _config(apps: Mapping[str, App], more: Mapping[str, Mapping[str, str | int]]) -> str:
+    keys = {name: {"connector": "ledger", "base_url": app.url, **more.get(name, {})} for name, app in apps.items()}
     tables = [
-        f'[apps.{name}]\nconnector = "ledger"\nbase_url = "{app.url}"\npoll = "5s"\n' for name, app in apps.items()
+        "\n".join([f"[apps.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in own.items()), ""])
+        for name, own in keys.items()
     ]
     objects = ", ".join(f'{name} = "people"' for name in apps)
     first = next(iter(apps))
