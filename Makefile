@@ -22,6 +22,7 @@ TESTS  ?=
 FOR    ?= 2h
 SEEDS  ?= 0..999999
 SIZES  ?= 10000 100000
+MEASURE ?=
 
 EFFORT ?= 40
 TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests/core/test_laws.py
@@ -72,7 +73,7 @@ live: $(VENV)/.dev
 	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
 
 bench: $(VENV)/.runtime
-	$(BIN)/python -m benchmarks --sizes $(SIZES)
+	$(BIN)/python -m benchmarks $(MEASURE) --sizes $(SIZES)
 
 soak: $(VENV)/.runtime
 	$(BIN)/python -m syncd.testing soak --for $(FOR) --pace 10
