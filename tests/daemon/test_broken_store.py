@@ -82,25 +82,41 @@ def test_a_daemon_that_cannot_sign_off_says_so_and_has_stopped_all_the_same(comp
 
 
 def test_a_store_that_fails_while_old_calls_are_forgotten_is_noticed_and_they_are_forgotten_later(
-    company: Company, monkeypatch: pytest.MonkeyPatch
+    company: Company,
 ) -> None:
-    def remembered() -> list[str]:
-        with company.store.read() as tx:
-            return [str(row[0]) for row in tx.db.exec_driver_sql("SELECT digest FROM heard")]
+    company.poll = SELDOM
+    heard_once(company)
+    with sole(company.config) as held:
+        daemon = company.daemon(held)
+        company.store.on_commit = disk_full
+        daemon._forget()
+        assert (daemon.health().store, remembered(company)) == ("down", ["old"])
+        company.store.on_commit = nothing
+        daemon._forget()
+        assert remembered(company) == []
+        daemon.stop()
+        assert daemon.run() == 0
 
+
+def test_old_calls_are_forgotten_while_it_runs(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncd.daemon.daemon._HEARD", timedelta(seconds=0.7))
-    monkeypatch.setattr("syncd.daemon.attendant.GLANCE", 3600.0)
     company.poll = SELDOM
     with company.running() as service:
         eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
-        company.store.on_commit = disk_full
-        eventually(lambda: service.daemon.health().store == "down", "it is noticed")
-        company.store.on_commit = nothing
-        with company.store.begin() as tx:
-            tx.apps.heard("old")
-            tx.db.exec_driver_sql("UPDATE heard SET at = 0")
-        eventually(lambda: remembered() == [], "the old one is forgotten")
-        eventually(lambda: service.daemon.health().store == "up", "the store holds")
+        heard_once(company)
+        eventually(lambda: remembered(company) == [], "the old one is forgotten")
+
+
+def remembered(company: Company) -> list[str]:
+    with company.store.read() as tx:
+        return [str(row[0]) for row in tx.db.exec_driver_sql("SELECT digest FROM heard")]
+
+
+def heard_once(company: Company) -> None:
+    """A call of long ago is remembered."""
+    with company.store.begin() as tx:
+        tx.apps.heard("old")
+        tx.db.exec_driver_sql("UPDATE heard SET at = 0")
 
 
 def disk_full() -> None:
