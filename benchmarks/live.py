@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
 import time
@@ -18,8 +17,8 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.stage import Stage, staged
-from benchmarks.table import Row, row
+from benchmarks.stage import ROOT, Stage, staged
+from benchmarks.table import Row, median, row, spread
 
 __all__ = ["intake", "latency", "rate_limit"]
 
@@ -60,9 +59,9 @@ def intake(folder: Path, repeat: int, seconds: float = 8) -> Iterator[Row]:
         with _running(folder / f"intake{number}", _PEOPLE) as (_, door):
             told = _called(f"{door}/hooks/crm", seconds, _PEOPLE)
             rates.append(len(told["accepted"]) / told["seconds"])
-    value = statistics.median(rates)
+    value = median(rates)
     goal = "at least 1,000 durable calls a second, eight callers"
-    yield row("webhook_intake_per_second", value, "calls/s", goal, value >= 1000, limit=1000.0, runs=_rounded(rates))
+    yield row("webhook_intake_per_second", value, "calls/s", goal, value >= 1000, limit=1000.0, runs=spread(rates))
     accepted, lost = _killed(folder / "killed")
     yield row("webhook_lost_by_kill", lost, "calls", "nothing accepted is lost", lost == 0, accepted=accepted)
 
@@ -118,7 +117,7 @@ def _killed(folder: Path) -> tuple[int, int]:
         stage.apps["crm"].act("edit", first=0, count=_PEOPLE, value="Told once")
         with _serving(stage) as (process, door):
             words = ("-m", "benchmarks.calling", f"{door}/hooks/crm", "6", str(_PEOPLE))
-            calling = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=_root())
+            calling = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=ROOT)
             time.sleep(1.0)
             process.send_signal(signal.SIGKILL)
             process.wait(60)
@@ -141,7 +140,7 @@ def _waiting(stage: Stage) -> bool:
 def _called(hooks: str, seconds: float, ids: int) -> Mapping[str, Any]:
     words = ("-m", "benchmarks.calling", hooks, f"{seconds:g}", str(ids))
     told: Mapping[str, Any] = json.loads(
-        subprocess.run([sys.executable, *words], capture_output=True, check=True, cwd=_root()).stdout
+        subprocess.run([sys.executable, *words], capture_output=True, check=True, cwd=ROOT).stdout
     )
     return told
 
@@ -180,11 +179,3 @@ def _free() -> int:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
         return port
-
-
-def _root() -> Path:
-    return Path(__file__).resolve().parent.parent
-
-
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [round(value, 1) for value in values]

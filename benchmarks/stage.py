@@ -17,9 +17,9 @@ import httpx
 
 from benchmarks.ledger import FIELDS
 
-__all__ = ["App", "Cost", "Stage", "staged"]
+__all__ = ["ROOT", "App", "Cost", "Stage", "staged"]
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 _ENTRY: Final = (
     "[syncd.connectors]\nledger = benchmarks.ledger_app:plugin\nledger-limited = benchmarks.ledger_app:limited\n"
 )
@@ -106,7 +106,7 @@ class Stage:
             )
 
     def _environment(self) -> Mapping[str, str]:
-        paths = [str(self.folder / "plugins"), str(_ROOT), str(_ROOT / "connectors")]
+        paths = [str(self.folder / "plugins"), str(ROOT), str(ROOT / "connectors")]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
@@ -141,7 +141,7 @@ def staged(
 
 def _serve(name: str, start: int, count: int) -> App:
     words = [sys.executable, "-m", "benchmarks.ledger", "--start", str(start), "--count", str(count)]
-    process = subprocess.Popen(words, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     out: IO[str] | None = process.stdout
     assert out is not None
     return App(name, process, f"http://127.0.0.1:{int(out.readline())}")

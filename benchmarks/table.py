@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+
+from benchmarks.stage import ROOT
 
 __all__ = ["Row", "kept", "lines", "median", "row", "spread"]
-
-_ROOT: Final = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +80,5 @@ def _machine() -> dict[str, Any]:
 
 
 def _revision() -> str:
-    told = subprocess.run(["git", "-C", str(_ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
+    told = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
     return told.stdout.strip()

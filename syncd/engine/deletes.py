@@ -34,7 +34,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: b
     seq = tx.log.append(
         Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))
     )
-    others = [link for link in tx.links.of(entity.id) if link.state in (LinkState.LIVE, LinkState.MISSING)]
+    others = [other for other in tx.links.of(entity.id) if other.state in (LinkState.LIVE, LinkState.MISSING)]
     for work in tx.parked.of([entity.id]).get(entity.id, []):
         if work.app == link.ref.app and work.kind is ParkedKind.QUARANTINE:
             tx.parked.close(work.id, "the record is gone", "")

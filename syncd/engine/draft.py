@@ -129,15 +129,6 @@ def _change(
     return Draft(delivery, write, intent, entity)
 
 
-def _veiled(rule: FieldRule, link: Link, fact: Record) -> bool:
-    """The app does not show the field: what stands there is unseen, and would be written over.
-
-    A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
-    """
-    readable = _readable(rule, link.ref.app)
-    return any(name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window)
-
-
 def _readable(rule: FieldRule, app: str) -> bool:
     """Is the app to show the field at all?"""
     return rule.ways[app] is Way.BOTH and not rule.refers
@@ -149,8 +140,7 @@ def _unseen(rule: FieldRule, link: Link, fact: Record) -> bool:
     A field that is only written may never be shown at all; a reference is not shown while nobody knows whom it is to.
     """
     readable = _readable(rule, link.ref.app)
-    hidden = readable and any(name not in fact.fields for name in rule.lenses[link.ref.app].window)
-    return hidden or _veiled(rule, link, fact)
+    return any(name not in fact.fields and (readable or name in link.seen) for name in rule.lenses[link.ref.app].window)
 
 
 def _without_misfits(

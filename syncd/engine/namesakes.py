@@ -12,7 +12,7 @@ from syncd.engine.debts import claims, frozen, note_debts
 from syncd.store.ports import Transaction
 from syncd.store.values import Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["ask_about_key", "key_field", "moves_on", "not_free", "part", "tells_apart", "unsettled"]
+__all__ = ["ask_about_key", "key_field", "moves_on", "not_free", "part", "shows", "tells_apart", "unsettled"]
 
 
 def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
@@ -60,8 +60,17 @@ def ask_about_key(
 def _keeps(tx: Transaction, sync: Sync, link: Link, entity: Entity, key: Key) -> bool:
     """The record still shows the key, and is not about to show another."""
     name = key_field(sync, link.ref.app, (key[0],))
-    shown = name is not None and str(link.seen.get(name)).casefold() == str(key[1]).casefold()
-    return shown and link.state is not LinkState.GONE and not moves_on(tx, sync, link, entity)
+    return (
+        name is not None
+        and shows(link, name, key[1])
+        and link.state is not LinkState.GONE
+        and not moves_on(tx, sync, link, entity)
+    )
+
+
+def shows(link: Link, name: str, value: object) -> bool:
+    """The record showed this value in a field of the app, in upper or lower case, when it was last seen."""
+    return str(link.seen.get(name)).casefold() == str(value).casefold()
 
 
 def unsettled(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]:

@@ -13,12 +13,11 @@ from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stor
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debt, note_referrers
-from syncd.engine.deletes import believe
 from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on
 from syncd.engine.promises import expected, one_each
-from syncd.engine.take import READ, another, take
+from syncd.engine.take import READ, succeeded, take
 from syncd.engine.tombs import bury
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
@@ -170,8 +169,9 @@ def _store(
         case Stored(_, ref, record):
             created = intent.kind is IntentKind.CREATE
             fact = record or records.get(ref)
-            if created and fact is not None:
-                _reused(world, tx, sync, fact)
+            known = tx.links.get(sync.name, ref)
+            if created and fact is not None and known is not None:
+                succeeded(world, tx, sync, known, fact)
             if created and fact is None and _elses(tx, sync, intent, ref):
                 tx.hints.add([ref], tx.now)  # of an older record, or the same: only a read tells
                 _doubt(world, tx, sync, intent, "the record has an id that is known, and could not be read")
@@ -255,14 +255,6 @@ def _collides(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Re
         parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=intent.app, entity=mine.id, reason=reason)
         tx.parked.park(replace(parked, detail={"entity": mine.id, "entities": [mine.id, theirs.id]}))
     return True
-
-
-def _reused(world: World, tx: Transaction, sync: Sync, fact: Record) -> None:
-    """The new record has the id of an older one: that was deleted, and nobody had noticed yet."""
-    known = tx.links.get(sync.name, fact.ref)
-    if known is not None and known.state is not LinkState.GONE and another(known, fact):
-        believe(world, tx, sync, known)
-        bury(tx, sync.name, known)
 
 
 def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery: Delivery, ref: Ref | None) -> Tally:

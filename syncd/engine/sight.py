@@ -14,7 +14,7 @@ from syncd.engine import apart
 from syncd.engine.consent import register
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
-from syncd.engine.namesakes import key_field
+from syncd.engine.namesakes import key_field, shows
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
 from syncd.sdk.contract import Finds
@@ -78,17 +78,17 @@ def _moved(tx: Transaction, sync: Sync, link: Link) -> bool:
     """The record shows another match key than its entity has by now."""
     names = ((key[0], key_field(sync, link.ref.app, key)) for key in sync.match)
     fields = tx.entities.get(link.entity).fields
-    return any(name and str(link.seen.get(name)).casefold() != str(fields.get(own)).casefold() for own, name in names)
+    return any(name and not shows(link, name, fields.get(own)) for own, name in names)
 
 
 def _asked_about(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Ref]:
     """Records that still show this entity's first key, since it is a question whether they may have another."""
-    first = keys(sync, entity.fields)[:1]
-    for work in tx.parked.rivals(app) if first else ():
-        link = tx.links.at(work.entity, app) if work.field and work.entity else None
-        name = key_field(sync, app, (first[0][0],)) if first else None
-        if link is not None and name and str(link.seen.get(name)).casefold() == str(first[0][1]).casefold():
-            yield link.ref
+    for own, value in keys(sync, entity.fields)[:1]:
+        name = key_field(sync, app, (own,))
+        for work in tx.parked.rivals(app) if name else ():
+            link = tx.links.at(work.entity, app) if work.field and work.entity else None
+            if link is not None and name and shows(link, name, value):
+                yield link.ref
 
 
 def _late(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> dict[EntityId, list[Ref]]:
@@ -123,11 +123,7 @@ def searchable(world: World, sync: Sync, app: str, fields: Fields) -> bool:
     """Can somebody with these values be looked for in the app by one of the match keys?"""
     connector = world.apps[app].connector
     findable = set(connector.findable(sync.apps[app])) if isinstance(connector, Finds) else set()
-    for names in sync.match:
-        lens = sync.rules[names[0]].lenses.get(app) if names[0] in sync.rules and len(names) == 1 else None
-        if lens is not None and len(lens.window) == 1 and lens.window[0] in findable and fields.get(names[0]):
-            return True
-    return False
+    return any(key_field(sync, app, key) in findable and fields.get(key[0]) for key in sync.match)
 
 
 def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity]) -> Mapping[EntityId, Sequence[Ref]]:
@@ -141,16 +137,16 @@ def find_records(world: World, sync: Sync, app: str, entities: Sequence[Entity])
         return at
     findable = set(connector.findable(sync.apps[app]))
     wanted: dict[str, dict[str, list[EntityId]]] = defaultdict(lambda: defaultdict(list))
-    for entity in entities:
-        for names in sync.match:
-            rule = sync.rules.get(names[0])
-            lens = rule.lenses.get(app) if rule and len(names) == 1 else None
-            if lens is None or len(lens.window) != 1 or lens.window[0] not in findable:
-                continue
-            put = lens.put(entity.value(names[0]), {}) if entity.value(names[0]) else {}
-            raw = put.get(lens.window[0]) if isinstance(put, dict) else None
+    for key in sync.match:
+        name = key_field(sync, app, key)
+        if name is None or name not in findable:
+            continue
+        lens = sync.rules[key[0]].lenses[app]
+        for entity in entities:
+            put = lens.put(entity.value(key[0]), {}) if entity.value(key[0]) else {}
+            raw = put.get(name) if isinstance(put, dict) else None
             if isinstance(raw, str):
-                wanted[lens.window[0]][raw].append(entity.id)
+                wanted[name][raw].append(entity.id)
     for field, values in wanted.items():
         found = apart.find(world, sync, app, connector, field, list(values))
         for value, ids in values.items():

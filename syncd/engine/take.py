@@ -27,7 +27,7 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
-__all__ = ["Source", "another", "bind", "take", "told"]
+__all__ = ["Source", "another", "bind", "succeeded", "take", "told"]
 
 _ASKS = {Verdict.ASKED: ParkedKind.CONFLICT, Verdict.MISFIT: ParkedKind.QUARANTINE}
 
@@ -79,9 +79,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         if link is not None and _again(page, link, fact):
             tx.hints.add([fact.ref], tx.now)
             continue
-        if link is not None and link.state is not LinkState.GONE and another(link, fact):
-            believe(world, tx, sync, link)  # the one before it was deleted, and nobody had noticed yet
-            bury(tx, sync.name, link)
+        if link is not None and succeeded(world, tx, sync, link, fact):
             link = None
         if link is not None and link.state is LinkState.GONE:
             link = _returned(page, link, fact)
@@ -160,6 +158,15 @@ def another(link: Link, fact: Record) -> bool:
     return fact.created is not None and link.created is not None and fact.created > link.created
 
 
+def succeeded(world: World, tx: Transaction, sync: Sync, link: Link, fact: Record) -> bool:
+    """The record has the id of an older one, which was deleted, and nobody had noticed yet: that is taken in first."""
+    if link.state is LinkState.GONE or not another(link, fact):
+        return False
+    believe(world, tx, sync, link)
+    bury(tx, sync.name, link)
+    return True
+
+
 def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
     return [intent for intent in tx.intents.open(app) if intent.ref is None and intent.sync == sync.name]
 
@@ -227,9 +234,6 @@ def bind(
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if sent is not None and sent.ref is None:
         link = adopted(tx, sync, entity, link, fact, sent)
-    work = tx.parked.of([entity.id]).get(entity.id, [])
-    back = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
-    tx.parked.withdraw(back, f"{fact.ref.app} has a record of them again: {fact.ref.id}")
     done = fold(_Page(world, tx, sync, READ, tuple), entity, link, fact, how)
     note_referrers(tx, world.syncs, sync.name, entity.id)
     if entity.deleted:
@@ -240,10 +244,12 @@ def bind(
 def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId) -> None:
     """A create in doubt has made a record of somebody whom a person deleted meanwhile: the policy decides again."""
     entity = tx.entities.get(id)
+    if not entity.deleted:  # what the record shows has brought them back
+        return
     entries = tx.log.find(entity=id, events=(Event.GONE, Event.DECIDED, Event.RETURNED))
     refs = (entry.ref for entry in entries if entry.event is Event.GONE and not entry.note and entry.ref)
     gone = next((link for ref in refs if (link := tx.links.get(sync.name, ref)) and link.entity == id), None)
-    if entity.deleted and gone is not None and wanted(entries) is Event.GONE:
+    if gone is not None and wanted(entries) is Event.GONE:
         tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
         believe(world, tx, sync, gone)
 

@@ -52,8 +52,8 @@ def _differences(story: Simulation, entity: Entity, link: Link, app: SimApp, wor
     for name, rule in story.sync.rules.items():
         if "" in frozen or name in frozen or rule.ways[app.name] is Way.READ or name not in entity.held:
             continue  # what was never agreed is nobody's debt
-        written = [wrote.author for wrote in app.journal if wrote.id == app.called(link.ref.id) and wrote.field == name]
-        if rule.ways[app.name] is Way.WRITE and written[-1:] != [API] and link.seen.get(name) == row.fields.get(name):
+        seen = link.seen.get(name) == row.fields.get(name)
+        if rule.ways[app.name] is Way.WRITE and seen and not _by_syncd(app, link, name):
             continue  # typed before our write was read back: what stood there then is taken for the app's own form
         shown, agreed = canonical(row.fields.get(name)), entity.value(name)
         kept = canonical(app.keeps[name](agreed)) if name in app.keeps and agreed is not None else agreed
@@ -62,6 +62,12 @@ def _differences(story: Simulation, entity: Entity, link: Link, app: SimApp, wor
             same = (shown is True) == (agreed is True) or "email" in frozen  # it is said of the address there
         if not same:
             yield f"L1: {link.ref} shows {name} {shown!r}, agreed is {agreed!r}"
+
+
+def _by_syncd(app: SimApp, link: Link, name: str) -> bool:
+    """What stands in the field was written by syncd."""
+    written = [wrote.author for wrote in app.journal if wrote.id == app.called(link.ref.id) and wrote.field == name]
+    return written[-1:] == [API]
 
 
 def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, work: list[Parked]) -> Iterator[str]:

@@ -226,7 +226,7 @@ _ALL: Final = (
         "id re-use not noticed",
         "a new record with the id of a deleted one is taken for the old one",
         ("S1", "S2", "S3", "S7", "L1"),
-        _engine(take__another=always(False), outcome__another=always(False)),
+        _engine(take__another=always(False)),
     ),
 )
 
