@@ -15,7 +15,18 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["claims", "frozen", "lacks", "note_debt", "note_debts", "note_freed", "note_referrers", "reckon", "waits"]
+__all__ = [
+    "claims",
+    "frozen",
+    "lacks",
+    "note_debt",
+    "note_debts",
+    "note_freed",
+    "note_referrers",
+    "reckon",
+    "unreckoned",
+    "waits",
+]
 
 _CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
@@ -85,6 +96,14 @@ def reckon(world: World, sync: Sync) -> None:
                 note_debts(tx, sync, tx.entities.get(id), None)
     with world.store.begin() as tx:
         tx.meta.put(name, sync.digest)
+
+
+def unreckoned(tx: Transaction, sync: Sync) -> None:
+    """Debts are about to be noted, of a person's answer. If by a mapping that was not reckoned by yet, what it leaves
+    out is nobody's debt; once the mapping is what it was before, that is found out only if all is reckoned anew."""
+    name = f"reckoned:{sync.name}"
+    if tx.meta.get(name) != sync.digest:
+        tx.meta.put(name, "anew")
 
 
 def note_freed(tx: Transaction, sync: Sync, works: Iterable[Parked], cause: int | None) -> None:

@@ -10,7 +10,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Gone, Merged, Record, Value
 from syncd.engine import calls
 from syncd.engine.consent import all_keys, enrol, heed, opt_in
-from syncd.engine.debts import note_debts, note_freed
+from syncd.engine.debts import note_debts, note_freed, unreckoned
 from syncd.engine.fuse import follow_merge
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
@@ -38,6 +38,7 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
         sync = _sync(world, work)
         if work.field not in sync.rules:
             raise ConfigError(f"the sync {sync.name} has no field {work.field} any more")
+        unreckoned(tx, sync)
         entity, rule = tx.entities.get(_entity(work)), sync.rules[work.field]
         old = entity.held.get(work.field)
         seq = tx.log.append(
@@ -88,6 +89,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
         _open(tx, id, (ParkedKind.HOLD,))
         if any(tx.links.get(sync.name, ref) != link for ref, link in remaining.items()):
             raise Halted("one of the records was written or read just now", hint="say it again")
+        unreckoned(tx, sync)
         back = [fact for fact in facts if fact.ref in lost and not isinstance(fact, Gone)]
         changed = sum(take(world, tx, sync, [fact], READ).changed for fact in facts if isinstance(fact, Record))
         entity = tx.entities.get(entity.id)
@@ -119,6 +121,9 @@ def _merged_meanwhile(world: World, tx: Transaction, work: Parked, merged: Merge
         tx.log.append(Entry(event=Event.RETURNED, sync=work.sync, entity=link.entity, ref=merged.ref, note=note))
         tx.links.put(work.sync, replace(link, state=LinkState.LIVE, missed_at=None))
         follow_merge(world, tx, sync, merged)
+        entity = tx.entities.get(link.entity)
+        if not entity.deleted:  # what they were owed while the delete was asked about
+            note_debts(tx, sync, entity, None)
 
 
 def drop_hold(world: World, id: int, *, by: str) -> None:
@@ -142,6 +147,7 @@ def retry(world: World, id: int, *, by: str) -> None:
         if work.entity is not None and work.app:
             tx.deliveries.owe(Delivery(work.sync, work.app, work.entity, tx.now, seq))
         if work.kind is not ParkedKind.QUARANTINE and work.sync in world.syncs:
+            unreckoned(tx, world.syncs[work.sync])
             note_freed(tx, world.syncs[work.sync], [work], seq)
 
 
@@ -158,6 +164,7 @@ def _unsee(world: World, tx: Transaction, work: Parked) -> None:
 
 def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str) -> None:
     sync, entity = _sync(world, work), tx.entities.get(_entity(work))
+    unreckoned(tx, sync)
     seq = tx.log.append(
         Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=note, cause=work.cause)
     )

@@ -23,11 +23,10 @@ __all__ = ["believe"]
 _ALL = 1_000_000
 
 
-def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: bool = True) -> None:
+def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str = "") -> None:
     """A person deleted the record. What becomes of the others is the admin's policy, under a cap.
 
-    `vouched`: by a tombstone, by other records that are shown there, or by a person who has looked at the app. Else a
-    person is asked before more is deleted.
+    `doubt`: why a person is to be asked before more is deleted, whatever the policy; "" if nothing speaks against it.
     """
     tx.links.put(sync.name, replace(link, state=LinkState.GONE))
     entity = tx.entities.get(link.entity)
@@ -53,9 +52,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, vouched: b
         tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=link.ref, cause=seq, note=note))
         note_debts(tx, sync, revive(tx, sync, entity, note), seq)
         return
-    reason = _held_back(world, tx, sync, entity, link, others)
-    if not vouched and not reason:
-        reason = f"no other record that {link.ref.app} shows vouches for this: syncd may not see what is there"
+    reason = doubt or _held_back(world, tx, sync, entity, link, others)
     if reason:
         detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": [str(other.ref) for other in others]}
         hold = Parked(kind=ParkedKind.HOLD, sync=sync.name, app=link.ref.app, entity=entity.id, cause=seq)

@@ -44,7 +44,9 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         # The survivor bears the entity on, as on first contact: what it lacks was emptied by nobody.
         tx.links.put(sync.name, Link(entity.id, merged.into))
         asked = [work for work in tx.parked.rivals(merged.into.app) if work.ref == merged.into]
-        tx.parked.withdraw([work for work in asked if work.sync == sync.name], note)
+        asked = [work for work in asked if work.sync == sync.name]
+        tx.parked.withdraw(asked, note)
+        note_freed(tx, sync, asked, None)
     elif survivor.entity != entity.id:
         fuse(world, tx, sync, tx.entities.get(survivor.entity), entity, _MERGED)
     tx.hints.add([merged.into], tx.now)

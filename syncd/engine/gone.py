@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Sync
@@ -17,6 +18,8 @@ from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, IntentKind
 
 __all__ = ["look_again", "missed", "probe"]
+
+_UNSEEN: Final = "no other record that {app} shows vouches for this: syncd may not see what is there"
 
 
 def probe(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
@@ -50,7 +53,8 @@ def missed(world: World, tx: Transaction, sync: Sync, gone: Gone) -> None:
     first = link.missed_at
     if gone.told or (first is not None and tx.now >= first + world.safety.second_look.total_seconds()):
         others = any(ref != link.ref for ref in tx.links.canaries(sync.name, gone.ref.app, 2))
-        believe(world, tx, sync, link, vouched=gone.told or others or accepted(tx, gone.ref.app))
+        vouched = gone.told or others or accepted(tx, gone.ref.app)
+        believe(world, tx, sync, link, doubt="" if vouched else _UNSEEN.format(app=gone.ref.app))
     elif first is None:
         tx.links.put(sync.name, replace(link, state=LinkState.MISSING, missed_at=tx.now))
 

@@ -12,7 +12,7 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent
 
-__all__ = ["adopted", "kept_ours", "made_by"]
+__all__ = ["adopted", "kept_ours", "made_by", "touched"]
 
 
 def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Record, sent: Intent) -> Link:
@@ -28,6 +28,12 @@ def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Recor
     entry = Entry(event=Event.RESOLVED, sync=sync.name, entity=entity.id, ref=fact.ref, fields=settled)
     tx.log.append(replace(entry, note="the write in doubt had been applied", cause=sent.cause))
     return replace(link, seen={**link.seen, **ours})
+
+
+def touched(sync: Sync, sent: Intent, fact: Record) -> bool:
+    """Does the record show anything but what this write has put there?"""
+    shown = [name for name in sent.patch if name in fact.fields]
+    return not all(kept_ours(sync, fact.ref.app, name, sent, fact.fields[name]) for name in shown)
 
 
 def made_by(sync: Sync, create: Intent, fact: Record) -> bool:

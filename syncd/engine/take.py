@@ -18,7 +18,7 @@ from syncd.engine.deletes import believe
 from syncd.engine.fuse import bearer
 from syncd.engine.loops import loops
 from syncd.engine.namesakes import part, tells_apart
-from syncd.engine.ours import adopted, made_by
+from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import revive
 from syncd.engine.tombs import bury
@@ -232,26 +232,32 @@ def bind(
     held = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
     tx.parked.withdraw(held, "there is such a record in the app again")
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
+    edited = False
     if sent is not None and sent.ref is None:
+        edited = touched(sync, sent, fact)
         link = adopted(tx, sync, entity, link, fact, sent)
     done = fold(_Page(world, tx, sync, READ, tuple), entity, link, fact, how)
     note_referrers(tx, world.syncs, sync.name, entity.id)
     if entity.deleted:
-        _made_too_late(world, tx, sync, entity.id)
+        doubt = f"{fact.ref} may have been edited since it was made" if edited else ""
+        _made_too_late(world, tx, sync, entity.id, doubt)
     return done
 
 
-def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId) -> None:
-    """A create in doubt has made a record of somebody whom a person deleted meanwhile: the policy decides again."""
+def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId, doubt: str) -> None:
+    """A create in doubt has made a record of somebody whom a person deleted meanwhile: the policy decides again.
+
+    An answer that was given before holds, unless the record shows what syncd did not write: see `believe` for `doubt`.
+    """
     entity = tx.entities.get(id)
     if not entity.deleted:  # what the record shows has brought them back
         return
     entries = tx.log.find(entity=id, events=(Event.GONE, Event.DECIDED, Event.RETURNED))
     refs = (entry.ref for entry in entries if entry.event is Event.GONE and not entry.note and entry.ref)
     gone = next((link for ref in refs if (link := tx.links.get(sync.name, ref)) and link.entity == id), None)
-    if gone is not None and wanted(entries) is Event.GONE:
+    if gone is not None and (doubt or wanted(entries) is Event.GONE):
         tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
-        believe(world, tx, sync, gone)
+        believe(world, tx, sync, gone, doubt=doubt)
 
 
 def _outside(page: _Page, link: Link, fact: Record) -> int:

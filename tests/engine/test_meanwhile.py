@@ -249,6 +249,50 @@ def test_a_record_that_was_merged_before_a_delete_is_approved_was_not_deleted() 
     assert ParkedKind.HOLD not in {work.kind for work in scene.parked()}
 
 
+def test_what_waited_for_a_delete_goes_on_once_it_is_found_to_have_been_a_merge() -> None:
+    scene = linked(8, names=("crm", "news", "shop"))
+    crm, news, shop = (scene.fake(name) for name in ("crm", "news", "shop"))
+    row = crm.rows["crm-1"]
+    crm.person_deletes("crm-1")
+    later(scene)
+    (hold,) = scene.parked()
+    news.person_edits(news.find_one(email="p0@example.com"), first="New")
+    later(scene)
+    assert shop.shown(shop.find_one(email="p0@example.com"))["first"] == "P0"
+    crm.rows["crm-1"] = row
+    crm.person_merges("crm-2", "crm-1")
+    assert not approve(scene.world, hold.id, by="op")
+    later(scene)
+    assert shop.shown(shop.find_one(email="p0@example.com"))["first"] == "New"
+
+
+def test_whoever_waited_for_a_record_is_asked_about_once_another_is_merged_into_it() -> None:
+    scene = linked(8)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    id = news.find_one(email="p0@example.com")
+    row = news.rows[id]
+    crm.person_deletes("crm-1")
+    news.person_deletes(id)
+    later(scene)
+    news.person_creates(email="p0@example.com", first="Again")
+    scene.clock.sleep(1)
+    pull_app(scene.world, "news")
+    news.rows[id] = row
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("news", "people", id)], tx.now)
+    tend(scene.world, "news")
+    crm.person_creates(email="p0@example.com", first="A third")
+    later(scene)
+    third = crm.find_one(email="p0@example.com")
+    assert [work.ref and work.ref.id for work in scene.parked()] == [third]
+    crm.person_merges(third, "crm-2")
+    later(scene)
+    asked = {id for work in scene.parked() for id in (work.entity, *work.detail.get("entities", ()))}
+    lacking = [one.id for one in scene.entities() if all(link.ref.app != "crm" for link in scene.links(one.id))]
+    assert len(lacking) == 2
+    assert asked >= set(lacking)
+
+
 def test_a_merge_is_followed_at_once_though_a_write_to_the_record_is_in_doubt() -> None:
     scene = linked(8)
     crm, news = scene.fake("crm"), scene.fake("news")

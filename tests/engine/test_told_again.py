@@ -85,6 +85,30 @@ def test_a_record_that_a_create_in_doubt_made_of_somebody_deleted_meanwhile_is_u
     assert news.find_one(email=ADA)
 
 
+def test_a_record_that_a_create_in_doubt_made_is_asked_about_if_it_was_edited_though_the_delete_was_approved() -> None:
+    scene = linked(2, names=("crm", "news", "shop"), deletes=Deletion.HOLD)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(crm, deletes=Deletes.TOLD)
+    news.fault = "late"
+    id = crm.person_creates(email=ADA, first="Ada")
+    scene.run()
+    news.fault = ""
+    crm.person_deletes(id)
+    scene.clock.sleep(1)
+    pull_app(scene.world, "crm", whole=True)
+    (hold,) = scene.parked()
+    assert approve(scene.world, hold.id, by="op")
+    news.land_late()
+    news.person_edits(news.find_one(email=ADA), first="")
+    later(scene)
+    assert news.find_one(email=ADA)
+    (asked,) = scene.parked()
+    assert (asked.kind, asked.reason) == (ParkedKind.HOLD, "news/people/news-3 may have been edited since it was made")
+    assert approve(scene.world, asked.id, by="op")
+    later(scene)
+    assert [len(fake.rows) for fake in scene.fakes.values()] == [2, 2, 2]
+
+
 def test_a_record_that_was_touched_while_its_delete_was_in_doubt_is_not_deleted_again() -> None:
     scene = linked(30, deletes=Deletion.PROPAGATE)
     crm, news = scene.fake("crm"), scene.fake("news")
@@ -311,6 +335,23 @@ def test_what_is_owed_by_the_mapping_survives_a_mapping_that_stood_for_a_while()
     scene.restart(sync=whole)
     scene.run()
     assert scene.fake("crm").shown("crm-1")["phone"] == "5"
+
+
+def test_what_is_decided_by_a_mapping_that_stands_for_a_while_is_owed_by_the_one_that_returns() -> None:
+    scene = linked()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_edits("crm-1", phone="4")
+    news.person_edits("news-1", phone="5")
+    scene.run()
+    (asked,) = scene.parked()
+    whole = scene.world.syncs["people"]
+    phone = whole.rules["phone"]
+    less = replace(phone, lenses={"crm": phone.lenses["crm"]})
+    scene.restart(sync=replace(whole, digest="less", rules={**whole.rules, "phone": less}))
+    resolve_conflict(scene.world, asked.id, "4", by="op")
+    scene.restart(sync=whole)
+    later(scene)
+    assert news.shown("news-1")["phone"] == "4"
 
 
 def test_what_was_typed_into_a_record_outside_its_filter_is_taken_in_when_it_is_back_within() -> None:
