@@ -13,6 +13,7 @@ from syncd.store.values import Entry
 from syncd.testing.simulator import PROFILES, Profile, Simulation, simulate
 from syncd.testing.simulator.coverage import impossible
 from syncd.testing.simulator.profile import drawn
+from syncd.testing.simulator.twists import PLAIN, TWISTS, drawn_twist
 
 pytestmark = pytest.mark.unmeasured
 
@@ -97,3 +98,35 @@ def test_steps_that_are_left_out_leave_the_others_as_they_are() -> None:
     silent.run()
     assert silent.fates.profile == Profile()
     assert {line.partition(" ")[2] for line in silent.tape} == {"wait 700", "settling: 0 written, 0 doubtful, 0 owed"}
+
+
+def test_few_stories_have_a_twist_and_each_kind_is_drawn() -> None:
+    twists = [drawn_twist(seed) for seed in range(2000)]
+    assert {twist.name for twist in twists if twist is not PLAIN} == {twist.name for twist in TWISTS}
+    assert 0.9 < twists.count(PLAIN) / len(twists) < 0.97
+    seed = next(seed for seed, twist in enumerate(twists) if twist.name == "quarrel")
+    assert Simulation(seed, profile="people").twist is PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "met"),
+    [
+        ("quarrel", ["parked: loop"]),
+        ("interference", ["missing / no write / same", "gone / no write / same"]),
+        ("opt-outs beyond a filter", ["out_of_scope / no write / edited"]),
+        ("a clearing out", ["doubted: delete"]),
+        ("meddling", ["live / inflight / tombstone", "live / inflight / merged", "live / inflight / gone"]),
+    ],
+)
+def test_a_story_with_a_twist_comes_to_what_it_is_there_for(name: str, met: list[str]) -> None:
+    seeds = [seed for seed in range(4000) if drawn_twist(seed).name == name]
+    stories = [simulate(seed) for seed in seeds[:25]]
+    assert {story.seed: story.violations for story in stories if story.violations} == {}
+    assert any(story.seen.get(one) for story in stories for one in met)
+
+
+def test_a_twist_is_left_out_of_a_shorter_story_like_any_step() -> None:
+    seed = next(seed for seed in range(2000) if drawn_twist(seed).name == "quarrel")
+    story = Simulation(seed, steps=(), without=Profile.__slots__)
+    story.run()
+    assert {line.partition(" ")[2] for line in story.tape} == {"wait 700", "settling: 0 written, 0 doubtful, 0 owed"}

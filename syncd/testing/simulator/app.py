@@ -74,6 +74,8 @@ class SimApp(Fake):
     landing: list[tuple[float, Write]] = field(default_factory=list)
     landed: set[float] = field(default_factory=set)
     """When a write landed long after it was sent."""
+    was_cut: bool = False
+    """The last listing was cut short, or the one before it and the last was empty."""
     blind_until: float = -1.0
     looked_after: float = 0.0
     """Until then its access is as it should be: an operator has looked."""
@@ -103,7 +105,7 @@ class SimApp(Fake):
         """Pages, perhaps cut short, perhaps with rows as they were."""
         self._begins("list")
         self.fault = "blind" if self._blinded() else ""
-        self.truncated = self.fates.chance.randrange(3) if self._strikes("truncated") else None
+        self.truncated = self._cut()
         pages = list(self._from_index(since) if self.capabilities.list_lag else super().changes(object, since))
         self.fault, self.truncated = "", None
         if self.capabilities.deletes is Deletes.TOLD and self.capabilities.incremental and since is not None:
@@ -246,6 +248,14 @@ class SimApp(Fake):
         for row in rows:
             if isinstance(row, Record):
                 self.looks.setdefault(self.called(row.ref.id), []).append(self.clock.now())
+
+    def _cut(self) -> int | None:
+        """How much of a listing is shown, if it is cut; where nothing but a listing tells, not twice in a row."""
+        cut = self.fates.chance.randrange(3) if self._strikes("truncated") else None
+        if self.was_cut and not self.finds and not self.capabilities.unique:
+            cut = None
+        self.was_cut = cut is not None or (self.was_cut and self.fault == "blind")
+        return cut
 
     def _strikes(self, fault: str) -> bool:
         struck = self.fates.strikes(getattr(self.fates.profile, fault))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from syncd.core.fieldmap import Deletion, Policy
+from syncd.core.fieldmap import Deletion, Policy, Way
 from syncd.core.record import Value
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event
@@ -79,6 +79,9 @@ def _lost(story: Simulation, entries: list[Entry]) -> Iterator[str]:
                 continue  # the mapping had let go of it, and the app did not show it just then
             if not app.capabilities.conditional and (wrote.at == at or at in app.landed):
                 story.gaps += 1  # the one honest limit: typed between our read and our write
+                continue
+            if story.sync.rules[wrote.field].ways[app.name] is Way.WRITE and story.fates.profile.hidden:
+                story.gaps += 1  # it was not shown, and may never be: no read before the write tells
                 continue
             fate = "deleted" if deleted else "overwritten"
             yield f"S1: {app.name} {wrote.id} {wrote.field} {wrote.value!r} was {fate} and is in no log"

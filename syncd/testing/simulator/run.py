@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import structlog
 
+from syncd.core.fieldmap import Deletion
 from syncd.core.record import Ref, Write
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.resolve import recover
@@ -26,6 +27,7 @@ from syncd.testing.simulator.drawn import drawn_limits, drawn_sync, refiltered, 
 from syncd.testing.simulator.fates import Endless, Fates, Killed
 from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.profile import drawn
+from syncd.testing.simulator.twists import PLAIN, drawn_twist, takes_away
 from syncd.testing.simulator.watch import unheard, watched
 
 __all__ = ["Outcome", "Simulation", "StoreKind", "simulate"]
@@ -82,14 +84,22 @@ class Simulation:
         chance = random.Random(self.seed)
         self.clock = TurnedClock(START)
         faults = drawn(chance, self.profile)
-        self.fates = Fates(replace(faults, **dict.fromkeys(self.without, 0.0)))
+        self.twist = drawn_twist(self.seed) if self.profile == "swarm" else PLAIN
+        often = {name: max(rate, getattr(faults, name)) for name, rate in self.twist.rates.items()}
+        self.fates = Fates(replace(faults, **{**often, **dict.fromkeys(self.without, 0.0)}))
         names = ["crm", "news", "shop"][: chance.choice([2, 2, 3])]
         self.apps = {name: drawn_app(name, self.clock, chance, self.fates) for name in names}
         for app in self.apps.values():
             app.intrude = _bound(people.type_in, self, app, how="in between, a person sets")
             app.meanwhile = _bound(self._meanwhile, app)
             app.watch = _bound(self._watch, app)
+            if self.twist.mute:
+                app.capabilities = replace(app.capabilities, returns_record=False)
         self.sync = self._whole = drawn_sync(list(self.apps.values()), chance)
+        if self.twist.filtered and not self.sync.filters:
+            self.sync = self._whole = refiltered(self.sync, random.Random(f"{self.seed}/filter"))
+        if self.twist.propagates:
+            self.sync = self._whole = replace(self.sync, deletes=Deletion.PROPAGATE)
         self.limits = drawn_limits(chance)
         self.length = chance.choice([30, 60, 60, 90])
         self.engine = random.Random(self.seed)
@@ -160,6 +170,9 @@ class Simulation:
                     people.creates(self, one)
             return
         self._post()
+        if self.twist.strikes(self.seed, place):
+            self.twist.acts(self)
+            return
         match chance.choice(_KINDS):
             case "person":
                 people.act(self, app)
@@ -171,9 +184,13 @@ class Simulation:
                 if self.fates.strikes(self.fates.profile.remapped * 6):
                     self._remap()
             case "once":
-                self._engine("once", app, lambda: once(self.world))
+                self.syncs()
             case stage:
                 self._engine(stage, app, self._stage(stage, app))
+
+    def syncs(self) -> None:
+        """The engine pulls and delivers everything, until it is quiet."""
+        self._engine("once", next(iter(self.apps.values())), lambda: once(self.world))
 
     def _stage(self, stage: str, app: SimApp) -> Callable[[], object]:
         if stage == "tend":
@@ -214,6 +231,12 @@ class Simulation:
         """Something else happens while a call to an app is under way: the real daemon has a thread for each app."""
         if app.name not in self._busy or len(self._busy) > len(self.apps):
             return
+        if self.twist.meddling:
+            with self.store.read() as tx:
+                written = [one.ref.id for one in tx.intents.open(app.name) if one.ref and one.ref.id in app.rows]
+            if written and self.fates.chance.random() < 0.5:
+                takes_away(self, app, self.fates.chance.choice(written))
+                return
         free = [name for name in self.apps if name not in self._busy]
         what = self.fates.chance.choice(["person", "person", "post", "stage"])
         if what == "post":
