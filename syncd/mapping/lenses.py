@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nameparser import HumanName
 
@@ -68,6 +68,8 @@ class Single:
     options: Options = dataclasses.field(default_factory=Options)
     words: Words | None = None
     path: tuple[str, ...] = ()
+    _known: dict[str, Value | Misfit] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    """What texts were read as lately: each is looked at about ten times on its way through a page."""
 
     @property
     def window(self) -> tuple[str, ...]:
@@ -108,6 +110,18 @@ class Single:
         return {name: raws[name] if isinstance(written, Misfit) else written}
 
     def _read(self, raw: Raw) -> Value | Misfit:
+        if type(raw) is not str:
+            return self._made_of(raw)
+        try:
+            return self._known[raw]
+        except KeyError:
+            value = self._made_of(raw)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[raw] = value
+        return value
+
+    def _made_of(self, raw: Raw) -> Value | Misfit:
         for part in self.path:
             raw = raw.get(part) if isinstance(raw, Mapping) else None
         plain = _leaf(raw) if self.path else decode(self.field, raw, self.options.tz)
@@ -126,6 +140,10 @@ class Single:
         if self.path:
             return _planted(standing, self.path, plain)
         return encode(self.field, plain, self.options.tz)
+
+
+_REMEMBERED: Final = 2048
+"""Texts that a lens remembers: those of two pages."""
 
 
 def _same(a: Value | Misfit, b: Value | Misfit) -> bool:
