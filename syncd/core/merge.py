@@ -98,6 +98,7 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
     app = link.ref.app
     seen: dict[str, Any] = dict(link.seen)
     sent, verdicts, before = dict(link.sent), [], entity.fields
+    held: dict[str, Held] = {}
     for rule in sync.mapped(app):
         lens = rule.lenses[app]
         if all(_still(name, link.seen, fact.fields) for name in lens.window):
@@ -130,9 +131,11 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
         verdicts.append(Verdicts(rule.name, ruling.verdict, None if old is None else old.value, now, ruling.rule))
         if ruling.verdict in (Verdict.TAKEN, Verdict.SEEDED):
             ver = 1 if old is None else old.ver + 1
-            entity = entity.holding(rule.name, Held(ruling.value, ver, app, fact.version.at))
+            held[rule.name] = Held(ruling.value, ver, app, fact.version.at)
         elif old is not None and _lends_rank(rule, ruling, app, old, first=isinstance(settled, Absent | Misfit)):
-            entity = entity.holding(rule.name, replace(old, author=app))
+            held[rule.name] = replace(old, author=app)
+    if held:
+        entity = replace(entity, held={**entity.held, **held})
     tied = replace(link, seen=seen, sent=sent, version=fact.version, created=fact.created or link.created)
     return Merge(entity, tied, tuple(verdicts))
 
