@@ -127,8 +127,11 @@ def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, enti
 def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> None:
     """An entity outside an app's filter is left alone there once its last update has gone through; nothing is deleted.
 
-    One that comes back within the filter goes on where it stopped, merged against what was seen then.
+    One that comes back within the filter goes on where it stopped, merged against what was seen then; but for one that
+    was deleted elsewhere meanwhile: there what was let go of stays so, unless it is edited.
     """
+    if entity.deleted:
+        return
     wants = sync.filters.get(link.ref.app)
     within = wants is None or wants(entity.fields)
     if link.state is LinkState.LIVE and not within and not owed(entity, link, sync, parked):
@@ -162,8 +165,8 @@ def lacks(tx: Transaction, sync: Sync, entity: Entity, app: str, work: list[Park
     """Has this app yet to be told something about the entity?"""
     link = tx.links.at(entity.id, app)
     if link is not None:
-        if entity.deleted:  # a record that has left its filter was let go of, and stays
-            return link.state is not LinkState.OUT_OF_SCOPE and not waits(work)
+        if entity.deleted and link.state is not LinkState.OUT_OF_SCOPE:
+            return not waits(work)
         return bool(claims(tx, sync, entity, link, frozen(sync, work, entity, app)))
     if waits(work) or entity.deleted or app not in sync.creates or not keys(sync, entity.fields):
         return False

@@ -62,7 +62,7 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
     if not link.seen:  # tied anew just now, when two were fused: what it shows was not taken in yet
         tx.deliveries.postpone(delivery, tx.now)
         return None
-    if entity.deleted:
+    if entity.deleted and link.state is not LinkState.OUT_OF_SCOPE:
         if _hides(world, sync, link, fact, delivery):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged
             return None

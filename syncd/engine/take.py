@@ -21,7 +21,7 @@ from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import revive
-from syncd.engine.tombs import bury
+from syncd.engine.tombs import bury, remains
 from syncd.engine.world import Tally, World
 from syncd.store.codec import plain
 from syncd.store.ports import Transaction
@@ -253,8 +253,8 @@ def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId, doub
     if not entity.deleted:  # what the record shows has brought them back
         return
     entries = tx.log.find(entity=id, events=(Event.GONE, Event.DECIDED, Event.RETURNED))
-    refs = (entry.ref for entry in entries if entry.event is Event.GONE and not entry.note and entry.ref)
-    gone = next((link for ref in refs if (link := tx.links.get(sync.name, ref)) and link.entity == id), None)
+    deleted = [entry.ref for entry in entries if entry.event is Event.GONE and not entry.note and entry.ref]
+    gone = next((link for link in tx.links.of(id) if any(remains(link.ref, ref) for ref in deleted)), None)
     if gone is not None and (doubt or wanted(entries) is Event.GONE):
         tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
         believe(world, tx, sync, gone, doubt=doubt)
@@ -268,7 +268,8 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     wants = page.sync.filters.get(fact.ref.app)
     if wants is not None and not wants(known):
         return 0
-    changed = fold(page, entity, replace(link, state=LinkState.LIVE), fact)
+    back = link if entity.deleted else replace(link, state=LinkState.LIVE)  # let go of before: no delete reaches it
+    changed = fold(page, entity, back, fact)
     note_debts(page.tx, page.sync, page.tx.entities.get(entity.id), None)  # what has changed while it was left alone
     return changed
 

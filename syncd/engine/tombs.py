@@ -8,7 +8,7 @@ from syncd.core.entity import Link, LinkState
 from syncd.core.record import Ref
 from syncd.store.ports import Transaction
 
-__all__ = ["bury"]
+__all__ = ["bury", "remains"]
 
 _CROSS = "\u2020"
 
@@ -23,3 +23,8 @@ def bury(tx: Transaction, sync: str, link: Link) -> None:
     tx.links.drop(sync, link.ref)
     tomb = Ref(link.ref.app, link.ref.object, f"{link.ref.id}{_CROSS}{link.entity}")
     tx.links.put(sync, replace(link, ref=tomb, state=LinkState.GONE))
+
+
+def remains(ref: Ref, of: Ref) -> bool:
+    """Is this the record, or what stays of it?"""
+    return (ref.app, ref.object, ref.id.partition(_CROSS)[0]) == (of.app, of.object, of.id)

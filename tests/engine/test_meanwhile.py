@@ -155,6 +155,25 @@ def test_a_record_that_has_left_its_filter_stays_when_its_person_is_deleted_else
     assert news.find_one(email="p0@example.com")
 
 
+@pytest.mark.parametrize("policy", [Deletion.PROPAGATE, Deletion.IGNORE])
+def test_a_record_that_was_let_go_of_before_its_person_was_deleted_stays_when_the_filter_is_taken_away(
+    policy: Deletion,
+) -> None:
+    scene = linked(8, filters=inside("Out"), deletes=policy)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    id = news.find_one(email="p0@example.com")
+    crm.person_edits("crm-1", first="Out")
+    later(scene)
+    crm.person_deletes("crm-1")
+    later(scene)
+    scene.restart(sync=replace(scene.world.syncs["people"], filters={}, digest="without a filter"))
+    later(scene)
+    assert id in news.rows
+    crm.person_creates(email="p0@example.com", out=True)
+    later(scene)
+    assert news.shown(id)["out"] is True
+
+
 def test_who_was_fused_with_another_and_is_restored_is_a_second_record_of_theirs() -> None:
     scene = Scene(sync=replace(people(APPS), creates=frozenset({"news"}), deletes=Deletion.IGNORE))
     crm, news = scene.fake("crm"), scene.fake("news")

@@ -69,7 +69,8 @@ def test_a_new_record_with_the_id_of_one_that_was_deleted_is_not_the_same_person
     assert [work.kind for work in scene.parked()] == [ParkedKind.HOLD]
 
 
-def test_a_record_that_a_create_in_doubt_made_of_somebody_deleted_meanwhile_is_up_to_the_policy() -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_a_record_that_a_create_in_doubt_made_of_somebody_deleted_meanwhile_is_up_to_the_policy(again: bool) -> None:
     scene = Scene(sync=replace(people(APPS), deletes=Deletion.IGNORE))
     crm, news = scene.fake("crm"), scene.fake("news")
     capable(crm, deletes=Deletes.TOLD)
@@ -78,6 +79,9 @@ def test_a_record_that_a_create_in_doubt_made_of_somebody_deleted_meanwhile_is_u
     scene.run()
     crm.person_deletes("crm-1")
     news.fault = ""
+    scene.clock.sleep(1)
+    if again:
+        gives_again(crm, "crm-1")
     crm.person_creates(email=EVE)
     scene.run()
     news.land_late()
