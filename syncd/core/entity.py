@@ -38,11 +38,14 @@ class Entity:
     sync: str
     held: Mapping[str, Held] = field(default_factory=dict)
     deleted: bool = False
+    _fields: Fields | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def fields(self) -> Fields:
         """Field to agreed value."""
-        return {name: held.value for name, held in self.held.items()}
+        if self._fields is None:  # asked for some fifty times with every record that is taken in
+            object.__setattr__(self, "_fields", {name: held.value for name, held in self.held.items()})
+        return self._fields or {}
 
     def value(self, name: str) -> Value:
         """The agreed value; blank where nothing was ever agreed."""

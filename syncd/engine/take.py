@@ -318,7 +318,8 @@ def _quiet(result: Merge) -> bool:
 def _stamped(result: Merge, seq: int) -> Entity:
     held: dict[str, Held] = dict(result.entity.held)
     for name in result.changed:
-        held[name] = replace(held[name], seq=seq)
+        own = held[name]
+        held[name] = Held(own.value, own.ver, own.author, own.at, seq)
     return replace(result.entity, held=held)
 
 

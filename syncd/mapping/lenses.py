@@ -68,13 +68,14 @@ class Single:
     options: Options = dataclasses.field(default_factory=Options)
     words: Words | None = None
     path: tuple[str, ...] = ()
-    _known: dict[str, Value | Misfit] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    window: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
+    """The one app field."""
+    _known: dict[Raw, Value | Misfit] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     """What texts were read as lately: each is looked at about ten times on its way through a page."""
 
-    @property
-    def window(self) -> tuple[str, ...]:
-        """The one app field."""
-        return (self.field.name,)
+    def __post_init__(self) -> None:
+        """Asked for with every field that is looked at."""
+        object.__setattr__(self, "window", (self.field.name,))
 
     def get(self, raws: Raws, entity: Fields) -> View:
         """The canonical value; see the second rule above."""
@@ -84,6 +85,8 @@ class Single:
         held = entity.get(self.canonical)
         if isinstance(value, Misfit) or _same(held, value):
             return value
+        if held is None and value and self.words is None:
+            return value  # a blank is never read as anything
         written = self._write(held, raws[self.field.name])
         return held if not isinstance(written, Misfit) and _same(self._read(written), value) else value
 
@@ -110,7 +113,7 @@ class Single:
         return {name: raws[name] if isinstance(written, Misfit) else written}
 
     def _read(self, raw: Raw) -> Value | Misfit:
-        if type(raw) is not str:
+        if type(raw) is not str and raw is not None:
             return self._made_of(raw)
         try:
             return self._known[raw]

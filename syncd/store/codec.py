@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -39,6 +40,7 @@ def seconds(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
+@lru_cache(maxsize=4096)  # of one record, every value came at the same instant
 def instant(at: float | None) -> datetime | None:
     """Seconds since the epoch as an instant, UTC."""
     return None if at is None else datetime.fromtimestamp(at, UTC)

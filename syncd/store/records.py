@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -40,7 +40,8 @@ class Entities:
                 self._known[row.id] = _entity(row)
 
     def get(self, id: EntityId) -> Entity:
-        self.load([id])
+        if id not in self._known:
+            self.load([id])
         return self._known[id]
 
     def put(self, entity: Entity, keys: Sequence[Key]) -> None:
@@ -147,7 +148,8 @@ class Links:
                     self._known[sync, link.ref] = link
 
     def get(self, sync: str, ref: Ref) -> Link | None:
-        self.load(sync, [ref])
+        if (sync, ref) not in self._known:
+            self.load(sync, [ref])
         return self._known[sync, ref]
 
     def load_of(self, entities: Iterable[EntityId]) -> None:
@@ -167,11 +169,15 @@ class Links:
         self._of.setdefault(entity, {})
 
     def of(self, entity: EntityId) -> Sequence[Link]:
-        self.load_of([entity])
-        return sorted(self._of[entity].values(), key=attrgetter("ref"))
+        return sorted(self._all_of(entity), key=attrgetter("ref"))
 
     def at(self, entity: EntityId, app: str) -> Link | None:
-        return next((x for x in self.of(entity) if x.ref.app == app and x.state is not LinkState.GONE), None)
+        return next((x for x in self._all_of(entity) if x.ref.app == app and x.state is not LinkState.GONE), None)
+
+    def _all_of(self, entity: EntityId) -> Collection[Link]:
+        if entity not in self._of:
+            self.load_of([entity])
+        return self._of[entity].values()
 
     def put(self, sync: str, link: Link) -> None:
         before = self._known.get((sync, link.ref))
