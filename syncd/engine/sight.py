@@ -65,6 +65,7 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
     probe(world, sync, app, [fact.ref for fact in facts.values() if isinstance(fact, Gone)])
     with world.store.read() as tx:
         unfound = [e for e in missing if not searchable(world, sync, app, e.fields)]
+        tx.entities.load(links)
         moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
         late = _late(tx, sync, app, [*unfound, *moved])
         for e in missing:  # a search may not show what is new, and a question keeps an old key where it is

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, select, type_coerce
 
@@ -19,6 +20,9 @@ from syncd.store.statements import chunks, upsert
 from syncd.store.tables import EntityRow, KeyRow, LinkRow, MetaRow, table
 
 __all__ = ["Entities", "Links", "entity_row", "link_row"]
+
+_REMEMBERED: Final = 2048
+"""Rows that are remembered as what they stand for: those of a batch, which pass through half a dozen transactions."""
 
 ENTITY, KEY, LINK, META = table(EntityRow), table(KeyRow), table(LinkRow), table(MetaRow)
 
@@ -251,19 +255,42 @@ class Links:
 
 
 def _entity(row: Row[Any]) -> Entity:
-    return Entity(EntityId(row.id), row.sync, held_from(row.held), bool(row.deleted))
+    return _known_entity(row.id, row.sync, row.held, row.deleted)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _known_entity(id: str, sync: str, held: str, deleted: Any) -> Entity:
+    return Entity(EntityId(id), sync, held_from(held), bool(deleted))
 
 
 def _link(row: Row[Any]) -> Link:
+    tied = (row.entity, row.app, row.object, row.record)
+    return _known_link(*tied, row.seen, row.sent, row.version, row.version_at, row.created, row.state, row.missed_at)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _known_link(
+    entity: str,
+    app: str,
+    object: str,
+    record: str,
+    seen: str,
+    sent: str,
+    version: str,
+    version_at: float | None,
+    created: float | None,
+    state: str,
+    missed_at: float | None,
+) -> Link:
     return Link(
-        entity=EntityId(row.entity),
-        ref=Ref(row.app, row.object, row.record),
-        seen=load(row.seen),
-        sent={name: value_from(value) for name, value in load(row.sent).items()},
-        version=Version(row.version, instant(row.version_at)),
-        created=instant(row.created),
-        state=LinkState(row.state),
-        missed_at=row.missed_at,
+        entity=EntityId(entity),
+        ref=Ref(app, object, record),
+        seen=load(seen),
+        sent={name: value_from(value) for name, value in load(sent).items()},
+        version=Version(version, instant(version_at)),
+        created=instant(created),
+        state=LinkState(state),
+        missed_at=missed_at,
     )
 
 
