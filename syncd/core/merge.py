@@ -101,12 +101,12 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
     held: dict[str, Held] = {}
     for rule in sync.mapped(app):
         lens = rule.lenses[app]
-        if all(_still(name, link.seen, fact.fields) for name in lens.window):
+        if link.seen and all(_still(name, link.seen, fact.fields) for name in lens.window):
             continue  # an echo, whatever the lens makes of it
         now = view(lens, fact.fields, before)
         if isinstance(now, Absent):
             continue
-        last = base(rule, link, before)
+        last = base(rule, link, before) if link.seen else ABSENT
         seen.update({name: fact.fields[name] for name in lens.window if name in fact.fields})
         if now == last:
             continue

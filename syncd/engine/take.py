@@ -360,16 +360,22 @@ def _park(world: World, tx: Transaction, sync: Sync, entity: Entity, ref: Ref, r
         if kind is not None:
             tx.parked.park(_question(kind, sync, entity.id, ref, verdict, seq))
             continue
-        about = [item for item in work if item.field == verdict.field and item.app == ref.app]
-        if verdict.verdict is Verdict.TAKEN:
-            about += [item for item in work if _conceded(item, verdict)]
-        if verdict.verdict is Verdict.LOST:
-            about = [item for item in about if item.kind is ParkedKind.QUARANTINE]
-        tx.parked.withdraw([item for item in about if item.kind is not ParkedKind.LOOP], "settled by the app itself")
+        if work:
+            tx.parked.withdraw(_settled(work, ref.app, verdict), "settled by the app itself")
         if verdict.verdict is Verdict.TAKEN and loops(world, tx, sync, entity, verdict.field, ref.app):
             reason = f"{ref.app} and another app keep rewriting each other's value"
             parked = Parked(kind=ParkedKind.LOOP, sync=sync.name, entity=entity.id, field=verdict.field, cause=seq)
             tx.parked.park(replace(parked, reason=reason, detail={"value": plain(verdict.new), "app": ref.app}))
+
+
+def _settled(work: Sequence[Parked], app: str, verdict: Verdicts) -> list[Parked]:
+    """What was asked about a field, and what an app says of it now has answered."""
+    about = [item for item in work if item.field == verdict.field and item.app == app]
+    if verdict.verdict is Verdict.TAKEN:
+        about += [item for item in work if _conceded(item, verdict)]
+    if verdict.verdict is Verdict.LOST:
+        about = [item for item in about if item.kind is ParkedKind.QUARANTINE]
+    return [item for item in about if item.kind is not ParkedKind.LOOP]
 
 
 def _conceded(item: Parked, verdict: Verdicts) -> bool:
