@@ -335,7 +335,8 @@ class SimApp(Fake):
         return shown
 
     def _new_id(self) -> str:
-        free = [id for id in self.removed if id not in self.rows and id in self.dated]
+        dead = [id for id in self.removed if id not in self.rows and id in self.dated]
+        free = [id for id in dead if self.removed[id].created < self._tick()]  # else the two are of one age
         if free and self._strikes("reuses"):
             id = free[0]
             del self.removed[id]

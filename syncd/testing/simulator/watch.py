@@ -98,10 +98,12 @@ def unheard(story: Simulation, app: SimApp, began: float) -> Iterator[str]:
         links = [link for link in tx.links.all("people") if link.ref.app == app.name]
     if state.paused or state.failing:
         return
+    step = app.capabilities.granularity.total_seconds()
+    since = began // step * step if step else began  # as the app tells the time
     for link in links:
         row = app.rows.get(link.ref.id)
         if link.state is not LinkState.LIVE or row is None or link.ref in hinted or link.ref in writing:
             continue
         missed = [name for name, raw in link.seen.items() if raw != row.fields.get(name)]
-        if missed and row.at < began:
+        if missed and row.at < since:
             yield f"L2: {link.ref} had another {missed[0]} before the listing, which did not tell"
