@@ -9,6 +9,7 @@
 #   make thorough  properties, fuzzing and the stateful model, with many more examples (EFFORT times; 40 by default)
 #   make crash     kill syncd at every point and at random, and cut its power (see docs/crash.md)
 #   make bench     measure how fast it is, each figure beside its limit (make bench SIZES="10000 100000")
+#   make profile   show where the time goes, with a flame graph (docs/profile)
 #   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make live      tests against real third-party servers (see tests/live)
 #   make lock      choose new versions for requirements.lock and requirements-dev.lock
@@ -29,7 +30,7 @@ TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage thorough lint docs campaign bench crash live soak lock clean
+.PHONY: help demo test coverage thorough lint docs campaign bench profile crash live soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -74,6 +75,9 @@ live: $(VENV)/.dev
 
 bench: $(VENV)/.runtime
 	$(BIN)/python -m benchmarks $(MEASURE) --sizes $(SIZES)
+
+profile: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.profile
 
 soak: $(VENV)/.runtime
 	$(BIN)/python -m syncd.testing soak --for $(FOR) --pace 10

@@ -84,12 +84,14 @@ class Stage:
         return self.python("-m", "syncd", *words, "--config", str(self.config))
 
     def python(self, *words: str) -> Cost:
-        """A process of Python, to its end. Raises RuntimeError with what it said if that was none to be glad of."""
+        """A process of Python, to its end."""
+        return self.ended(sys.executable, *words)
+
+    def ended(self, *words: str) -> Cost:
+        """A process, to its end. Raises RuntimeError with what it said if that was none to be glad of."""
         began = time.perf_counter()
         with (self.folder / "said.txt").open("w+") as said:
-            process = subprocess.Popen(
-                [sys.executable, *words], env=self._environment(), stdout=said, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen(words, env=self._environment(), stdout=said, stderr=subprocess.STDOUT)
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             wall = time.perf_counter() - began

@@ -16,10 +16,12 @@ from starlette.responses import Response
 from syncd.core.record import Ref
 from syncd.daemon.footing import Footing
 from syncd.daemon.meter import Meter
+from syncd.daemon.together import Together
 from syncd.engine.world import World
 from syncd.errors import BrokenProtocol, ConnectorError, StoreError, Transient, Unauthorised, Unavailable
 from syncd.sdk import contract
 from syncd.sdk.contract import Connector, Hears
+from syncd.store.ports import Transaction
 
 __all__ = ["BODY", "Intake", "Limit"]
 
@@ -75,6 +77,7 @@ class Intake:
         self._heard = heard
         self._public_url = public_url
         self._limit = limit or Limit()
+        self._together: Together[int] = Together(world.store.begin)
         self._wanted = {(app, object) for sync in world.syncs.values() for app, object in sync.apps.items()}
 
     async def __call__(self, request: Request) -> Response:
@@ -132,12 +135,16 @@ class Intake:
         if len(wanted) > _MOST:
             raise BrokenProtocol(f"a call names {len(wanted)} records, at most {_MOST} are taken")
         signs = [f"{name}:{call.headers[name]}" for name in sorted(call.headers) if _signs(name)]
-        with self._world.store.begin() as tx:
+        digest = _digest(app, call, signs) if signs else ""
+
+        def note(tx: Transaction) -> int:
             # Without a signature two calls may be alike and yet tell of two edits.
-            if signs and tx.apps.heard(_digest(app, call, signs)):
+            if digest and tx.apps.heard(digest):
                 return 0
             tx.hints.add(wanted, tx.now)
-        return len(wanted)
+            return len(wanted)
+
+        return self._together.run(note)
 
     def _address(self, request: Request) -> str:
         """The address as the caller wrote it, since some vendors sign it."""
