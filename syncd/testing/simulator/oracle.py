@@ -202,7 +202,7 @@ def _busy(story: Simulation, entries: list[Entry]) -> Iterator[str]:
     events = Counter(entry.event for entry in entries)
     sent = events[Event.SENT] + events[Event.COERCED] + events[Event.REMOVED] + events[Event.REFUSED]
     told = sum(events.values()) - sent + events[Event.COERCED] + len(story.apps)
-    most = (len(story.apps) - 1) * told + events[Event.DOUBTED]
+    most = (len(story.apps) - 1) * told + events[Event.DOUBTED] + events[Event.REFUSED]  # both are tried again
     if writes > most + 3 * story.kills:
         yield f"S8: {writes} writes came of {told} changes in {len(story.apps)} apps"
 
