@@ -1,13 +1,12 @@
 """Where the time of a first sync and of changes goes: `python -m benchmarks.profile`, or `make profile`.
 
 py-spy looks at the process two hundred times a second, from outside. Each look counts for the part of syncd, or the
-library, in which the process was just then; and it makes the flame graphs, which any browser opens.
+library, in which the process was just then; and a flame graph shows who called whom.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -15,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from benchmarks.flames import drawn
 from benchmarks.stage import ROOT, Stage, staged
 
 __all__ = ["main", "part_of", "shares"]
@@ -37,8 +37,6 @@ _PARTS: Final[Mapping[str, str]] = {
 _OTHER: Final = "other libraries"
 _SPY: Final = str(Path(sys.executable).with_name("py-spy"))
 _RATE: Final = "200"
-_TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*(</text>)')
-"""The title of a flame graph is the command that was spied upon, with the folders of whoever did."""
 _ACTS: Final = {
     "first-sync": ("apply", "--yes"),
     "changes": ("run", "--once"),
@@ -83,19 +81,16 @@ def shares(folded: Iterable[str]) -> Mapping[str, float]:
 
 
 def _told(act: str, size: int, out: Path) -> Mapping[str, float]:
-    """Both forms are wanted, and py-spy writes one at a time: the act is done twice, on fresh records."""
     with tempfile.TemporaryDirectory(prefix="syncd-profile-") as folder:
-        raw = Path(folder) / "raw.txt"
-        for form, file in (("raw", raw), ("flamegraph", out / f"{act}.svg")):
-            counts = {"crm": (0, size * 3 // 4), "news": (size // 4, size * 3 // 4)}
-            with staged(Path(folder) / form, counts) as stage:
-                if act == "changes":
-                    _edited(stage, size)
-                spy = (_SPY, "record", "--rate", _RATE, "--function", "--format", form, "--output", str(file), "--")
-                stage.ended(*spy, sys.executable, "-m", "syncd", *_ACTS[act], "--config", str(stage.config))
-        graph = (out / f"{act}.svg").read_text(encoding="utf-8")
-        (out / f"{act}.svg").write_text(_TITLE.sub(rf"\1syncd {_ACTS[act][0]}\2", graph), encoding="utf-8")
-        return shares(raw.read_text(encoding="utf-8").splitlines())
+        looks = Path(folder) / "looks.txt"
+        with staged(Path(folder) / "stage", {"crm": (0, size * 3 // 4), "news": (size // 4, size * 3 // 4)}) as stage:
+            if act == "changes":
+                _edited(stage, size)
+            spy = (_SPY, "record", "--rate", _RATE, "--function", "--format", "raw", "--output", str(looks), "--")
+            stage.ended(*spy, sys.executable, "-m", "syncd", *_ACTS[act], "--config", str(stage.config))
+        folded = looks.read_text(encoding="utf-8").splitlines()
+    (out / f"{act}.svg").write_text(drawn(f"syncd {' '.join(_ACTS[act])}", folded), encoding="utf-8")
+    return shares(folded)
 
 
 def _edited(stage: Stage, size: int) -> None:
@@ -113,7 +108,7 @@ def _page(size: int, found: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
         yield ""
         yield f"## {act.replace('-', ' ').capitalize()}"
         yield ""
-        yield f"The flame graph: [{act}.svg]({act}.svg). A browser opens it; a click on a frame shows what is above it."
+        yield f"The flame graph: [{act}.svg]({act}.svg). A browser opens it; pointing at a frame names it."
         yield ""
         yield "| part | share |"
         yield "|---|---:|"

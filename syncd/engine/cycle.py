@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from syncd.engine.gone import look_again
 from syncd.engine.pull import pull, read_hints
-from syncd.engine.push import payable, push
+from syncd.engine.push import push, waiting
 from syncd.engine.remedies import attempt
 from syncd.engine.resolve import resolve, ripened
 from syncd.engine.world import Tally, World
@@ -101,4 +101,4 @@ def _due(world: World) -> int:
             if app in world.apps
         )
         open_apps = [app for app in world.apps if not tx.apps.get(app).paused and not world.apps[app].read_only]
-        return ripe + hints + sum(len(payable(world, tx, app, 100_000)) for app in open_apps)
+        return ripe + hints + sum(waiting(world, tx, app) for app in open_apps)

@@ -90,7 +90,7 @@ def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> 
     report = once(stage, whole=True, progress=progress)
     with store.read() as tx:
         after = tx.parked.counts()
-        linked = sum(len(tx.links.all(sync)) for sync in world.syncs)
+        linked = sum(tx.links.linked(name, app) for name, sync in world.syncs.items() for app in sync.apps)
         reasons = {name: tx.apps.get(name).paused or tx.apps.get(name).failing for name in report.failing}
     if any(reasons.values()):
         raise Halted("\n".join(reason for reason in reasons.values() if reason), hint="mend this, then plan again")

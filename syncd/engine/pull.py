@@ -156,9 +156,9 @@ def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     if accepted(tx, app):
         return
     since = max(tx.now - 3600, resumed_at(tx, app) + 3600)  # what a person has let through is not counted again
-    linked = tx.links.linked(sync.name, app)
     limits, trip = world.safety.limits, None
     if tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since) > min(limits.changes, limits.blanks):
+        linked = tx.links.linked(sync.name, app)
         changed, blanked = _changed(tx, sync, app, since)
         trip = guard.rewriting(linked, changed, limits) or guard.emptying(linked, blanked, limits)
     if trip:

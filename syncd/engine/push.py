@@ -22,7 +22,7 @@ from syncd.errors import BrokenProtocol, ConnectorError, InDoubt
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery
 
-__all__ = ["payable", "push"]
+__all__ = ["push", "waiting"]
 
 _BATCH = 500
 _ONE_BY_ONE = 10
@@ -54,6 +54,12 @@ def payable(world: World, tx: Transaction, app: str, limit: int, *, sync: str = 
     names = [name for name, own in world.syncs.items() if app in own.apps and sync in ("", name)]
     due = [delivery for name in names for delivery in tx.deliveries.due(app, tx.now, limit, sync=name)]
     return sorted(due, key=lambda delivery: (not delivery.urgent, delivery.due))[:limit]
+
+
+def waiting(world: World, tx: Transaction, app: str) -> int:
+    """How much is payable to an app now."""
+    names = [name for name, own in world.syncs.items() if app in own.apps]
+    return sum(tx.deliveries.count(app, sync=name, until=tx.now) for name in names)
 
 
 def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:

@@ -226,8 +226,8 @@ class Deliveries(Protocol):
     def settle(self, delivery: Delivery) -> None:
         """The app is up to date about this entity, or its debt has become parked work."""
 
-    def count(self, app: str) -> int:
-        """How many debts an app has to be told of."""
+    def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
+        """How many debts an app has to be told of, by one sync or by any, that are due by a time."""
 
     def next_due(self, app: str) -> float | None:
         """When the earliest debt falls due."""

@@ -88,7 +88,11 @@ class ChangeRow(Row, table=True):
     """The change log: append-only, each row's hash covering the one before."""
 
     __tablename__ = "change"
-    __table_args__ = (Index("ix_change_entity", "entity"), Index("ix_change_record", "app", "record"))
+    __table_args__ = (
+        Index("ix_change_entity", "entity"),
+        Index("ix_change_record", "app", "record"),
+        Index("ix_change_event", "app", "event", "at"),
+    )
     seq: int = Field(sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True))
     at: float = Field(sa_column=Column(Float, nullable=False))
     event: str

@@ -99,12 +99,14 @@ class Deliveries:
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
         self.flush()
-        where = [DELIVERY.c.app == app, DELIVERY.c.due <= now]
-        if sync:
-            where.append(DELIVERY.c.sync == sync)
-        order = (DELIVERY.c.urgent.desc(), DELIVERY.c.due, DELIVERY.c.sync, DELIVERY.c.entity)
-        rows = self._db.execute(select(DELIVERY).where(and_(*where)).order_by(*order).limit(limit))
-        return [_delivery(row) for row in rows]
+        found: list[Delivery] = []
+        for urgent in (True, False):  # each walks along the index as far as the limit, however much is owed
+            if len(found) < limit:
+                where = and_(*_owed(app, sync, now), DELIVERY.c.urgent.is_(urgent))
+                order = (DELIVERY.c.due, DELIVERY.c.sync, DELIVERY.c.entity)
+                rows = self._db.execute(select(DELIVERY).where(where).order_by(*order).limit(limit - len(found)))
+                found += [_delivery(row) for row in rows]
+        return found
 
     def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
         self.flush()
@@ -122,9 +124,9 @@ class Deliveries:
         self._new.pop(name, None)
         self._settled[name] = None
 
-    def count(self, app: str) -> int:
+    def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
         self.flush()
-        same = DELIVERY.c.app == app
+        same = and_(*_owed(app, sync, until))
         return int(self._db.execute(select(func.count()).select_from(DELIVERY).where(same)).scalar_one())
 
     def next_due(self, app: str) -> float | None:
@@ -211,6 +213,15 @@ def _hint(ref: Ref, due: float) -> dict[str, Any]:
 
 def _same(delivery: Delivery) -> Any:
     return and_(DELIVERY.c.sync == delivery.sync, DELIVERY.c.app == delivery.app, DELIVERY.c.entity == delivery.entity)
+
+
+def _owed(app: str, sync: str, until: float | None) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [DELIVERY.c.app == app]
+    if until is not None:
+        where.append(DELIVERY.c.due <= until)
+    if sync:
+        where.append(DELIVERY.c.sync == sync)
+    return where
 
 
 def _delivery(row: Row[Any]) -> Delivery:

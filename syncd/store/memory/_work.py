@@ -85,8 +85,9 @@ class Deliveries:
     def settle(self, delivery: Delivery) -> None:
         self._tables.drop(self._tables.deliveries, (delivery.sync, delivery.app, delivery.entity))
 
-    def count(self, app: str) -> int:
-        return sum(1 for debt in self._tables.deliveries.values() if debt.app == app)
+    def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
+        owed = (d for d in self._tables.deliveries.values() if d.app == app and sync in ("", d.sync))
+        return sum(1 for debt in owed if until is None or debt.due <= until)
 
     def next_due(self, app: str) -> float | None:
         return min((debt.due for debt in self._tables.deliveries.values() if debt.app == app), default=None)
