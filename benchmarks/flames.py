@@ -11,7 +11,7 @@ __all__ = ["drawn"]
 
 _WIDTH: Final = 1200
 _HIGH: Final = 17
-_LETTER: Final = 6.6
+_LETTER: Final = 7.0
 _LEAST: Final = 0.002
 """A frame with a smaller share of all looks is left out."""
 _COLOURS: Final = {
