@@ -141,7 +141,7 @@ def _sqlite(place: URL) -> Engine:
         cursor = raw.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA cache_size=-32768")
+        cursor.execute("PRAGMA cache_size=-4096")  # of each connection; the machine keeps the file in memory anyhow
         cursor.close()
 
     return made

@@ -344,3 +344,9 @@ def test_greater_is_by_meaning_and_not_by_text(kind: str, less: Value, greater: 
     assert more is not None
     assert more(greater, less)
     assert not more(less, greater)
+
+
+def test_what_was_read_before_is_read_the_same_again_however_much_came_between() -> None:
+    remembers = lens("text", T.TEXT)
+    texts = [f" Text {number} " for number in range(5000)]
+    assert [remembers.get({"f": text}, {}) for text in [*texts, *texts]] == [text.strip() for text in [*texts, *texts]]

@@ -28,7 +28,9 @@ class FarTwin:
     lock: AbstractContextManager[None] = field(default_factory=nullcontext)
 
     def __post_init__(self) -> None:
-        self._http = httpx.Client(base_url=f"{self.url}/_people", timeout=30)
+        # Each call has a connection of its own: one that is kept may be hung up just as it is used again.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=f"{self.url}/_people", timeout=30, limits=alone)
 
     def listen(self) -> None:
         """Fetch what has happened since the last time."""
