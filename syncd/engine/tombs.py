@@ -18,11 +18,12 @@ def bury(tx: Transaction, sync: str, link: Link) -> None:
 
     Without that its entity would be made again in an app where somebody had deleted it.
     """
-    if tx.links.get(sync, link.ref) is None:
+    known = tx.links.get(sync, link.ref)  # its entity may have become one with another just now
+    if known is None:
         return  # its entity is to be made there anew
     tx.links.drop(sync, link.ref)
-    tomb = Ref(link.ref.app, link.ref.object, f"{link.ref.id}{_CROSS}{link.entity}")
-    tx.links.put(sync, replace(link, ref=tomb, state=LinkState.GONE))
+    tomb = Ref(link.ref.app, link.ref.object, f"{link.ref.id}{_CROSS}{known.entity}")
+    tx.links.put(sync, replace(known, ref=tomb, state=LinkState.GONE))
 
 
 def remains(ref: Ref, of: Ref) -> bool:

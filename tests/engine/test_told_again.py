@@ -12,6 +12,7 @@ from syncd.core.fieldmap import Deletion, Seed, Sync
 from syncd.core.record import Update
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict, retry
+from syncd.engine.fuse import fuse
 from syncd.engine.push import push
 from syncd.engine.remedies import paused, resume
 from syncd.sdk.contract import Deletes
@@ -52,6 +53,22 @@ def test_that_somebody_was_deleted_is_remembered_though_another_is_merged_into_t
     lost = [entity for entity in scene.entities() if entity.value("email") in ("p0@example.com", "p1@example.com")]
     states = [[link.state for link in scene.links(entity.id) if link.ref.app == "news"] for entity in lost]
     assert states == [[LinkState.GONE], [LinkState.GONE]]
+
+
+def test_that_somebody_was_deleted_is_remembered_of_whom_they_become_one_with_as_the_id_is_given_to_another() -> None:
+    scene = linked(2, creates=frozenset())
+    crm = scene.fake("crm")
+    keep, lose = scene.entities()
+    (lost,) = scene.links(lose.id)
+    with scene.store.begin() as tx:
+        assert not fuse(scene.world, tx, scene.world.syncs["people"], keep, lose, "they are one")
+    crm.person_deletes(lost.ref.id)
+    scene.wait(seconds=5)
+    gives_again(crm, lost.ref.id)
+    crm.person_creates(email=EVE, out=False)
+    later(scene)
+    assert sorted(link.state for link in scene.links(keep.id)) == [LinkState.GONE, LinkState.LIVE]
+    assert len(scene.entities()) == 2
 
 
 def test_a_new_record_with_the_id_of_one_that_was_deleted_is_not_the_same_person() -> None:
