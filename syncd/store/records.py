@@ -208,10 +208,13 @@ class Links:
 
     def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
         self.flush()
-        for part in chunks(list(refs)):
-            ids = [ref.id for ref in part]
-            same = and_(LINK.c.sync == sync, LINK.c.app == part[0].app, LINK.c.record.in_(ids))
-            self._db.execute(LINK.update().where(same).values(swept=sweep))
+        listed: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for ref in refs:
+            listed[ref.app, ref.object].append(ref.id)
+        for (app, object), ids in listed.items():
+            for part in chunks(ids):
+                same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.object == object, LINK.c.record.in_(part))
+                self._db.execute(LINK.update().where(same).values(swept=sweep))
 
     def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
         self.flush()
