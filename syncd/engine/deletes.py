@@ -47,7 +47,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     if sync.deletes is Deletion.IGNORE or entity.deleted:  # a delete elsewhere was let through already
         return
     untold = _untold(tx, sync, entity, link)
-    if untold and sync.deletes is not Deletion.HOLD:
+    if untold and not doubt and sync.deletes is not Deletion.HOLD:
         note = f"{link.ref.app} was yet to be told of a new {', '.join(untold)}: an edit beats a delete"
         tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=link.ref, cause=seq, note=note))
         note_debts(tx, sync, revive(tx, sync, entity, note), seq)

@@ -112,6 +112,26 @@ def test_the_only_record_that_an_app_shows_is_not_believed_to_be_deleted_on_its_
     assert scene.parked() == []
 
 
+def test_the_only_record_that_an_app_shows_is_not_made_again_for_an_edit_that_it_was_yet_to_be_told_of() -> None:
+    scene = linked(1, deletes=Deletion.PROPAGATE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(crm)
+    scene.clock.sleep(1)
+    news.person_edits("news-1", first="New")
+    pull_app(scene.world, "news")
+    for fault in ("blind", "", "blind"):
+        crm.fault = fault
+        if fault:
+            with scene.store.begin() as tx:
+                tx.hints.add([Ref("crm", "people", "crm-1")], tx.now)
+            tend(scene.world, "crm")
+        scene.wait(minutes=6)
+    crm.fault = ""
+    assert [work.kind for work in scene.parked()] == [ParkedKind.HOLD]
+    later(scene)
+    assert [row.fields["first"] for row in crm.rows.values()] == ["New"]
+
+
 def test_a_create_in_doubt_is_known_though_its_record_has_left_the_filter() -> None:
     scene = Scene(sync=replace(people(APPS), filters=inside("Out")))
     crm, news = scene.fake("crm"), scene.fake("news")
