@@ -81,7 +81,7 @@ def reckon(world: World, sync: Sync) -> None:
     A field that was let go and comes back, a wider filter, an app that may be given new records: no record has
     changed, and yet something is owed.
     """
-    name = f"reckoned:{sync.name}"
+    name = _reckoned(sync)
     with world.store.read() as tx:
         if tx.meta.get(name) == sync.digest:
             return
@@ -101,9 +101,14 @@ def reckon(world: World, sync: Sync) -> None:
 def unreckoned(tx: Transaction, sync: Sync) -> None:
     """Debts are about to be noted, of a person's answer. If by a mapping that was not reckoned by yet, what it leaves
     out is nobody's debt; once the mapping is what it was before, that is found out only if all is reckoned anew."""
-    name = f"reckoned:{sync.name}"
+    name = _reckoned(sync)
     if tx.meta.get(name) != sync.digest:
         tx.meta.put(name, "anew")
+
+
+def _reckoned(sync: Sync) -> str:
+    """The fact of the store that says by which mapping debts were last reckoned."""
+    return f"reckoned:{sync.name}"
 
 
 def note_freed(tx: Transaction, sync: Sync, works: Iterable[Parked], cause: int | None) -> None:

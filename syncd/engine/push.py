@@ -51,15 +51,19 @@ def push(world: World, app: str, *, sync: str = "") -> Tally:
 
 def payable(world: World, tx: Transaction, app: str, limit: int, *, sync: str = "") -> list[Delivery]:
     """What is due to an app by a mapping in force. What others have left behind waits, and keeps nobody waiting."""
-    names = [name for name, own in world.syncs.items() if app in own.apps and sync in ("", name)]
+    names = [name for name in _syncs_of(world, app) if sync in ("", name)]
     due = [delivery for name in names for delivery in tx.deliveries.due(app, tx.now, limit, sync=name)]
     return sorted(due, key=lambda delivery: (not delivery.urgent, delivery.due))[:limit]
 
 
 def waiting(world: World, tx: Transaction, app: str) -> int:
     """How much is payable to an app now."""
-    names = [name for name, own in world.syncs.items() if app in own.apps]
-    return sum(tx.deliveries.count(app, sync=name, until=tx.now) for name in names)
+    return sum(tx.deliveries.count(app, sync=name, until=tx.now) for name in _syncs_of(world, app))
+
+
+def _syncs_of(world: World, app: str) -> list[str]:
+    """The syncs whose mapping names the app."""
+    return [name for name, sync in world.syncs.items() if app in sync.apps]
 
 
 def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:

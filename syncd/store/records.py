@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -139,17 +139,12 @@ class Links:
         self._of: dict[EntityId, dict[Ref, Link]] = {}
 
     def load(self, sync: str, refs: Iterable[Ref]) -> None:
-        wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for ref in dict.fromkeys(refs):
-            if (sync, ref) not in self._known:
-                wanted[ref.app, ref.object].append(ref.id)
-                self._known[sync, ref] = None
-        for (app, object), ids in wanted.items():
-            for part in chunks(ids):
-                same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.object == object, LINK.c.record.in_(part))
-                for row in self._db.execute(select(LINK).where(same)):
-                    link = _link(row)
-                    self._known[sync, link.ref] = link
+        unknown = [ref for ref in dict.fromkeys(refs) if (sync, ref) not in self._known]
+        self._known.update({(sync, ref): None for ref in unknown})
+        for these in _these(sync, unknown):
+            for row in self._db.execute(select(LINK).where(these)):
+                link = _link(row)
+                self._known[sync, link.ref] = link
 
     def get(self, sync: str, ref: Ref) -> Link | None:
         if (sync, ref) not in self._known:
@@ -208,13 +203,8 @@ class Links:
 
     def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
         self.flush()
-        listed: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for ref in refs:
-            listed[ref.app, ref.object].append(ref.id)
-        for (app, object), ids in listed.items():
-            for part in chunks(ids):
-                same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.object == object, LINK.c.record.in_(part))
-                self._db.execute(LINK.update().where(same).values(swept=sweep))
+        for these in _these(sync, refs):
+            self._db.execute(LINK.update().where(these).values(swept=sweep))
 
     def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
         self.flush()
@@ -255,6 +245,16 @@ class Links:
     def _by_record(self, where: ColumnElement[bool]) -> Sequence[Link]:
         rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.app, LINK.c.object, LINK.c.record))
         return [_link(row) for row in rows]
+
+
+def _these(sync: str, refs: Iterable[Ref]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that find the links of these records along the primary key, as many at once as a statement takes."""
+    by_object: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for ref in refs:
+        by_object[ref.app, ref.object].append(ref.id)
+    for (app, object), ids in by_object.items():
+        for part in chunks(ids):
+            yield and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.object == object, LINK.c.record.in_(part))
 
 
 def _entity(row: Row[Any]) -> Entity:
