@@ -109,7 +109,14 @@ def moves_on(tx: Transaction, sync: Sync, link: Link, entity: Entity) -> bool:
         return False
     work = tx.parked.of([other.id]).get(other.id, [])
     owed = claims(tx, sync, other, link, frozen(sync, work, other, link.ref.app))
-    return tells_apart(sync, owed) and tx.deliveries.get(sync.name, link.ref.app, other.id) is not None
+    if not tells_apart(sync, owed) or tx.deliveries.get(sync.name, link.ref.app, other.id) is None:
+        return False
+    return not any(
+        tx.links.at(rival, link.ref.app)  # the next key is a third one's there: that will be a question
+        for rivals in tx.entities.holders(sync.name, keys(sync, other.fields)).values()
+        for rival in rivals
+        if rival != other.id
+    )
 
 
 def part(tx: Transaction, sync: Sync, id: EntityId, why: str) -> None:

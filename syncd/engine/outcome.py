@@ -15,7 +15,7 @@ from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debt, note_referrers
 from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
-from syncd.engine.namesakes import moves_on
+from syncd.engine.namesakes import moves_on, part, tells_apart
 from syncd.engine.promises import expected, one_each
 from syncd.engine.take import READ, succeeded, take
 from syncd.engine.tombs import bury
@@ -181,6 +181,8 @@ def _store(
             applied(tx, sync, intent, ref, record or _only_written(sync, intent, fact), delivery.cause)
             _accepted(tx, intent)
             tx.deliveries.settle(delivery)
+            if not created and tells_apart(sync, intent.goal):
+                part(tx, sync, intent.entity, f"{intent.app} has been told of the other's new key")
             if fact is None:
                 tx.hints.add([ref], tx.now)
             taken.append(_Taken(intent, fact, delivery.cause))

@@ -7,6 +7,7 @@ import pytest
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import retry
 from syncd.store.values import Event, Parked, ParkedKind
+from tests.engine.turns import EVE, later, linked, without_search
 from tests.engine.world import Scene
 
 
@@ -158,4 +159,27 @@ def test_two_who_swap_their_addresses_are_no_question() -> None:
     _settled(scene)
     assert scene.fake("news").find_one(email="eve@example.com", first="Ada")
     assert scene.fake("news").find_one(email="ada@example.com", first="Eve")
+    assert scene.parked() == []
+
+
+@pytest.mark.parametrize("search", [True, False])
+def test_nobody_gets_the_address_of_a_record_whose_own_next_address_is_a_question(search: bool) -> None:
+    scene = linked(3)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    if not search:
+        without_search(news)
+    for id, email in (("crm-1", "p1@example.com"), ("crm-2", "p2@example.com")):
+        crm.person_edits(id, email=email)
+        scene.clock.sleep(1)
+        pull_app(scene.world, "crm")
+    later(scene)
+    kept = [row.fields["email"] for row in news.rows.values()]
+    assert sorted(map(str, kept)) == ["p0@example.com", "p1@example.com", "p2@example.com"]
+    crm.person_edits("crm-3", email=EVE)
+    later(scene)
+    assert {row.fields["first"]: row.fields["email"] for row in news.rows.values()} == {
+        "P0": "p1@example.com",
+        "P1": "p2@example.com",
+        "P2": EVE,
+    }
     assert scene.parked() == []

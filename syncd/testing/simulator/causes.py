@@ -32,11 +32,11 @@ def undone(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
     decided = {field for _, field, _, _ in story.decided}
     apps = list(story.apps.values())
     person = persons(apps)
-    hands: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    hands: dict[tuple[str, str], list[tuple[str, str, float]]] = defaultdict(list)
     for app in apps:
         for wrote in app.journal:
             if wrote.author != API:
-                hands[person[app.name, wrote.id], wrote.field].append((app.name, wrote.id))
+                hands[person[app.name, wrote.id], wrote.field].append((app.name, wrote.id, wrote.at))
     for app in apps:
         for one in typed(app):
             name, id = one.wrote.field, one.wrote.id
@@ -47,8 +47,9 @@ def undone(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
                 continue  # a manner that is not declared is an edit of the app's own
             if rule.ways[app.name] is not Way.BOTH or (one.value is None and rule.blank is not Blank.PROPAGATE):
                 continue
-            others = [hand for hand in hands[person[app.name, id], name] if hand != (app.name, id)]
-            if len(others) <= 1:
+            others = [at for *where, at in hands[person[app.name, id], name] if where != [app.name, id]]
+            since = [at for at in others if at >= one.wrote.at]  # what was typed after it may be its successor
+            if len(others) <= 1 and not since:
                 yield f"S2: {app.name} {id} {name} {one.wrote.value!r} was undone, and nobody else had typed there"
 
 
