@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from syncd.engine.cycle import Report, once
+from syncd.console.private import keep_private
+from syncd.engine.cycle import Report, began, once
 from syncd.engine.plan import Plan, Planned, apply, carry_out, load_plan, make_plan, unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
@@ -24,7 +23,6 @@ __all__ = [
     "apply_now",
     "apply_plan",
     "keep_plan",
-    "may_keep",
     "propose",
     "read_plan",
     "run_once",
@@ -105,40 +103,8 @@ def shown(world: World, plan: Plan, *, samples: int, out: str = "") -> Proposal:
 
 
 def keep_plan(plan: Plan, path: Path) -> None:
-    """Write the whole plan to a file that only its owner may read: it holds people's data.
-
-    What stands there is replaced if it is a plan. Raises ConfigError, and leaves alone whatever else stands there.
-    """
-    may_keep(path)
-    content = orjson.dumps(plan.data(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
-    try:
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 600 from the start
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(draft, path)  # noqa: PTH105 - `draft` is a plain name
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror}")]) from error
-
-
-def may_keep(path: Path) -> None:
-    """Raise ConfigError if `keep_plan` would refuse the file: known before a rehearsal that takes long."""
-    if path.exists() and not _is_plan(path):
-        what = "is a folder" if path.is_dir() else "exists, and is no plan"
-        raise ConfigError([Problem(str(path), what, "name another file with --out")])
-
-
-def _is_plan(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        data: Any = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return False
-    return isinstance(data, dict) and str(data.get("form", "")).startswith("plan-")
+    """Write the whole plan to a file that only its owner may read. Raises ConfigError where that cannot be."""
+    keep_private(plan.data(), path)
 
 
 def read_plan(path: Path) -> Plan:
@@ -159,16 +125,18 @@ def read_plan(path: Path) -> Plan:
 def apply_plan(world: World, plan: Plan, *, by: str, progress: Progress) -> Outcome:
     """Write what the plan holds and put the mappings in force. Raises Halted if the world has moved since."""
     recover(world)
+    began(world, "apply", by=by)
     return _outcome(apply(world, plan, by=by, progress=progress))
 
 
 def apply_now(world: World, plan: Plan, *, by: str, progress: Progress) -> Outcome:
     """Write what a plan holds that was made a moment ago, and put the mappings in force."""
     recover(world)
+    began(world, "apply", by=by)
     return _outcome(carry_out(world, plan, by=by, progress=progress))
 
 
-def run_once(world: World, progress: Progress) -> Outcome:
+def run_once(world: World, progress: Progress, *, by: str) -> Outcome:
     """Pull and deliver until it is quiet. Raises Halted where a mapping was never planned and applied."""
     clear_rehearsals(world.store)
     waiting = unapplied(world)
@@ -184,6 +152,7 @@ def run_once(world: World, progress: Progress) -> Outcome:
             hint="look at what it would do with: syncd plan --out plan.json; then: syncd apply plan.json",
         )
     recover(world)
+    began(world, "run --once", by=by)
     return _outcome(once(world, progress=progress))
 
 

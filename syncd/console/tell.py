@@ -79,6 +79,12 @@ def tell(entry: Entry) -> str:
             start = f"syncd deleted {who}{note}"
         case Event.DECIDED:
             start = f"decided{by}{note}"
+        case Event.UNDONE if entry.entity is None:
+            return f"an undo{by}{note}"
+        case Event.UNDONE:
+            start = f"taken back{by}"
+        case Event.BEGAN:
+            return f"syncd {entry.note} began{by}"
         case Event.PAUSED | Event.RESUMED:
             start = f"{who} was {entry.event.value}{by}{note}"
         case Event.BROKEN:
@@ -132,6 +138,8 @@ def tell_field(entry: Entry, field: str, author_of: Callable[[int], str]) -> str
             return f"{app} refused {new}: {entry.note}"
         case Event.DECIDED:
             return f"{entry.by or 'a person'} decided for {new} in place of {old}"
+        case Event.UNDONE:
+            return f"{entry.by or 'a person'} took {old} back, as of entry {what.get('undoes')}: {new} stands again"
         case Event.BROKEN:
             return tell(entry)
         case Event.SUSPECTED:

@@ -31,6 +31,7 @@ from syncd.daemon.lock import BEAT, Heart, Held, sole
 from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
 from syncd.daemon.schedule import Pace, Schedule
+from syncd.engine.cycle import began
 from syncd.engine.plan import unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
@@ -196,6 +197,7 @@ class Daemon:
         self._heart.beat()
         clear_rehearsals(self._world.store)
         doubtful = recover(self._world)
+        began(self._world, "run")
         for name, error in self._unreachable.items():
             self._log.warning("app not reached, taken as it was known", app=name, reason=error.message)
         for name in self._waiting:

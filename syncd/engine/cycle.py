@@ -11,8 +11,9 @@ from syncd.engine.push import push, waiting
 from syncd.engine.remedies import attempt
 from syncd.engine.resolve import resolve, ripened
 from syncd.engine.world import Tally, World
+from syncd.store.values import Entry, Event
 
-__all__ = ["Report", "deliver_all", "once", "pull_app", "tend"]
+__all__ = ["Report", "began", "deliver_all", "once", "pull_app", "tend"]
 
 _ROUNDS = 50
 
@@ -28,6 +29,12 @@ class Report:
     """Deliveries that could not be made."""
     failing: tuple[str, ...]
     """Apps that are paused or do not answer."""
+
+
+def began(world: World, what: str, *, by: str = "") -> None:
+    """Note in the log that a run has begun: what it changes can then be taken back by it."""
+    with world.store.begin() as tx:
+        tx.log.append(Entry(event=Event.BEGAN, note=what, by=by))
 
 
 def pull_app(world: World, app: str, *, whole: bool = False) -> tuple[Tally, float]:

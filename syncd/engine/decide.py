@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from syncd.core.entity import PEOPLE, Held, LinkState
+from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Gone, Merged, Record, Value
 from syncd.engine import calls
-from syncd.engine.consent import all_keys, enrol, heed, opt_in
+from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts, note_freed, unreckoned
+from syncd.engine.decree import CONTESTED, decree
 from syncd.engine.fuse import follow_merge
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
@@ -25,7 +25,6 @@ from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 __all__ = ["approve", "drop_hold", "resolve_conflict", "retry"]
 
 _REFUSED, _WON = SPARED
-_CONTESTED = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
 
 def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
@@ -34,19 +33,19 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
     An opt-in that is confirmed here is recorded consent: it lifts the address from the register.
     """
     with world.store.begin() as tx:
-        work = _open(tx, id, _CONTESTED)
+        work = _open(tx, id, CONTESTED)
         sync = _sync(world, work)
         if work.field not in sync.rules:
             raise ConfigError(f"the sync {sync.name} has no field {work.field} any more")
         unreckoned(tx, sync)
         entity, rule = tx.entities.get(_entity(work)), sync.rules[work.field]
-        old = entity.held.get(work.field)
+        old = entity.value(work.field)
         seq = tx.log.append(
             Entry(
                 event=Event.DECIDED,
                 sync=sync.name,
                 entity=entity.id,
-                fields={work.field: {"old": plain(old.value if old else None), "new": plain(value)}},
+                fields={work.field: {"old": plain(old), "new": plain(value)}},
                 cause=work.cause,
                 by=by,
                 note=work.kind.value,
@@ -55,17 +54,7 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
         )
         if rule.consent and value is not True:
             opt_in(tx, sync, rule, entity.fields, seq, by=by)
-        held = Held(value, (old.ver if old else 0) + 1, PEOPLE, datetime.fromtimestamp(tx.now, UTC), seq)
-        entity = entity.holding(work.field, held)
-        tx.entities.put(entity, all_keys(sync, entity.fields))
-        if any(one.consent and work.field in (one.name, one.address) for one in sync.rules.values()):
-            entity = heed(tx, sync, entity)
-            enrol(world, tx, sync, entity.fields, "", seq)  # what they opted out of holds for the address decided on
-        siblings = [item for item in tx.parked.of([entity.id]).get(entity.id, []) if item.field == work.field]
-        for item in siblings:
-            if item.kind in _CONTESTED:
-                tx.parked.close(item.id, _word(value), by)
-        note_debts(tx, sync, entity, seq, urgent=rule.consent)
+        decree(world, tx, sync, entity, {work.field: value}, seq, answer=_word(value), by=by)
         return seq
 
 

@@ -83,9 +83,10 @@ class Log:
         where = and_(CHANGE.c.app == app, CHANGE.c.sync == sync, CHANGE.c.event == event.value, CHANGE.c.at >= since)
         return int(self._db.execute(select(func.count()).select_from(CHANGE).where(where)).scalar_one())
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
         self.flush()
-        rows = self._db.execute(select(CHANGE.c.event, func.count()).group_by(CHANGE.c.event))
+        where = CHANGE.c.seq > after if before is None else and_(CHANGE.c.seq > after, CHANGE.c.seq < before)
+        rows = self._db.execute(select(CHANGE.c.event, func.count()).where(where).group_by(CHANGE.c.event))
         return {event: int(count) for event, count in rows}
 
     def often(

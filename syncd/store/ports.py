@@ -158,8 +158,8 @@ class Log(Protocol):
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         """How many entries of one event an app brought about since a time."""
 
-    def counts(self) -> dict[str, int]:
-        """How many entries there are of each event."""
+    def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
+        """How many entries there are of each event, of those between two."""
 
     def often(
         self, entities: Collection[EntityId], *, app: str, events: Sequence[Event], since: float, least: int

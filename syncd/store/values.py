@@ -42,6 +42,8 @@ class Event(StrEnum):
     REMOVED = "removed"  # syncd deleted a record
     LEFT = "left"  # a record left its filter
     DECIDED = "decided"  # a person answered
+    UNDONE = "undone"  # a person took a change back
+    BEGAN = "began"  # a run, or the daemon
     PAUSED = "paused"
     RESUMED = "resumed"
     APPLIED = "applied"  # a mapping was put in force

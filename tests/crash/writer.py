@@ -59,7 +59,7 @@ def _run(world: World, way: str) -> None:
         case "apply":
             apply_now(world, propose(world, lambda _: None), by="test", progress=lambda _: None)
         case "once":
-            run_once(world, lambda _: None)
+            run_once(world, lambda _: None, by="test")
         case _:
             once(world, whole=True)
 

@@ -31,7 +31,8 @@ def plan(*, out: Path | None = None, limit: int = 5, common: Common = COMMON) ->
     """
     from syncd.console import show
     from syncd.console.console import assembled
-    from syncd.console.runs import keep_plan, may_keep, propose, shown
+    from syncd.console.private import may_keep
+    from syncd.console.runs import keep_plan, propose, shown
 
     if limit < 0:
         raise ConfigError(f"--limit is {limit}, expected at least 0")
@@ -59,14 +60,17 @@ def apply(
     Parameters
     ----------
     plan_file
-        What `syncd plan --out` wrote. Without it a plan is made, shown and, after a yes, applied.
+        What `syncd plan --out` or `syncd undo --out` wrote. Without it a plan is made, shown and, after a yes, applied.
     yes
         Do not ask.
     """
     from syncd.console import show
+    from syncd.console.commands.undo import undo_as_kept
     from syncd.console.console import alone
     from syncd.console.runs import apply_now, apply_plan, read_plan
 
+    if plan_file is not None and (code := undo_as_kept(plan_file, by=by, common=common)) is not None:
+        return code
     given = None if plan_file is None else read_plan(plan_file)
     if given is None and not yes and (common.json or not sys.stdin.isatty()):
         raise ConfigError(
@@ -99,7 +103,7 @@ def run(*, once: Annotated[bool, Parameter(negative="")] = False, common: Common
     from syncd.console.runs import run_once
 
     with alone(common.working(), "run --once") as world, progress("syncing", quiet=common.json) as step:
-        done = run_once(world, step)
+        done = run_once(world, step, by=person(""))
     return common.answer(done, lambda: show.outcome(done), UNREACHED if done.failing else DONE)
 
 

@@ -30,6 +30,8 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.REMOVED: "syncd deleted a record",
     Event.LEFT: "a record left its filter: its sync stopped",
     Event.DECIDED: "a person answered",
+    Event.UNDONE: "a person took changes back: one entry heads them, and causes one for each field",
+    Event.BEGAN: "a run began: an `apply`, a `run --once` or the daemon",
     Event.PAUSED: "an app was paused, by a person or a guard",
     Event.RESUMED: "a person had it go on",
     Event.APPLIED: "a mapping was put in force",

@@ -67,8 +67,9 @@ class Log:
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         return sum(1 for at in self._tables.counted.get((app, sync, event.value), {}).values() if at >= since)
 
-    def counts(self) -> dict[str, int]:
-        return dict(Counter(row["event"] for row in self._tables.changes.values()))
+    def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
+        rows = self._tables.changes.values()
+        return dict(Counter(r["event"] for r in rows if after < r["seq"] and (before is None or r["seq"] < before)))
 
     def often(
         self, entities: Collection[EntityId], *, app: str, events: Sequence[Event], since: float, least: int

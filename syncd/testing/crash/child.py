@@ -174,7 +174,7 @@ def _apply(world: World, _: SharedClock) -> int:
 
 
 def _once(world: World, _: SharedClock) -> int:
-    done = run_once(world, _quietly)
+    done = run_once(world, _quietly, by="")
     return done.created + done.updated + done.deleted
 
 
