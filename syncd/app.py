@@ -15,7 +15,7 @@ from pydantic import SecretStr, TypeAdapter
 
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
-from syncd.engine.remedies import pause
+from syncd.engine.remedies import Stopped, pause
 from syncd.engine.world import App, Safety, World
 from syncd.errors import ConfigError, ConnectorError, Problem, Transient, Unauthorised, Unavailable
 from syncd.mapping.load import check_shapes, load_syncs
@@ -158,7 +158,7 @@ def assemble(
         world = _world(config, shelf.store(), connectors, schemas, syncs, clock, chance or random.SystemRandom())
         for name, error in unreachable.items():
             if isinstance(error, Unauthorised):
-                pause(world, name, str(error))
+                pause(world, name, str(error), kind=Stopped.LOGIN)
         return Assembly(config, world, unreachable, closing.pop_all())
 
 

@@ -34,7 +34,7 @@ class Trouble:
     """What it is, and of which app: one of a group stands at a time."""
     severity: Severity
     since: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch; 0 where nobody can say."""
     text: str
     hint: str = ""
     good: str = ""

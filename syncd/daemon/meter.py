@@ -58,6 +58,9 @@ class Meter:
             ["app"],
             registry=self._registry,
         )
+        self._told = Counter(
+            "syncd_alerts", "Messages to a destination of alerts", ["to", "outcome"], registry=self._registry
+        )
         self._owed = self._gauge("syncd_deliveries_owed", "Deliveries an app has to be told of")
         self._hints = self._gauge("syncd_hints_waiting", "Records to be read again")
         self._unknown = self._gauge("syncd_writes_unknown", "Writes whose outcome is not known now")
@@ -87,6 +90,10 @@ class Meter:
     def suspected(self, app: str) -> None:
         """Note that somebody seems to have been in that gap."""
         self._suspected.labels(app).inc()
+
+    def told(self, destination: str, outcome: str) -> None:
+        """Note a message to a destination of alerts: `told` or `failed`."""
+        self._told.labels(destination, outcome).inc()
 
     def shown(self, world: World, trouble: str) -> bytes:
         """Everything, in Prometheus' text format. `trouble`: why the store cannot be used, or ""."""

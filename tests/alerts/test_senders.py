@@ -39,7 +39,7 @@ MESSAGE = Message(
             news=News.MORE,
             severity=Severity.NOTICE,
             since=1_900_000_000.0,
-            text="9 held deletes wait for a yes",
+            text="deletes that wait for a yes: 9",
             fresh=7,
             numbers=(9, 8, 7, 6, 5),
         ),
@@ -91,7 +91,7 @@ def test_a_call_bears_a_signature_that_its_receiver_can_check(closing: ExitStack
         "news": "more",
         "severity": "notice",
         "since": "2030-03-17T17:46:40Z",
-        "text": "9 held deletes wait for a yes",
+        "text": "deletes that wait for a yes: 9",
         "hint": "",
         "fresh": 7,
         "numbers": [9, 8, 7, 6, 5],
@@ -127,7 +127,7 @@ def test_a_mail_goes_encrypted_and_by_login(security: str, trusted: Path, closin
     assert mail["Date"] == "Sun, 17 Mar 2030 17:47:40 -0000"
     text = mail.get_content().replace("\r\n", "\n")
     assert "urgent: crm is paused: it refuses the credentials (since 2030-03-17T17:46:40Z)\n  syncd resume crm" in text
-    assert "notice: 9 held deletes wait for a yes; 7 new: #9, #8, #7, #6, #5, ... (since" in text
+    assert "notice: deletes that wait for a yes: 9; 7 new: #9, #8, #7, #6, #5, ... (since" in text
     assert "warning: over: news answers again\n" in text
 
 
@@ -201,7 +201,7 @@ def test_many_new_pieces_are_not_counted_to_the_last() -> None:
         news=News.BEGUN,
         severity=Severity.NOTICE,
         since=1.0,
-        text="12345 wait",
+        text="records in quarantine: 12345",
         fresh=100,
         numbers=(3, 2, 1),
     )
