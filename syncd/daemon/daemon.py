@@ -130,7 +130,7 @@ class Daemon:
         self._leaving = threading.Event()
         self._waiting = unapplied(assembly.world)
         self._connectors = {name: app.connector for name, app in assembly.world.apps.items()}
-        self._meter = Meter()
+        self._meter = Meter(assembly.gates)
         self._world = replace(_in_force(assembly.world, self._waiting, self._leaving), counts=self._meter)
         self._log = self._world.log
         self._heart = Heart(self._world.store, held.holder, self._world.clock)
