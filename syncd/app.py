@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from pydantic import SecretStr, TypeAdapter
 
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
-from syncd.engine.remedies import pause
+from syncd.engine.remedies import Stopped, pause
 from syncd.engine.world import App, Safety, World
 from syncd.errors import ConfigError, ConnectorError, Problem, Transient, Unauthorised, Unavailable
 from syncd.mapping.load import check_shapes, load_syncs
@@ -52,6 +52,8 @@ class Assembly:
     unreachable: Mapping[str, ConnectorError]
     """Apps that did not answer; their schema is the one remembered from the last time they did."""
     closing: ExitStack
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    """The limiter before each app."""
 
     def close(self) -> None:
         """Let go of connections and of the store."""
@@ -111,19 +113,29 @@ class StoreVault:
             tx.apps.keep_secret(self._app, name, value)
 
 
+def gate_of(app: AppConfig, clock: Clock) -> Gate:
+    """The limiter before an app, by what its connector knows of the vendor's quotas."""
+    return Gate(app.plugin.quotas, clock=clock, concurrency=app.plugin.concurrency)
+
+
 def open_connector(
-    app: AppConfig, vault: Vault, clock: Clock, closing: ExitStack, transport: httpx.BaseTransport | None = None
+    app: AppConfig,
+    vault: Vault,
+    clock: Clock,
+    closing: ExitStack,
+    transport: httpx.BaseTransport | None = None,
+    gate: Gate | None = None,
 ) -> Connector:
     """One app's connector with its tools, both let go of by `closing`. No network yet.
 
-    `transport` is a twin's, instead of the network.
+    `transport` is a twin's, instead of the network. `gate`: the limiter that it shares with others, if it does.
     """
     plugin = app.plugin
     for value in dict(app.settings).values():
         if isinstance(value, SecretStr):
             conceal(value)
     log = structlog.get_logger().bind(app=app.name)
-    gate = Gate(plugin.quotas, clock=clock, concurrency=plugin.concurrency)
+    gate = gate or gate_of(app, clock)
     client = open_client(connections=plugin.concurrency, transport=transport)
     closing.callback(client.close)
     http = Http(
@@ -151,15 +163,16 @@ def assemble(
     clock = clock or WallClock()
     with ExitStack() as closing:
         shelf = Shelf(config, clock, closing)
-        connectors = _opened(config, shelf, clock, transports or {}, closing)
+        gates = {name: gate_of(app, clock) for name, app in config.apps.items()}
+        connectors = _opened(config, shelf, clock, transports or {}, closing, gates)
         schemas, unreachable = _discover(config, connectors, shelf, lenient=lenient)
         syncs = load_syncs(config, schemas)
         _remember(shelf.store(), schemas, unreachable)
         world = _world(config, shelf.store(), connectors, schemas, syncs, clock, chance or random.SystemRandom())
         for name, error in unreachable.items():
             if isinstance(error, Unauthorised):
-                pause(world, name, str(error))
-        return Assembly(config, world, unreachable, closing.pop_all())
+                pause(world, name, str(error), kind=Stopped.LOGIN)
+        return Assembly(config, world, unreachable, closing.pop_all(), gates)
 
 
 def recall(config: Config, *, clock: Clock | None = None) -> Assembly:
@@ -171,7 +184,7 @@ def recall(config: Config, *, clock: Clock | None = None) -> Assembly:
     clock = clock or WallClock()
     with ExitStack() as closing:
         shelf = Shelf(config, clock, closing)
-        connectors = _opened(config, shelf, clock, {}, closing)
+        connectors = _opened(config, shelf, clock, {}, closing, {})
         store, schemas = shelf.store(), dict[str, Sequence[Object]]()
         for name in connectors:
             known = _remembered(store, name)
@@ -183,11 +196,16 @@ def recall(config: Config, *, clock: Clock | None = None) -> Assembly:
 
 
 def _opened(
-    config: Config, shelf: Shelf, clock: Clock, transports: Mapping[str, httpx.BaseTransport], closing: ExitStack
+    config: Config,
+    shelf: Shelf,
+    clock: Clock,
+    transports: Mapping[str, httpx.BaseTransport],
+    closing: ExitStack,
+    gates: Mapping[str, Gate],
 ) -> dict[str, Connector]:
     shelf.there()  # a store that cannot be used is told before any app is asked
     return {
-        name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name))
+        name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name), gates.get(name))
         for name, app in config.apps.items()
     }
 

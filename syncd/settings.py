@@ -3,6 +3,7 @@
     [apps.NAME]     an account: its connector, the connector's own settings, and `poll`, `sweep`, `read_only`
     [syncs.NAME]    a mapping, kept here as written; `syncd.mapping` reads it
     [daemon] [store] [safety] [log]     all with defaults, each scalar also settable as SYNCD_SECTION_KEY
+    [alerts]            whom to tell what, by the tables [alerts.to.NAME]; see `syncd.destinations`
 
 Secrets never stand in the file: `token = { env = "X" }`, `{ file = "path" }` or `{ keyring = "service/user" }`.
 Every fault is found in one go and told as `file:line:key: what is wrong (the nearest right spelling)`.
@@ -16,22 +17,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from syncd import plugins, secrets, toml
+from syncd import destinations, plugins, secrets, toml
+from syncd.destinations import Alerts
 from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
 from syncd.sdk.contract import Plugin, Settings
+from syncd.section import Duration, Section
 from syncd.spelling import suggest
 from syncd.toml import Document, Places
 
 __all__ = ["AppConfig", "AppTable", "Config", "Daemon", "Duration", "Log", "Safety", "Store", "SyncConfig", "load"]
 
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PREFIX: Final = "SYNCD_"
 _SECTIONS: Final = ("daemon", "store", "safety", "log")
 RESERVED: Final = frozenset(
@@ -41,24 +43,7 @@ RESERVED: Final = frozenset(
 """Words with a meaning of their own inside a field's table: no app may be called so."""
 
 
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    text = value if isinstance(value, str) else ""
-    if not re.fullmatch(r"(\d{1,9}(ms|[smhd]))+", text):
-        raise ValueError(f'is {value!r}, expected a duration such as "90s", "10m", "1h30m" or "2d"')
-    return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhd])", text)))
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-"""A length of time, written `"10m"`."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Daemon(_Section):
+class Daemon(Section):
     """The running process."""
 
     listen: str = "127.0.0.1:8420"
@@ -96,14 +81,14 @@ class Daemon(_Section):
         return int(self.listen.rpartition(":")[2])
 
 
-class Store(_Section):
+class Store(Section):
     """Where syncd keeps what it knows."""
 
     url: str = Field(default="sqlite:///syncd.db", repr=False)
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
 
 
-class Safety(_Section):
+class Safety(Section):
     """Brakes: what makes syncd wait, hold or ask."""
 
     second_look: Duration = timedelta(minutes=10)
@@ -122,7 +107,7 @@ class Safety(_Section):
     """How long a timed-out write may still be applied; unset: what each connector says."""
 
 
-class Log(_Section):
+class Log(Section):
     """What is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -157,7 +142,7 @@ class _Sections(BaseSettings):
         return env_settings, init_settings
 
 
-class AppTable(_Section):
+class AppTable(Section):
     """The keys of `[apps.NAME]` that belong to syncd; the others are the connector's."""
 
     connector: str
@@ -213,6 +198,7 @@ class Config:
     store: Store
     safety: Safety
     log: Log
+    alerts: Alerts = field(default_factory=Alerts)
 
 
 def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
@@ -228,6 +214,7 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
         for name, table in _tables(document, "apps", problems)
         if (app := _app(name, table, document, sections.daemon, plugin, problems)) is not None
     }
+    alerts = destinations.read(document, problems)
     syncs = {name: SyncConfig(name, table, document.places) for name, table in _tables(document, "syncs", problems)}
     if problems:
         raise ConfigError(problems)
@@ -239,6 +226,7 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
         store=sections.store,
         safety=sections.safety,
         log=sections.log,
+        alerts=alerts,
     )
 
 
@@ -249,7 +237,7 @@ def _insecure(document: Document) -> Iterator[Problem]:
 
 
 def _unknown_tables(document: Document) -> Iterator[Problem]:
-    known = ("apps", "syncs", *_SECTIONS)
+    known = ("apps", "syncs", "alerts", *_SECTIONS)
     for name in document.data:
         if name not in known:
             yield document.places.problem((name,), "unknown key", suggest(name, known))

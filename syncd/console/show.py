@@ -15,6 +15,7 @@ from syncd.console.voice import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from syncd.console.alerts import Alerting, Tried
     from syncd.console.check import Checked
     from syncd.console.discover import SchemaField, SchemaObject
     from syncd.console.init import Made
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from syncd.console.work import Answered, Work
 
 __all__ = [
+    "alerting",
     "answers",
     "checked",
     "grid",
@@ -38,6 +40,7 @@ __all__ = [
     "settings",
     "status",
     "templates",
+    "tried",
     "when",
     "words",
     "work",
@@ -132,6 +135,37 @@ def _waiting(found: Status) -> Iterable[RenderableType]:
         yield words(f"waiting for a person: {told}", "yellow")
     elif all(app.state in ("running", "new") for app in found.apps):
         yield words("nothing waits for a person", "green")
+
+
+def alerting(found: Alerting) -> Iterable[RenderableType]:
+    """`syncd alerts`."""
+    if not found.destinations:
+        yield words("nobody is told: there is no [alerts.to.NAME] in the configuration")
+        return
+    if found.at is None:
+        yield words("no daemon has looked yet: start one with: syncd run")
+    elif not found.standing:
+        yield words(f"nothing to tell, as of {when(found.at)}", "green")
+    for one in found.standing:
+        since = f" (since {when(one.since)})" if one.since else ""
+        yield words(f"{one.severity}: {one.text}{since}", _LOUD[one.severity])
+        yield words(f"  {one.hint}")
+    for to in found.destinations:
+        yield words("")
+        yield words(f"{to.name}: cannot be told: {to.failing}; it is tried again" if to.failing else to.name, "bold")
+        for told in sorted(to.told, key=lambda told: (told.at is not None and told.at, told.group)):
+            yield words(f"  {when(told.at)}  {told.group}{'' if told.open else ', and that it is over'}")
+
+
+_LOUD: Final = {"urgent": "red", "warning": "yellow", "notice": ""}
+
+
+def tried(found: Iterable[Tried]) -> Iterable[RenderableType]:
+    """`syncd alerts test`."""
+    for one in found:
+        yield words(f"{one.to} ({one.kind}): {one.said}", "green" if one.done else "red")
+        if one.hint:
+            yield words(f"  {one.hint}")
 
 
 def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -18,9 +19,12 @@ from typing import Final
 from sqlalchemy.engine import make_url
 from starlette.routing import BaseRoute
 
+from syncd.alerts.news import Trouble
+from syncd.alerts.senders import opened
 from syncd.app import Assembly, assemble
 from syncd.daemon import logs, memory
 from syncd.daemon.attendant import Attendant, Desk
+from syncd.daemon.crier import Crier
 from syncd.daemon.door import Door, application
 from syncd.daemon.footing import Footing, room
 from syncd.daemon.health import Health, Signs, examine, lame
@@ -31,6 +35,7 @@ from syncd.daemon.lock import BEAT, Heart, Held, sole
 from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
 from syncd.daemon.schedule import Pace, Schedule
+from syncd.daemon.standing import Patience, standing
 from syncd.engine.cycle import began
 from syncd.engine.plan import unapplied
 from syncd.engine.rehearsal import clear_rehearsals
@@ -126,7 +131,7 @@ class Daemon:
         self._leaving = threading.Event()
         self._waiting = unapplied(assembly.world)
         self._connectors = {name: app.connector for name, app in assembly.world.apps.items()}
-        self._meter = Meter()
+        self._meter = Meter(assembly.gates)
         self._world = replace(_in_force(assembly.world, self._waiting, self._leaving), counts=self._meter)
         self._log = self._world.log
         self._heart = Heart(self._world.store, held.holder, self._world.clock)
@@ -150,6 +155,10 @@ class Daemon:
             self._heard,
             public_url=self._config.daemon.public_url,
         )
+        self._closing = ExitStack()
+        alerts = self._config.alerts
+        senders = opened(alerts.to, self._world.clock, self._closing)
+        self._crier = Crier(self._world, alerts, senders, self._stands, self._meter)
         self._door = Door(
             application(self._config.daemon, intake, self.health, self._figures, pages(self._world)),
             self._config.daemon,
@@ -174,17 +183,12 @@ class Daemon:
         finally:
             self._schedule.stop()
             self._door.close()
+            self._closing.close()
         return code
 
     def health(self) -> Health:
         """How it is doing."""
-        signs = Signs(
-            started=self._started,
-            intervals={name: pace.patience for name, pace in self._paces.items()},
-            dead=() if self._leaving.is_set() else self._dead(),
-            trouble=self._footing.trouble,
-            waiting=self._waiting,
-        )
+        signs = self._signs()
         try:
             return examine(self._world, signs)
         except StoreError:
@@ -214,6 +218,8 @@ class Daemon:
         self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=0.0)
         self._schedule.every(_TRIMMED.total_seconds(), memory.trim, name="trim")
         self._schedule.start()
+        if self._config.alerts.to:
+            self._crier.lane.start()
         self._door.open()
         notify("READY=1")
         self._log.info(
@@ -319,7 +325,24 @@ class Daemon:
     # --- what it looks after -----------------------------------------------------------------------------------
 
     def _lanes(self) -> list[Lane]:
-        return [attendant.lane for attendant in self._attendants.values()]
+        lanes = [attendant.lane for attendant in self._attendants.values()]
+        return [*lanes, self._crier.lane] if self._config.alerts.to else lanes
+
+    def _signs(self) -> Signs:
+        return Signs(
+            started=self._started,
+            intervals={name: pace.patience for name, pace in self._paces.items()},
+            dead=() if self._leaving.is_set() else self._dead(),
+            trouble=self._footing.trouble,
+            waiting=self._waiting,
+            deaf=self._crier.failing,
+        )
+
+    def _stands(self) -> Sequence[Trouble]:
+        sweeps = {name: self._config.apps[name].sweep.total_seconds() for name in self._paces}
+        patience = Patience(failing=self._config.alerts.failing.total_seconds(), sweeps=sweeps)
+        free = None if self._folder is None else shutil.disk_usage(self._folder).free
+        return standing(self._world, self._signs(), patience, free)
 
     def _dead(self) -> Sequence[str]:
         return [lane.name for lane in self._lanes() if not lane.alive]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from syncd.engine.world import World
@@ -31,6 +31,8 @@ class Signs:
     """Why the store cannot be used, or ""."""
     waiting: Sequence[str]
     """Syncs whose mapping was never planned and applied."""
+    deaf: Mapping[str, bool] = field(default_factory=dict)
+    """Destination of alerts to whether it cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class AppHealth:
 class Health:
     """The whole.
 
-    quiet: nothing to do, and every app answers. busy: work is on its way. attention: something waits for a person.
+    quiet: nothing to do, and every app answers. busy: work is on its way. attention: something waits for a person, or a
+    destination of alerts cannot be reached.
     broken: an app is silent, a thread has died, or the store cannot be used.
     """
 
@@ -68,6 +71,8 @@ class Health:
     """Syncs that wait for `syncd plan` and `syncd apply`."""
     dead: Sequence[str]
     store: Literal["up", "down"]
+    alerts: Mapping[str, Literal["well", "failing"]] = field(default_factory=dict)
+    """How it goes with telling each destination."""
 
     def data(self) -> dict[str, Any]:
         """As JSON."""
@@ -84,7 +89,7 @@ def examine(world: World, signs: Signs) -> Health:
 
 def lame(signs: Signs) -> Health:
     """What can be said without the store."""
-    return Health("broken", {}, {}, signs.waiting, signs.dead, "down")
+    return Health("broken", {}, {}, signs.waiting, signs.dead, "down", _alerts(signs))
 
 
 def _health(apps: Mapping[str, AppHealth], parked: Mapping[str, int], signs: Signs) -> Health:
@@ -92,13 +97,18 @@ def _health(apps: Mapping[str, AppHealth], parked: Mapping[str, int], signs: Sig
     status: Literal["quiet", "busy", "attention", "broken"]
     if signs.trouble or signs.dead or "silent" in states:
         status = "broken"
-    elif "paused" in states or parked or signs.waiting:
+    elif "paused" in states or parked or signs.waiting or any(signs.deaf.values()):
         status = "attention"
     elif "failing" in states or any(app.owed or app.hints or app.unknown for app in apps.values()):
         status = "busy"
     else:
         status = "quiet"
-    return Health(status, apps, parked, signs.waiting, signs.dead, "down" if signs.trouble else "up")
+    store: Literal["up", "down"] = "down" if signs.trouble else "up"
+    return Health(status, apps, parked, signs.waiting, signs.dead, store, _alerts(signs))
+
+
+def _alerts(signs: Signs) -> Mapping[str, Literal["well", "failing"]]:
+    return {name: "failing" if deaf else "well" for name, deaf in signs.deaf.items()}
 
 
 def _app(world: World, tx: Transaction, name: str, signs: Signs) -> AppHealth:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from syncd.engine.world import Tally, World
 from syncd.errors import StoreError
+from syncd.sdk.pace import Gate
+from syncd.store.ports import Transaction
 
 __all__ = ["Meter"]
 
@@ -26,10 +28,15 @@ _SECONDS: Final = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 
 
 class Meter:
-    """The daemon's own registry. Counters count from the start of the process; gauges are read when asked."""
+    """The daemon's own registry. Counters count from the start of the process; gauges are read when asked.
 
-    def __init__(self) -> None:
+    `gates`: the limiter before each app, if there is one.
+    """
+
+    def __init__(self, gates: Mapping[str, Gate] | None = None) -> None:
+        self._gates = gates or {}
         self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
         self._counters = {
             field: Counter(name, told, ["app"], registry=self._registry) for field, (name, told) in _COUNTED.items()
         }
@@ -58,11 +65,30 @@ class Meter:
             ["app"],
             registry=self._registry,
         )
+        self._mirrored = Histogram(
+            "syncd_mirrored_seconds",
+            "From the moment an edit was seen in one app until another had taken it",
+            ["app"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._told = Counter(
+            "syncd_alerts", "Messages to a destination of alerts", ["to", "outcome"], registry=self._registry
+        )
         self._owed = self._gauge("syncd_deliveries_owed", "Deliveries an app has to be told of")
+        self._oldest = self._gauge("syncd_owed_seconds", "For how long the oldest delivery has been due")
         self._hints = self._gauge("syncd_hints_waiting", "Records to be read again")
         self._unknown = self._gauge("syncd_writes_unknown", "Writes whose outcome is not known now")
         self._paused = self._gauge("syncd_app_paused", "1 while an app is paused")
         self._failing = self._gauge("syncd_app_failing", "1 while an app does not answer")
+        self._answered = self._gauge("syncd_answered_timestamp_seconds", "When an app last answered a poll")
+        self._compared = self._gauge("syncd_compared_timestamp_seconds", "When everything of an app was last compared")
+        self._budget = Gauge(
+            "syncd_budget_used_ratio",
+            "The share of a quota of the app that is used now",
+            ["app", "bucket", "window"],
+            registry=self._registry,
+        )
         self._open = Gauge("syncd_parked_open", "Work that waits for a person", ["kind"], registry=self._registry)
         self._store = Gauge("syncd_store_up", "1 while the store can be used", registry=self._registry)
 
@@ -88,6 +114,14 @@ class Meter:
         """Note that somebody seems to have been in that gap."""
         self._suspected.labels(app).inc()
 
+    def mirrored(self, app: str, seconds: float) -> None:
+        """Note how long after an edit was seen in another app this one has taken it."""
+        self._mirrored.labels(app).observe(seconds)
+
+    def told(self, destination: str, outcome: str) -> None:
+        """Note a message to a destination of alerts: `told` or `failed`."""
+        self._told.labels(destination, outcome).inc()
+
     def shown(self, world: World, trouble: str) -> bytes:
         """Everything, in Prometheus' text format. `trouble`: why the store cannot be used, or ""."""
         try:
@@ -104,12 +138,25 @@ class Meter:
         with world.store.read() as tx:
             parked: Mapping[str, int] = tx.parked.counts()
             for app in world.apps:
-                state = tx.apps.get(app)
-                self._owed.labels(app).set(tx.deliveries.count(app))
-                self._hints.labels(app).set(tx.hints.count(app))
-                self._unknown.labels(app).set(len(tx.intents.open(app)))
-                self._paused.labels(app).set(bool(state.paused))
-                self._failing.labels(app).set(bool(state.failing))
+                self._read_app(world, tx, app)
         self._open.clear()
         for kind, count in parked.items():
             self._open.labels(kind).set(count)
+        for app, gate in self._gates.items():
+            for spent in gate.spent():
+                self._budget.labels(app, spent.bucket, f"{spent.seconds:g}s").set(spent.share)
+
+    def _read_app(self, world: World, tx: Transaction, app: str) -> None:
+        state, soonest = tx.apps.get(app), tx.deliveries.next_due(app)
+        self._owed.labels(app).set(tx.deliveries.count(app))
+        self._oldest.labels(app).set(0.0 if soonest is None else max(0.0, tx.now - soonest))
+        self._hints.labels(app).set(tx.hints.count(app))
+        self._unknown.labels(app).set(len(tx.intents.open(app)))
+        self._paused.labels(app).set(bool(state.paused))
+        self._failing.labels(app).set(bool(state.failing))
+        if state.answered_at is not None:
+            self._answered.labels(app).set(state.answered_at)
+        listed = [tx.cursors.get(sync.name, app).listed_at for sync in world.syncs.values() if app in sync.apps]
+        whole = [at for at in listed if at is not None]
+        if whole and len(whole) == len(listed):
+            self._compared.labels(app).set(min(whole))

@@ -56,6 +56,7 @@ def store_outcomes(
         expected(tx, app, [intent for intent, _ in sent])
         refs = [outcome.ref for outcome in outcomes if isinstance(outcome, Stored)]
         tx.links.load(sync.name, refs)
+        waits = [_waited(tx, delivery) for intent, delivery in sent if isinstance(by_key.get(intent.key), Stored)]
         touched = [intent.entity for intent, _ in sent]
         tx.entities.load(touched)
         tx.links.load_of(touched)
@@ -69,10 +70,18 @@ def store_outcomes(
             note_debt(tx, sync, tx.entities.get(one.intent.entity), app, one.cause)
             if one.intent.kind is IntentKind.CREATE:
                 note_referrers(tx, world.syncs, sync.name, one.intent.entity)
+    for seconds in waits:
+        world.counts.mirrored(app, seconds)
     stored = [intent for intent, _ in sent if isinstance(by_key.get(intent.key), Stored)]
     shown = [outcome.record for outcome in outcomes if isinstance(outcome, Stored) and outcome.record is not None]
     watch(world, sync, app, look, stored, records | {record.ref: record for record in shown})
     return tally
+
+
+def _waited(tx: Transaction, delivery: Delivery) -> float:
+    """Seconds since what is delivered was taken in. A delivery that was put off is due later than it was owed."""
+    entry = tx.log.get(delivery.cause) if delivery.attempts and delivery.cause is not None else None
+    return max(0.0, tx.now - (delivery.due if entry is None else entry.at))
 
 
 def doubt_all(world: World, sync: Sync, intents: Sequence[Intent], reason: str) -> None:

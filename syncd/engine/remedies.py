@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
 
 from syncd.core.record import EntityId, Ref
 from syncd.engine.promises import sound_log
@@ -17,9 +19,28 @@ from syncd.errors import (
     Throttled,
     Unauthorised,
 )
+from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event
 
-__all__ = ["attempt", "pause", "resume"]
+__all__ = ["Stopped", "attempt", "pause", "resume", "stopped_by"]
+
+
+class Stopped(StrEnum):
+    """What has paused an app. The reason beside it is for a person's eyes: it may quote what the app said."""
+
+    GUARD = "guard"
+    LOGIN = "login"  # the app refuses the credentials
+    ANSWER = "answer"  # the app answers what its connector does not know
+    SETTINGS = "settings"  # the configuration no longer fits the account
+    PROMISE = "promise"  # a promise would have been broken
+    PERSON = "person"
+
+
+_KINDS: Final = {
+    Unauthorised: Stopped.LOGIN,
+    BrokenProtocol: Stopped.ANSWER,
+    ConfigError: Stopped.SETTINGS,
+}
 
 
 def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, float]:
@@ -35,12 +56,12 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
             sound_log(tx, app)
         done = stage()
     except Halted as guarded:
-        pause(world, app, str(guarded))
+        pause(world, app, str(guarded), kind=Stopped.GUARD)
         with world.store.begin() as tx:
             tx.meta.put(_guarded(app), str(tx.now))
         return Tally(), 60.0
     except (Unauthorised, BrokenProtocol, ConfigError) as stop:  # the configuration may no longer fit the account
-        pause(world, app, str(stop))
+        pause(world, app, str(stop), kind=next(kind for error, kind in _KINDS.items() if isinstance(stop, error)))
         return Tally(), 60.0
     except BrokenPromise as broken:
         _stop(world, broken)
@@ -66,11 +87,15 @@ def _stop(world: World, broken: BrokenPromise) -> None:
     with world.store.begin() as tx:
         seq = tx.log.append(entry)
     world.counts.broken(broken.app, broken.promise)
-    pause(world, broken.app, str(broken), cause=seq)
+    pause(world, broken.app, str(broken), cause=seq, kind=Stopped.PROMISE)
 
 
 def _guarded(app: str) -> str:
     return f"guarded:{app}"
+
+
+def _stopped(app: str) -> str:
+    return f"stopped:{app}"
 
 
 def paused(world: World, app: str) -> str:
@@ -79,11 +104,20 @@ def paused(world: World, app: str) -> str:
         return tx.apps.get(app).paused
 
 
-def pause(world: World, app: str, reason: str, by: str = "", cause: int | None = None) -> bool:
+def stopped_by(tx: Transaction, app: str) -> Stopped | None:
+    """What has paused the app; None if nothing has, or nobody has noted it."""
+    known = tx.meta.get(_stopped(app)) if tx.apps.get(app).paused else ""
+    return Stopped(known) if known else None
+
+
+def pause(
+    world: World, app: str, reason: str, by: str = "", cause: int | None = None, kind: Stopped = Stopped.PERSON
+) -> bool:
     """Stop this app alone, until a person resumes it. False if it was paused already."""
     with world.store.begin() as tx:
         news = tx.apps.pause(app, reason)
         if news:
+            tx.meta.put(_stopped(app), kind)
             tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by, cause=cause))
     if news:
         world.log.error("app paused", app=app, reason=reason)

@@ -63,6 +63,10 @@ class Counts(Protocol):
         """Somebody seems to have been in that gap."""
         ...
 
+    def mirrored(self, app: str, seconds: float) -> None:
+        """An app has taken an edit, so long after it was seen in another."""
+        ...
+
 
 class Uncounted:
     """Nobody counts."""
@@ -74,6 +78,9 @@ class Uncounted:
         """Nothing."""
 
     def suspected(self, app: str) -> None:
+        """Nothing."""
+
+    def mirrored(self, app: str, seconds: float) -> None:
         """Nothing."""
 
 

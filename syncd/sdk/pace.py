@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from syncd.errors import Throttled
 from syncd.sdk.contract import Clock, Quota
 
-__all__ = ["Gate", "Left"]
+__all__ = ["Gate", "Left", "Spent"]
 
 _SLACK = 0.04
 """The vendor counts a call when it arrives, which is a little after we count it, and never by the same delay twice.
@@ -35,6 +35,15 @@ class Left:
     seconds: float
     bucket: str = ""
     limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The share of a quota that is used: 0 none, 1 all of it, above 1 where others have spent more than there was."""
+
+    bucket: str
+    seconds: float
+    share: float
 
 
 class _Window:
@@ -148,6 +157,15 @@ class Gate:
         """Seconds until a call of this bucket would be let through, as things stand."""
         with self._places:
             return self._wait(self._clock.now(), bucket)
+
+    def spent(self) -> Sequence[Spent]:
+        """How much of each quota is used now, of the vendor's own numbers where it tells them."""
+        with self._places:
+            now = self._clock.now()
+            return [
+                Spent(window.bucket, window.seconds, 1 - window.left(now) / max(1, window.limit))
+                for window in self._windows
+            ]
 
     def _window(self, left: Left) -> _Window | None:
         for window in self._windows:

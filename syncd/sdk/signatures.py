@@ -1,4 +1,4 @@
-"""Is this webhook from the app? Checked on the raw bytes, before anything is parsed.
+"""Is this webhook from the app? Checked on the raw bytes, before anything is parsed. And how ours are signed.
 
 Every check takes several secrets, so that a new one can be brought in while the old one is still in use. A check
 returns nothing; a bad, missing or stale signature raises Unauthorised, which says no more than that.
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from syncd.errors import Unauthorised
 from syncd.sdk.contract import Request
 
-__all__ = ["WINDOW", "fresh", "hmac_sha256", "shared_secret", "standard_webhooks"]
+__all__ = ["WINDOW", "fresh", "hmac_sha256", "shared_secret", "signed", "standard_webhooks", "webhook_key"]
 
 WINDOW = 300.0
 """Seconds that a signed time may lie in the past or the future: an old call must not be played again."""
@@ -48,8 +48,20 @@ def standard_webhooks(request: Request, secrets: Sequence[SecretStr], now: float
         version, _, value = signature.partition(",")
         if version == "v1":
             given.append(_decoded(value))
-    keys = (_decoded(secret.get_secret_value().removeprefix("whsec_")) for secret in secrets)
-    _match(given, _digests(keys, message))
+    _match(given, _digests(map(webhook_key, secrets), message))
+
+
+def signed(body: bytes, id: str, now: float, secret: SecretStr) -> dict[str, str]:
+    """The headers with which a call of ours is signed by the same specification. `id`: the same for the same news."""
+    sent = str(int(now))
+    digest = hmac.new(webhook_key(secret), f"{id}.{sent}.".encode() + body, hashlib.sha256).digest()
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    return {"webhook-id": id, "webhook-timestamp": sent, "webhook-signature": signature}
+
+
+def webhook_key(secret: SecretStr) -> bytes:
+    """The key in a secret of that specification; none if it is not base64."""
+    return _decoded(secret.get_secret_value().removeprefix("whsec_"))
 
 
 def shared_secret(given: str, secrets: Sequence[SecretStr]) -> None:

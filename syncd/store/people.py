@@ -71,6 +71,10 @@ class ParkedWork:
         rows = self._db.execute(select(PARKED).where(and_(*where)).order_by(PARKED.c.id).limit(limit))
         return [_parked(row) for row in rows]
 
+    def newest(self, kinds: Sequence[ParkedKind], limit: int) -> Sequence[int]:
+        where = and_(PARKED.c.closed.is_(None), PARKED.c.kind.in_([kind.value for kind in kinds]))
+        return self._db.scalars(select(PARKED.c.id).where(where).order_by(PARKED.c.id.desc()).limit(limit)).all()
+
     def begin(self, entity: EntityId) -> None:
         self._of.setdefault(entity, [])
 

@@ -1,7 +1,4 @@
-"""What a store promises: each part of a transaction sees what all of them have put before.
-
-An order that is not told is by record, by entity or by number.
-"""
+"""What a store promises: each part sees what all have put before; an order not told is by record, entity or number."""
 
 from __future__ import annotations
 
@@ -272,6 +269,9 @@ class ParkedWork(Protocol):
 
     def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
         """Open work, oldest first."""
+
+    def newest(self, kinds: Sequence[ParkedKind], limit: int) -> Sequence[int]:
+        """The numbers of open work, newest first."""
 
     def begin(self, entity: EntityId) -> None:
         """The same for a new entity, as for links."""

@@ -19,6 +19,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Cursor, Ref
 from syncd.daemon.daemon import Daemon, Pages, no_pages
 from syncd.daemon.lock import Held, sole
+from syncd.destinations import Alerts
 from syncd.engine.plan import mark_applied
 from syncd.engine.world import App, World
 from syncd.errors import ConnectorError, Unauthorised
@@ -81,6 +82,7 @@ class Company:
     public_url: str = ""
     listen: str = "127.0.0.1:0"
     pages: Pages = no_pages
+    alerts: Alerts = field(default_factory=Alerts)
     apps: dict[str, Caller] = field(default_factory=dict)
     unreachable: Mapping[str, ConnectorError] = field(default_factory=dict)
     said: list[Mapping[str, Any]] = field(default_factory=list)
@@ -112,6 +114,7 @@ class Company:
             store=StoreSettings(url=f"sqlite:///{self.folder / 'syncd.db'}"),
             safety=Safety(),
             log=Log(),
+            alerts=self.alerts,
         )
 
     def world(self) -> World:

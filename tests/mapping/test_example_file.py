@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from syncd import toml
+from syncd.destinations import Alerts, Email, LogLines, Webhook, load
 from syncd.mapping import load_syncs
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
 from syncd.settings import Daemon, Log, Safety, Store
@@ -31,6 +33,22 @@ def test_every_setting_of_a_section_is_shown_with_its_default(section: type[Daem
     # What has no default of its own ("what the connector says") is shown with an example.
     given = {name: value for name, value in shown.items() if section.model_fields[name].default is not None}
     assert section.model_validate(given) == section()
+
+
+def test_every_key_of_the_alerts_is_shown_and_the_destinations_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_SECRET", "b3BlbnNzbCByYW5kIC1iYXNlNjQgMzIgYnl0ZXM=")
+    monkeypatch.setenv("MAIL_PASSWORD", "secret")
+    section = "[alerts]\n" + EXAMPLE.partition("[alerts]\n")[2].partition("\n\n# ---")[0]
+    tables = re.sub(r"(?m)^#  *|^#$", "", section)
+    (tmp_path / "syncd.toml").write_text(tables)
+    alerts = load(toml.read(tmp_path / "syncd.toml"))
+    assert alerts.model_copy(update={"to": {}}) == Alerts()
+    assert set(tomllib.loads(tables)["alerts"]) == set(Alerts.model_fields)
+    shown = {key for one in tomllib.loads(tables)["alerts"]["to"].values() for key in one}
+    known = {info.alias or key for kind in (Webhook, Email, LogLines) for key, info in kind.model_fields.items()}
+    assert shown == known
 
 
 @pytest.mark.parametrize("table", [SyncShape, FieldShape, Cell])

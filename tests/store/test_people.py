@@ -56,6 +56,10 @@ def test_open_work_is_found_by_kind_and_sync_and_counted(store: Storage) -> None
         assert [work.sync for work in tx.parked.open(sync="firms")] == ["firms"]
         assert len(tx.parked.open(limit=2)) == 2
         assert tx.parked.counts() == {"conflict": 2, "hold": 1}
+        assert list(tx.parked.newest((ParkedKind.CONFLICT,), 5)) == [3, 1]
+        assert list(tx.parked.newest((ParkedKind.CONFLICT, ParkedKind.HOLD), 2)) == [3, 2]
+        tx.parked.close(3, "crm", "op")
+        assert list(tx.parked.newest((ParkedKind.CONFLICT,), 5)) == [1]
 
 
 def test_rivals_for_records_of_an_app_are_known_as_they_come_and_go(store: Storage) -> None:

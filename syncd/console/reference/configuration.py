@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from syncd.console.reference.markdown import code, keys, table
+from syncd.destinations import Alerts, Email, LogLines, Webhook
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
 from syncd.mapping.types import TYPES
 from syncd.settings import AppTable, Daemon, Log, Safety, Store
@@ -23,6 +24,11 @@ One TOML file: `config.toml`, or what `--config` or `SYNCD_CONFIG` names. Durati
 """
 _TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     *((f"## `[{part.__name__.lower()}]`", part.__doc__ or "", part) for part in (Daemon, Store, Safety, Log)),
+    ("## `[alerts]`", Alerts.__doc__ or "", Alerts),
+    *(
+        (f"### `[alerts.to.NAME]`, kind `{kind}`", f"{to.__doc__ or ''}", to)
+        for kind, to in (("log", LogLines), ("webhook", Webhook), ("email", Email))
+    ),
     (
         "## `[apps.NAME]`",
         "One account, under a name of yours (`a-z`, `0-9`, `-`, `_`). The connector has keys of its own: see its page.",

@@ -58,7 +58,7 @@ def keys(model: type[BaseModel]) -> Iterable[tuple[str, str, str, str]]:
     for owner in reversed([part for part in model.__mro__ if issubclass(part, BaseModel) and part is not BaseModel]):
         words |= described(owner)
     for name, info in model.model_fields.items():
-        yield code(name), kind(info.annotation), default(info), info.description or words[name]
+        yield code(info.alias or name), kind(info.annotation), default(info), info.description or words[name]
 
 
 def kind(annotation: Any) -> str:

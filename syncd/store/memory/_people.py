@@ -40,6 +40,10 @@ class ParkedWork:
         works = [self._tables.parked[id] for id in sorted(self._tables.waiting.values())]
         return [w for w in works if (not kinds or w.kind in kinds) and (not sync or w.sync == sync)][:limit]
 
+    def newest(self, kinds: Sequence[ParkedKind], limit: int) -> Sequence[int]:
+        works = [self._tables.parked[id] for id in sorted(self._tables.waiting.values(), reverse=True)]
+        return [work.id for work in works if work.kind in kinds][:limit]
+
     def begin(self, entity: EntityId) -> None:
         pass
 

@@ -1,0 +1,32 @@
+"""What the tables of the configuration are made of."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+__all__ = ["Duration", "Section"]
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(r"(\d{1,9}(ms|[smhd]))+", text):
+        raise ValueError(f'is {value!r}, expected a duration such as "90s", "10m", "1h30m" or "2d"')
+    return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhd])", text)))
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A length of time, written `"10m"`."""
+
+
+class Section(BaseModel):
+    """A table in which every key is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
