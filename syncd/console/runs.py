@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
+from typing import Final
 
 from syncd.engine.cycle import Report, once
-from syncd.engine.plan import Plan, Planned, apply, carry_out, load_plan, make_plan, unapplied
+from syncd.engine.paper import lines, plan_of
+from syncd.engine.plan import Plan, apply, carry_out, make_plan, unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World
+from syncd.engine.writes import Planned
 from syncd.errors import ConfigError, Halted, Problem
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 Progress = Callable[[Tally], None]
+
+_PLAN: Final = re.compile(rb'"form": *"plan-')
+"""What every plan has among the first things that it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +114,11 @@ def keep_plan(plan: Plan, path: Path) -> None:
     What stands there is replaced if it is a plan. Raises ConfigError, and leaves alone whatever else stands there.
     """
     may_keep(path)
-    content = orjson.dumps(plan.data(), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
     try:
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 600 from the start
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.writelines(lines(plan))
             os.replace(draft, path)  # noqa: PTH105 - `draft` is a plain name
         except BaseException:
             Path(draft).unlink(missing_ok=True)
@@ -132,26 +135,20 @@ def may_keep(path: Path) -> None:
 
 
 def _is_plan(path: Path) -> bool:
-    if not path.is_file():
-        return False
     try:
-        data: Any = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        with path.open("rb") as file:
+            return _PLAN.search(file.read(1000)) is not None
+    except OSError:
         return False
-    return isinstance(data, dict) and str(data.get("form", "")).startswith("plan-")
 
 
 def read_plan(path: Path) -> Plan:
     """A plan that `keep_plan` wrote. Raises ConfigError if it is none, or was altered since."""
     try:
-        data: Any = orjson.loads(path.read_bytes())
+        with path.open("rb") as file:
+            return plan_of(file)
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
-    except orjson.JSONDecodeError as error:
-        hint = "make one with: syncd plan --out FILE"
-        raise ConfigError([Problem(str(path), "is no plan: it is not even JSON", hint)]) from error
-    try:
-        return load_plan(data)
     except ConfigError as error:
         raise ConfigError([Problem(str(path), error.message)], hint=error.hint) from error
 
