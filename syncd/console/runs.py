@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from syncd.console.private import keep_private
 from syncd.engine.cycle import Report, began, once
-from syncd.engine.plan import Plan, Planned, apply, carry_out, load_plan, make_plan, unapplied
+from syncd.engine.paper import lines, plan_of
+from syncd.engine.plan import Plan, apply, carry_out, make_plan, unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World
+from syncd.engine.writes import Planned
 from syncd.errors import ConfigError, Halted, Problem
 
 __all__ = [
@@ -104,20 +103,16 @@ def shown(world: World, plan: Plan, *, samples: int, out: str = "") -> Proposal:
 
 def keep_plan(plan: Plan, path: Path) -> None:
     """Write the whole plan to a file that only its owner may read. Raises ConfigError where that cannot be."""
-    keep_private(plan.data(), path)
+    keep_private(lines(plan), path)
 
 
 def read_plan(path: Path) -> Plan:
     """A plan that `keep_plan` wrote. Raises ConfigError if it is none, or was altered since."""
     try:
-        data: Any = orjson.loads(path.read_bytes())
+        with path.open("rb") as file:
+            return plan_of(file)
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
-    except orjson.JSONDecodeError as error:
-        hint = "make one with: syncd plan --out FILE"
-        raise ConfigError([Problem(str(path), "is no plan: it is not even JSON", hint)]) from error
-    try:
-        return load_plan(data)
     except ConfigError as error:
         raise ConfigError([Problem(str(path), error.message)], hint=error.hint) from error
 

@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from syncd.console.private import keep_private, kept_form
+import orjson
+
+from syncd.console.private import form_of, keep_private
 from syncd.console.status import moment
 from syncd.core.record import EntityId
 from syncd.engine.undo import MOST, Back, Chosen, Kept, Undo, choose, take_back, undoing
@@ -175,21 +177,21 @@ def keep_order(order: Order, path: Path) -> None:
     """Write an undo to a file for `syncd apply`. Raises ConfigError where that cannot be."""
     content = {
         "form": FORM,
+        "digest": order.undo.digest,
         "words": order.words,
         "chosen": asdict(order.chosen),
-        "digest": order.undo.digest,
         "back": [asdict(one) for one in order.undo.back],
         "kept": [asdict(one) for one in order.undo.kept],
     }
-    keep_private(content, path)
+    keep_private([orjson.dumps(content, option=orjson.OPT_INDENT_2)], path)
 
 
 def read_order(path: Path) -> Order | None:
     """An undo that `keep_order` wrote; None where the file holds something else. Raises ConfigError if altered."""
-    data = kept_form(path, FORM)
-    if data is None:
+    if form_of(path) != FORM:
         return None
     try:
+        data = orjson.loads(path.read_bytes())
         chosen = Chosen(**{**data["chosen"], "entity": data["chosen"]["entity"] and EntityId(data["chosen"]["entity"])})
         undo = Undo(back=tuple(_read_back(one) for one in data["back"]), kept=())
         words, digest = str(data["words"]), data["digest"]

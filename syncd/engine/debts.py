@@ -85,17 +85,19 @@ def reckon(world: World, sync: Sync) -> None:
     with world.store.read() as tx:
         if tx.meta.get(name) == sync.digest:
             return
-        ids = [entity.id for entity in tx.entities.all(sync.name) if not entity.deleted]
-    for start in range(0, len(ids), _CHUNK):
-        part = ids[start : start + _CHUNK]
+    last = ""
+    while True:
         with world.store.begin() as tx:
+            part = tx.entities.living(sync.name, last, _CHUNK)
+            if not part:
+                tx.meta.put(name, sync.digest)
+                return
+            last = part[-1]
             tx.entities.load(part)
             tx.links.load_of(part)
             tx.parked.of(part)
             for id in part:
                 note_debts(tx, sync, tx.entities.get(id), None)
-    with world.store.begin() as tx:
-        tx.meta.put(name, sync.digest)
 
 
 def unreckoned(tx: Transaction, sync: Sync) -> None:

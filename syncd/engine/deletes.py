@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,8 +18,6 @@ from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
 __all__ = ["believe"]
-
-_ALL = 1_000_000
 
 
 def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str = "") -> None:
@@ -87,8 +84,8 @@ def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: 
         if sync.deletes is Deletion.ARCHIVE and not world.object(sync, app).capabilities.archives:
             return f"{app} cannot archive: deleting there would be for good"
         removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=tx.now - 3600)
-        owed = tx.deliveries.due(app, math.inf, _ALL, sync=sync.name)  # also what was put off, or is in doubt
-        waiting = sum(1 for debt in owed if tx.entities.get(debt.entity).deleted)
+        tx.entities.flush()
+        waiting = tx.deliveries.removals(app, sync.name)  # also what was put off, or is in doubt
         trip = guard.deleting(tx.links.linked(sync.name, app), removed + waiting + 1, world.safety.limits)
         if trip:
             return f"{trip.guard}: {trip.reason}"

@@ -2,71 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from syncd.core.record import Create, Delete, Ref, Update, Write
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
 from syncd.engine.rehearsal import rehearsal
+from syncd.engine.standing import Standing
 from syncd.engine.world import Tally, Uncounted, World
-from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
-from syncd.errors import ConfigError, Halted
+from syncd.engine.wrappers import Gated, Rehearsed
+from syncd.engine.writes import Writes
+from syncd.errors import Halted
 from syncd.store.store import Store
 from syncd.store.values import Entry, Event
 
-__all__ = ["Plan", "Planned", "apply", "carry_out", "load_plan", "make_plan", "mark_applied", "unapplied"]
-
-_COLLECTION = "plan-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One write of a plan. `fields`: the app's field to [what stands there, what would]."""
-
-    kind: str
-    app: str
-    object: str
-    record: str
-    fields: Mapping[str, Sequence[Any]]
-    name: str
-    """Its fingerprint: what `apply` holds the real write against."""
+__all__ = ["Plan", "apply", "carry_out", "make_plan", "mark_applied", "unapplied"]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that a run would write, and what it would ask of people."""
 
-    writes: tuple[Planned, ...]
+    writes: Writes
     parked: Mapping[str, int]
     linked: int
     mappings: Mapping[str, str]
     """The digest of each sync's mapping."""
     made: float
-    failing: tuple[str, ...] = ()
-    form: str = field(default=_COLLECTION)
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """App to kind of write to how many."""
-        counts: dict[str, dict[str, int]] = {}
-        for write in self.writes:
-            kinds = counts.setdefault(write.app, {"create": 0, "update": 0, "delete": 0})
-            kinds[write.kind] += 1
-        return counts
+        return self.writes.counts
 
     @property
     def digest(self) -> str:
         """The same for plans that write the same."""
-        text = "\n".join(sorted(write.name for write in self.writes))
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-    def data(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**asdict(self), "counts": self.counts, "digest": self.digest}
+        return self.writes.digest
 
 
 def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: None) -> Plan:
@@ -76,14 +49,17 @@ def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: Non
         world.store.copy(target)
         store = Store.open(f"sqlite:///{target}", world.clock.now)
         try:
-            return _rehearse(world, store, progress)
+            return _rehearse(world, store, folder, progress)
         finally:
             store.close()
 
 
-def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> Plan:
-    rehearsed = {name: Rehearsed(name, app.connector) for name, app in world.apps.items()}
-    apps = {name: replace(app, connector=rehearsed[name]) for name, app in world.apps.items()}
+def _rehearse(world: World, store: Store, folder: Path, progress: Callable[[Tally], None]) -> Plan:
+    writes = Writes(folder, list(world.apps))
+    apps = {
+        name: replace(app, connector=Rehearsed(name, app.connector, writes, Standing(folder, name)))
+        for name, app in world.apps.items()
+    }
     stage = replace(world, store=store, apps=apps, counts=Uncounted())
     with store.read() as tx:
         before = tx.parked.counts()
@@ -95,59 +71,12 @@ def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> 
     if any(reasons.values()):
         raise Halted("\n".join(reason for reason in reasons.values() if reason), hint="mend this, then plan again")
     return Plan(
-        writes=tuple(_planned(app, write) for app in rehearsed.values() for write in app.written),
+        writes=writes,
         parked={kind: count - before.get(kind, 0) for kind, count in after.items() if count > before.get(kind, 0)},
         linked=linked,
         mappings={name: sync.digest for name, sync in world.syncs.items()},
         made=world.clock.now(),
     )
-
-
-def _planned(app: Rehearsed, write: Write) -> Planned:
-    before = app.before.get(write.key)
-    shown = before.fields if before else {}
-    match write:
-        case Create(name, object, fields, _):
-            changes = {key: [None, value] for key, value in fields.items()}
-            return Planned("create", name, object, "", changes, fingerprint(write))
-        case Delete(ref, _, _):
-            changes = {key: [value, None] for key, value in shown.items()}
-            return Planned("delete", ref.app, ref.object, ref.id, changes, fingerprint(write))
-        case _:
-            changes = {key: [shown.get(key), value] for key, value in write.patch.items()}
-            return Planned("update", write.ref.app, write.ref.object, write.ref.id, changes, fingerprint(write))
-
-
-def load_plan(data: Any) -> Plan:
-    """A plan out of JSON. Raises ConfigError for anything else, and for a plan that was altered after it was made."""
-    hint = "make one with: syncd plan --out FILE"
-    try:
-        if data["form"] != _COLLECTION:
-            raise ConfigError(f"this plan has the form {data['form']!r}, and this syncd reads {_COLLECTION}", hint=hint)
-        writes = tuple(
-            Planned(w["kind"], w["app"], w["object"], w["record"], w["fields"], w["name"]) for w in data["writes"]
-        )
-        names = [fingerprint(_write(write)) for write in writes]
-        plan = Plan(writes, data["parked"], data["linked"], data["mappings"], data["made"])
-        digest = data["digest"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError("this is no plan, or only a part of one", hint=hint) from error
-    if names != [write.name for write in writes] or digest != plan.digest:
-        raise ConfigError("this plan was altered after it was made", hint=hint)
-    return plan
-
-
-def _write(planned: Planned) -> Write:
-    """What a plan says would be written."""
-    after = {name: new for name, (_, new) in planned.fields.items()}
-    match planned.kind:
-        case "create":
-            return Create(planned.app, planned.object, after, "")
-        case "update":
-            return Update(Ref(planned.app, planned.object, planned.record), after, "")
-        case "delete":
-            return Delete(Ref(planned.app, planned.object, planned.record), "")
-    raise ValueError(planned.kind)
 
 
 def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
@@ -161,9 +90,10 @@ def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None
 
 def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
     """Write what the plan holds and nothing else; what has come since stays owed, and goes with the next run."""
-    allowed = Counter(write.name for write in plan.writes)
+    plan.writes.untaken()
     gates = {
-        name: Gated(app.connector, allowed, {f for _, f in references(world, name)}) for name, app in world.apps.items()
+        name: Gated(app.connector, plan.writes.take, {f for _, f in references(world, name)})
+        for name, app in world.apps.items()
     }
     gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})
     report = once(gated, whole=True, progress=progress)
@@ -177,13 +107,26 @@ def _compare(plan: Plan, now: Plan) -> None:
         raise Halted(
             f"the mapping of {', '.join(changed)} is not the one that was planned", hint="run syncd plan again"
         )
-    then, today = Counter(w.name for w in plan.writes), Counter(w.name for w in now.writes)
-    if then != today:
-        more, less = sum((today - then).values()), sum((then - today).values())
+    more, less = _apart(plan.writes.names(), now.writes.names())
+    if more or less:
         raise Halted(
             f"the world moved since the plan was made: {more} writes are new, {less} are no longer due",
             hint="run syncd plan again and look at what it shows",
         )
+
+
+def _apart(then: Iterator[bytes], today: Iterator[bytes]) -> tuple[int, int]:
+    """How many names there are today that there were not then, and the other way round; both come in order."""
+    more = less = 0
+    was, has = next(then, None), next(today, None)
+    while was is not None or has is not None:
+        if was == has:
+            was, has = next(then, None), next(today, None)
+        elif was is None or (has is not None and has < was):
+            more, has = more + 1, next(today, None)
+        else:
+            less, was = less + 1, next(then, None)
+    return more, less
 
 
 def mark_applied(world: World, *, by: str) -> None:

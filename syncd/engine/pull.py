@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from syncd.core import guard
-from syncd.core.entity import LinkState
+from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import apart, calls
@@ -20,7 +20,7 @@ from syncd.sdk.contract import Deletes, Page
 from syncd.store.ports import Transaction
 from syncd.store.values import Event, Progress
 
-__all__ = ["pull", "read_hints"]
+__all__ = ["pull", "read_hints", "unswept"]
 
 _HINTS = 200
 _MOST = 200_000
@@ -137,18 +137,29 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
 def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tally:
     """After a complete listing: whom it lacks is looked at by id; most of them lacking is a fault, not news."""
     with world.store.read() as tx:
-        lacking = tx.links.unswept(sync.name, app, sweep)
-        linked = tx.links.linked(sync.name, app)
-        trip = None if accepted(tx, app) else guard.listing(linked, len(lacking), listed, world.safety.limits)
+        lacking, linked = tx.links.lacking(sync.name, app, sweep), tx.links.linked(sync.name, app)
+        trip = None if accepted(tx, app) else guard.listing(linked, lacking, listed, world.safety.limits)
     if trip:
         raise Halted(
             f"{app}: {trip.reason}",
             hint=f"look at {app}; if this is right, run: syncd resume {app}",
         )
-    tally, refs = Tally(), [link.ref for link in lacking if link.missed_at is None]
-    for start in range(0, len(refs), _HINTS):
-        tally += probe(world, sync, app, refs[start : start + _HINTS])
+    tally = Tally()
+    for part in unswept(world, sync, app, sweep):
+        tally += probe(world, sync, app, [link.ref for link in part if link.missed_at is None])
     return tally
+
+
+def unswept(world: World, sync: Sync, app: str, sweep: int) -> Iterator[Sequence[Link]]:
+    """The links that a full listing lacks, part by part: there may be as many as there are records."""
+    last: Ref | None = None
+    while True:
+        with world.store.read() as tx:
+            part = tx.links.unswept(sync.name, app, sweep, last, _HINTS)
+        if not part:
+            return
+        last = part[-1].ref
+        yield part
 
 
 def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:

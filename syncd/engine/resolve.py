@@ -21,7 +21,7 @@ from syncd.engine.debts import note_debts
 from syncd.engine.fuse import follow_merge
 from syncd.engine.ours import kept_ours, made_by
 from syncd.engine.outcome import applied
-from syncd.engine.pull import pull
+from syncd.engine.pull import pull, unswept
 from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
 from syncd.engine.take import READ, another, bind, in_force, take, told
@@ -30,9 +30,6 @@ from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
 
 __all__ = ["recover", "resolve", "ripened"]
-
-_ASKED = 200
-"""So many records are asked for at once."""
 
 
 def recover(world: World, app: str = "") -> int:
@@ -222,9 +219,9 @@ def _listed_whole(world: World, sync: Sync, app: str) -> bool:
     """
     pull(world, sync, app, whole=True)
     with world.store.read() as tx:
-        lacking = [link.ref for link in tx.links.unswept(sync.name, app, int(tx.meta.get("sweep") or 0))]
-    for start in range(0, len(lacking), _ASKED):
-        refs = lacking[start : start + _ASKED]
+        sweep = int(tx.meta.get("sweep") or 0)
+    for part in unswept(world, sync, app, sweep):
+        refs = [link.ref for link in part]
         found = sworn_read(world, sync, app, refs)
         if any(ref not in found or isinstance(found[ref], Record) for ref in refs):
             return False

@@ -68,6 +68,9 @@ class Entities(Protocol):
     def all(self, sync: str) -> Sequence[Entity]:
         """Every entity of a sync."""
 
+    def living(self, sync: str, after: str, limit: int) -> Sequence[EntityId]:
+        """The first entities of a sync that are not deleted, of those whose id comes after another."""
+
     def count(self, sync: str) -> int:
         """How many live entities a sync has."""
 
@@ -108,8 +111,11 @@ class Links(Protocol):
     def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
         """Note that these records were seen by the full listing number `sweep`."""
 
-    def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
-        """Links that are not gone and were not seen by the full listing number `sweep`."""
+    def lacking(self, sync: str, app: str, sweep: int) -> int:
+        """How many links are not gone and were not seen by the full listing number `sweep`."""
+
+    def unswept(self, sync: str, app: str, sweep: int, after: Ref | None, limit: int) -> Sequence[Link]:
+        """The first of these links, of those whose record comes after another."""
 
     def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
         """Links that are not gone that last showed one of `values`, casefolded, in a field: all are looked through."""
@@ -225,6 +231,9 @@ class Deliveries(Protocol):
 
     def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
         """How many debts an app has to be told of, by one sync or by any, that are due by a time."""
+
+    def removals(self, app: str, sync: str) -> int:
+        """How many debts of an app are about entities that are deleted: records that one sync is to remove there."""
 
     def next_due(self, app: str) -> float | None:
         """When the earliest debt falls due."""

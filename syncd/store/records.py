@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, select, tuple_, type_coerce
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.match import Key
@@ -104,6 +104,12 @@ class Entities:
         self.flush()
         rows = self._db.execute(select(ENTITY).where(ENTITY.c.sync == sync).order_by(ENTITY.c.id))
         return [_entity(row) for row in rows]
+
+    def living(self, sync: str, after: str, limit: int) -> Sequence[EntityId]:
+        self.flush()
+        where = and_(ENTITY.c.sync == sync, ENTITY.c.deleted.is_(False), ENTITY.c.id > after)
+        rows = self._db.execute(select(ENTITY.c.id).where(where).order_by(ENTITY.c.id).limit(limit))
+        return [EntityId(id) for id in rows.scalars()]
 
     def count(self, sync: str) -> int:
         self.flush()
@@ -206,10 +212,17 @@ class Links:
         for these in _these(sync, refs):
             self._db.execute(LINK.update().where(these).values(swept=sweep))
 
-    def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
+    def lacking(self, sync: str, app: str, sweep: int) -> int:
         self.flush()
-        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept < sweep, LINK.c.state != LinkState.GONE)
-        return self._by_record(where)
+        return int(self._db.execute(select(func.count()).where(_unswept(sync, app, sweep))).scalar_one())
+
+    def unswept(self, sync: str, app: str, sweep: int, after: Ref | None, limit: int) -> Sequence[Link]:
+        self.flush()
+        where, place = _unswept(sync, app, sweep), tuple_(LINK.c.object, LINK.c.record)
+        if after is not None:
+            where = and_(where, place > (after.object, after.id))
+        rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.object, LINK.c.record).limit(limit))
+        return [_link(row) for row in rows]
 
     def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
         self.flush()
@@ -245,6 +258,10 @@ class Links:
     def _by_record(self, where: ColumnElement[bool]) -> Sequence[Link]:
         rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.app, LINK.c.object, LINK.c.record))
         return [_link(row) for row in rows]
+
+
+def _unswept(sync: str, app: str, sweep: int) -> ColumnElement[bool]:
+    return and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept < sweep, LINK.c.state != LinkState.GONE)
 
 
 def _these(sync: str, refs: Iterable[Ref]) -> Iterator[ColumnElement[bool]]:

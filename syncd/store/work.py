@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, de
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
 from syncd.store.statements import chunks, upsert
-from syncd.store.tables import CursorRow, DeliveryRow, HintRow, IntentRow, table
+from syncd.store.tables import CursorRow, DeliveryRow, EntityRow, HintRow, IntentRow, table
 from syncd.store.values import Delivery, Intent, IntentKind, IntentState, Progress
 
 __all__ = ["Cursors", "Deliveries", "Hints", "Intents", "intent_row"]
 
 DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(HintRow), table(CursorRow)
+ENTITY = table(EntityRow)
 
 
 _DROP = delete(HINT).where(
@@ -128,6 +129,12 @@ class Deliveries:
         self.flush()
         same = and_(*_owed(app, sync, until))
         return int(self._db.execute(select(func.count()).select_from(DELIVERY).where(same)).scalar_one())
+
+    def removals(self, app: str, sync: str) -> int:
+        self.flush()
+        deleted = and_(ENTITY.c.id == DELIVERY.c.entity, ENTITY.c.deleted)
+        where = and_(*_owed(app, sync, None), deleted)
+        return int(self._db.execute(select(func.count()).select_from(DELIVERY, ENTITY).where(where)).scalar_one())
 
     def next_due(self, app: str) -> float | None:
         self.flush()

@@ -56,7 +56,7 @@ def test_an_app_that_remembers_goes_on_remembering_and_one_that_does_not_says_no
         def history(self, ref: Ref, fields: Sequence[str]) -> Mapping[str, Sequence[Past]]:
             return past
 
-    for wrapped in (lambda inner: Leaving(inner, threading.Event()), lambda inner: Gated(inner, {})):
+    for wrapped in (lambda inner: Leaving(inner, threading.Event()), lambda inner: Gated(inner, lambda _: False)):
         assert wrapped(Remembering("crm", WallClock(), fake.fields)).history(ref, ["email"]) == past
         assert wrapped(fake).history(ref, ["email"]) == {}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from syncd.engine.plan import apply, load_plan, make_plan, unapplied
+from syncd.engine.paper import lines, plan_of
+from syncd.engine.plan import apply, make_plan, unapplied
 from syncd.errors import Halted, StoreError
 from syncd.testing.fake import capable
 from tests.engine.world import Scene, people, rule
@@ -71,10 +72,10 @@ def test_a_plan_writes_nothing_and_apply_does_just_that() -> None:
     }
     assert [fake.writes for fake in scene.fakes.values()] == [[], []]
     assert scene.entities() == []
-    report = apply(scene.world, load_plan(plan.data()), by="op")
+    report = apply(scene.world, plan_of(lines(plan)), by="op")
     assert (report.tally.created, report.tally.updated) == (1, 2)
     assert unapplied(scene.world) == ()
-    assert make_plan(scene.world).writes == ()
+    assert not make_plan(scene.world).writes
 
 
 def test_apply_refuses_when_the_world_has_moved() -> None:

@@ -100,7 +100,7 @@ def test_a_plan_holds_good_for_those_whose_company_is_yet_to_be_made(
         plan = make_plan(world)
         assert any(str(pair[1]).startswith("new-") for write in plan.writes for pair in write.fields.values())
         assert apply(world, plan, by="op").tally.written == len(plan.writes)
-        assert make_plan(world).writes == ()
+        assert not make_plan(world).writes
 
 
 def test_moving_to_another_company_moves_in_the_other_app(stage: Stage) -> None:
@@ -143,7 +143,7 @@ def test_leaving_a_company_in_one_app_leaves_it_in_the_other(stage: Stage) -> No
     stage.settle(12)
     assert _company_in_crm(stage, email) == ""
     assert _company_in_desk(stage, email) == ""
-    assert make_plan(stage.assembly.world).writes == ()
+    assert not make_plan(stage.assembly.world).writes
     with stage.assembly.world.store.read() as tx:
         assert tx.parked.open() == []
 

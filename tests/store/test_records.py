@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -233,8 +234,28 @@ def test_a_listing_names_what_it_did_not_see(store: Storage) -> None:
             tx.links.put("people", link(type(ANN)(id), ref(id), state=state))
         tx.links.stamp("people", [], 7)
         tx.links.stamp("people", [ref("1")], 7)
-        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7)] == ["2"]
+        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7, None, 9)] == ["2"]
         tx.links.put("people", link(type(ANN)("1"), ref("1"), missed_at=1.0))  # a change keeps the stamp
-        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7)] == ["2"]
+        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7, None, 9)] == ["2"]
+        assert tx.links.lacking("people", "crm", 7) == 1
         assert tx.links.canaries("people", "crm", 1) == [ref("1")]
         assert tx.links.linked("people", "crm") == 2
+
+
+def test_what_a_listing_did_not_see_comes_in_parts(store: Storage) -> None:
+    with store.begin() as tx:
+        for id in "3214":
+            tx.links.put("people", link(type(ANN)(id), ref(id)))
+        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7, None, 3)] == ["1", "2", "3"]
+        assert [one.ref.id for one in tx.links.unswept("people", "crm", 7, ref("3"), 3)] == ["4"]
+        assert tx.links.unswept("people", "crm", 7, ref("4"), 3) == []
+        assert tx.links.lacking("people", "crm", 7) == 4
+        assert tx.links.lacking("people", "news", 7) == 0
+
+
+def test_the_living_come_in_parts_by_their_ids(store: Storage) -> None:
+    with store.begin() as tx:
+        for id, deleted in {"c": False, "a": False, "d": True, "b": False}.items():
+            tx.entities.put(replace(entity(type(ANN)(id)), deleted=deleted), [])
+        tx.entities.put(entity(BEN, sync="firms"), [])
+        assert [tx.entities.living("people", after, 2) for after in ("", "b", "c")] == [["a", "b"], ["c"], []]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from syncd.core.record import Cursor
 from syncd.store.ports import Storage
 from syncd.store.values import IntentKind, IntentState, Progress
-from tests.store.ground import ANN, BEN, START, debt, ref, write
+from tests.store.ground import ANN, BEN, START, debt, entity, ref, write
 
 
 def test_a_hint_is_due_at_its_time_until_it_is_dropped(store: Storage) -> None:
@@ -54,6 +54,16 @@ def test_a_cursor_is_where_it_was_last_put(store: Storage) -> None:
     with store.read() as tx:
         assert tx.cursors.get("people", "crm") == Progress(Cursor("b"), 1.0, 2.5)
         assert tx.cursors.get("firms", "crm") == Progress(None, 3.0, None)
+
+
+def test_debts_about_those_who_are_deleted_are_counted(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.entities.put(entity(ANN), [])
+        tx.entities.put(replace(entity(BEN), deleted=True), [])
+        tx.entities.flush()
+        for own in (debt(ANN), debt(BEN, START + 9), debt(BEN, app="news"), debt(BEN, sync="firms")):
+            tx.deliveries.owe(own)
+        assert [tx.deliveries.removals(app, "people") for app in ("crm", "news", "shop")] == [1, 1, 0]
 
 
 def test_debts_come_urgent_first_then_by_time(store: Storage) -> None:

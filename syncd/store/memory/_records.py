@@ -56,6 +56,10 @@ class Entities:
     def all(self, sync: str) -> Sequence[Entity]:
         return sorted((e for e in self._tables.entities.values() if e.sync == sync), key=attrgetter("id"))
 
+    def living(self, sync: str, after: str, limit: int) -> Sequence[EntityId]:
+        there = (e.id for e in self._tables.entities.values() if e.sync == sync and not e.deleted and e.id > after)
+        return sorted(there)[:limit]
+
     def count(self, sync: str) -> int:
         return sum(1 for e in self._tables.entities.values() if e.sync == sync and not e.deleted)
 
@@ -119,7 +123,13 @@ class Links:
             if (sync, ref) in self._tables.links:
                 self._tables.put(self._tables.swept, (sync, ref), sweep)
 
-    def unswept(self, sync: str, app: str, sweep: int) -> Sequence[Link]:
+    def lacking(self, sync: str, app: str, sweep: int) -> int:
+        return len(self._unswept(sync, app, sweep))
+
+    def unswept(self, sync: str, app: str, sweep: int, after: Ref | None, limit: int) -> Sequence[Link]:
+        return [link for link in self._unswept(sync, app, sweep) if after is None or link.ref > after][:limit]
+
+    def _unswept(self, sync: str, app: str, sweep: int) -> list[Link]:
         swept = self._tables.swept
         return self._where(sync, app, lambda name, link: link.state is not LinkState.GONE and swept[name] < sweep)
 

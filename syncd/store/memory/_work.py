@@ -89,6 +89,10 @@ class Deliveries:
         owed = (d for d in self._tables.deliveries.values() if d.app == app and sync in ("", d.sync))
         return sum(1 for debt in owed if until is None or debt.due <= until)
 
+    def removals(self, app: str, sync: str) -> int:
+        owed = (d for d in self._tables.deliveries.values() if d.app == app and d.sync == sync)
+        return sum(1 for debt in owed if self._tables.entities[debt.entity].deleted)
+
     def next_due(self, app: str) -> float | None:
         return min((debt.due for debt in self._tables.deliveries.values() if debt.app == app), default=None)
 
