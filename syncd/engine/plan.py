@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from syncd.core.guard import expecting
 from syncd.core.record import Create, Delete, Ref, Update, Write
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
+from syncd.engine.guards import expect
 from syncd.engine.rehearsal import rehearsal
-from syncd.engine.world import Tally, Uncounted, World
+from syncd.engine.world import Safety, Tally, Uncounted, World
 from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
 from syncd.errors import ConfigError, Halted
 from syncd.store.store import Store
@@ -84,7 +86,7 @@ def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: Non
 def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> Plan:
     rehearsed = {name: Rehearsed(name, app.connector) for name, app in world.apps.items()}
     apps = {name: replace(app, connector=rehearsed[name]) for name, app in world.apps.items()}
-    stage = replace(world, store=store, apps=apps, counts=Uncounted())
+    stage = replace(world, store=store, apps=apps, counts=Uncounted(), safety=_expecting(world.safety))
     with store.read() as tx:
         before = tx.parked.counts()
     report = once(stage, whole=True, progress=progress)
@@ -101,6 +103,12 @@ def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> 
         mappings={name: sync.digest for name, sync in world.syncs.items()},
         made=world.clock.now(),
     )
+
+
+def _expecting(safety: Safety) -> Safety:
+    """Guards let a mass of changes pass where a person sees each of them in a plan."""
+    own = {place: expecting(limits) for place, limits in safety.own_limits.items()}
+    return replace(safety, limits=expecting(safety.limits), own_limits=own)
 
 
 def _planned(app: Rehearsed, write: Write) -> Planned:
@@ -165,7 +173,8 @@ def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], 
     gates = {
         name: Gated(app.connector, allowed, {f for _, f in references(world, name)}) for name, app in world.apps.items()
     }
-    gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})
+    apps = {name: replace(app, connector=gates[name]) for name, app in world.apps.items()}
+    gated = replace(world, apps=apps, safety=_expecting(world.safety))
     report = once(gated, whole=True, progress=progress)
     mark_applied(world, by=by)
     return report
@@ -190,6 +199,7 @@ def mark_applied(world: World, *, by: str) -> None:
     """Put the mappings in force: from now on the daemon writes by them."""
     with world.store.begin() as tx:
         for name, sync in world.syncs.items():
+            expect(tx, sync)
             if tx.meta.get(f"applied:{name}") != sync.digest:
                 tx.meta.put(f"applied:{name}", sync.digest)
                 tx.log.append(Entry(event=Event.APPLIED, sync=name, by=by, mapping=sync.digest))

@@ -239,7 +239,7 @@ def _undeleted(world: World, tx: Transaction, sync: Sync, app: str, one: Leaving
         return
     since = tx.now - 3600
     removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=since)
-    linked, limits = tx.links.linked(sync.name, app) + removed, world.safety.limits
+    linked, limits = tx.links.linked(sync.name, app) + removed, world.limits(sync, app)
     if guard.deleting(linked, removed + len(deletes), limits) is None:
         return
     gone = [entry.entity for entry in tx.log.find(app=app, sync=sync.name, events=(Event.REMOVED,), since=since)]

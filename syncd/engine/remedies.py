@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from syncd.core.record import EntityId, Ref
+from syncd.engine.guards import Tripped
 from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
 from syncd.errors import (
@@ -17,9 +18,10 @@ from syncd.errors import (
     Throttled,
     Unauthorised,
 )
-from syncd.store.values import Entry, Event
+from syncd.store.ports import Transaction
+from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["attempt", "pause", "resume"]
+__all__ = ["accept", "attempt", "guarded", "pause", "paused", "release", "resume"]
 
 
 def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, float]:
@@ -34,10 +36,8 @@ def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, 
         with world.store.read() as tx:
             sound_log(tx, app)
         done = stage()
-    except Halted as guarded:
-        pause(world, app, str(guarded))
-        with world.store.begin() as tx:
-            tx.meta.put(_guarded(app), str(tx.now))
+    except Halted as halted:
+        _halt(world, app, halted)
         return Tally(), 60.0
     except (Unauthorised, BrokenProtocol, ConfigError) as stop:  # the configuration may no longer fit the account
         pause(world, app, str(stop))
@@ -69,8 +69,28 @@ def _stop(world: World, broken: BrokenPromise) -> None:
     pause(world, broken.app, str(broken), cause=seq)
 
 
+def _halt(world: World, app: str, halted: Halted) -> None:
+    """A guard has tripped: pause the app, and ask."""
+    with world.store.begin() as tx:
+        reason = str(halted)
+        if isinstance(halted, Tripped):
+            id = tx.parked.park(halted.work)
+            reason = (
+                f"{halted.message}\n  look at {app}; if this is right: syncd approve {id}; if not: syncd refuse {id}"
+            )
+        news = _stopped(tx, app, reason)
+        tx.meta.put(_guarded(app), str(tx.now))
+    if news:
+        world.log.error("app paused", app=app, reason=reason)
+
+
 def _guarded(app: str) -> str:
     return f"guarded:{app}"
+
+
+def guarded(tx: Transaction, app: str) -> bool:
+    """The app is paused, and it was a guard that has stopped it."""
+    return bool(tx.apps.get(app).paused and tx.meta.get(_guarded(app)))
 
 
 def paused(world: World, app: str) -> str:
@@ -82,11 +102,16 @@ def paused(world: World, app: str) -> str:
 def pause(world: World, app: str, reason: str, by: str = "", cause: int | None = None) -> bool:
     """Stop this app alone, until a person resumes it. False if it was paused already."""
     with world.store.begin() as tx:
-        news = tx.apps.pause(app, reason)
-        if news:
-            tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by, cause=cause))
+        news = _stopped(tx, app, reason, by, cause)
     if news:
         world.log.error("app paused", app=app, reason=reason)
+    return news
+
+
+def _stopped(tx: Transaction, app: str, reason: str, by: str = "", cause: int | None = None) -> bool:
+    news = tx.apps.pause(app, reason)
+    if news:
+        tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by, cause=cause))
     return news
 
 
@@ -99,10 +124,29 @@ def resume(world: World, app: str, by: str = "") -> bool:
     with world.store.begin() as tx:
         news = tx.apps.resume(app)
         if news and tx.meta.get(_guarded(app)):
-            tx.meta.put(f"resumed:{app}", str(tx.now))
+            accept(tx, app)
             tx.meta.put(_guarded(app), "")
+            for work in _questions(tx, app):
+                tx.parked.close(work.id, "approved, by going on", by)
         if news:
             tx.log.append(Entry(event=Event.RESUMED, app=app, by=by))
     if news:
         world.log.info("app resumed", app=app, by=by)
     return news
+
+
+def accept(tx: Transaction, app: str) -> None:
+    """Whatever the app shows, or does not, is taken for the truth for an hour."""
+    tx.meta.put(f"resumed:{app}", str(tx.now))
+
+
+def release(tx: Transaction, app: str, by: str, cause: int) -> None:
+    """A guard's question was answered: go on, unless another is open, or something else has stopped the app."""
+    if guarded(tx, app) and not _questions(tx, app):
+        tx.apps.resume(app)
+        tx.meta.put(_guarded(app), "")
+        tx.log.append(Entry(event=Event.RESUMED, app=app, by=by, cause=cause))
+
+
+def _questions(tx: Transaction, app: str) -> list[Parked]:
+    return [work for work in tx.parked.open((ParkedKind.GUARD,)) if work.app == app]
