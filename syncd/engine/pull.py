@@ -48,7 +48,7 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     if since is None and complete and shows_deletes:
         with port.turn:
             tally += _absent(world, sync, app, sweep, tally.read)
-    if complete:
+    if complete or since is not None:
         guards.listed(world, sync, app, anew=progress.listed_at is None)
     return tally
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from syncd.core.record import EntityId, Ref
+from syncd.engine.canary import guarded, guarding
 from syncd.engine.guards import Tripped
 from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
@@ -21,21 +22,26 @@ from syncd.errors import (
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["accept", "attempt", "guarded", "pause", "paused", "release", "resume"]
+__all__ = ["accept", "attempt", "pause", "paused", "release", "resume"]
 
 
-def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, float]:
+def attempt(world: World, app: str, stage: Callable[[], Tally], spared: Callable[[], Tally]) -> tuple[Tally, float]:
     """Run one stage for one app. What it did, and how many seconds to leave the app alone (0: go on).
 
-    A failing app never stops the others; a failing store stops everything, since nothing may be written to an app
-    that cannot first be written down.
+    `spared` is what is done of it while a guard has stopped the app: opt-outs wait for nobody. A failing app never
+    stops the others; a failing store stops everything, since nothing may be written to an app that cannot first be
+    written down.
     """
+    stopped = False
     if paused(world, app):
-        return Tally(), 60.0
+        with world.store.read() as tx:
+            stopped = guarded(tx, app)
+        if not stopped:
+            return Tally(), 60.0
     try:
         with world.store.read() as tx:
             sound_log(tx, app)
-        done = stage()
+        done = spared() if stopped else stage()
     except Halted as halted:
         _halt(world, app, halted)
         return Tally(), 60.0
@@ -79,18 +85,9 @@ def _halt(world: World, app: str, halted: Halted) -> None:
                 f"{halted.message}\n  look at {app}; if this is right: syncd approve {id}; if not: syncd refuse {id}"
             )
         news = _stopped(tx, app, reason)
-        tx.meta.put(_guarded(app), str(tx.now))
+        tx.meta.put(guarding(app), str(tx.now))
     if news:
         world.log.error("app paused", app=app, reason=reason)
-
-
-def _guarded(app: str) -> str:
-    return f"guarded:{app}"
-
-
-def guarded(tx: Transaction, app: str) -> bool:
-    """The app is paused, and it was a guard that has stopped it."""
-    return bool(tx.apps.get(app).paused and tx.meta.get(_guarded(app)))
 
 
 def paused(world: World, app: str) -> str:
@@ -123,9 +120,9 @@ def resume(world: World, app: str, by: str = "") -> bool:
     """
     with world.store.begin() as tx:
         news = tx.apps.resume(app)
-        if news and tx.meta.get(_guarded(app)):
+        if news and tx.meta.get(guarding(app)):
             accept(tx, app)
-            tx.meta.put(_guarded(app), "")
+            tx.meta.put(guarding(app), "")
             for work in _questions(tx, app):
                 tx.parked.close(work.id, "approved, by going on", by)
         if news:
@@ -144,7 +141,7 @@ def release(tx: Transaction, app: str, by: str, cause: int) -> None:
     """A guard's question was answered: go on, unless another is open, or something else has stopped the app."""
     if guarded(tx, app) and not _questions(tx, app):
         tx.apps.resume(app)
-        tx.meta.put(_guarded(app), "")
+        tx.meta.put(guarding(app), "")
         tx.log.append(Entry(event=Event.RESUMED, app=app, by=by, cause=cause))
 
 

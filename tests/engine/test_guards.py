@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from syncd.core.fieldmap import Deletion
 from syncd.core.guard import Limits
+from syncd.core.record import Record, Ref
+from syncd.engine.cycle import tend
 from syncd.engine.masses import let_through, put_aside
 from syncd.engine.plan import apply, make_plan
-from syncd.engine.remedies import paused, resume
+from syncd.engine.remedies import pause, paused, resume
 from syncd.engine.world import Safety
 from syncd.errors import Halted
 from syncd.store.values import Event, Parked, ParkedKind
@@ -229,3 +232,86 @@ def test_resuming_the_app_answers_its_guard() -> None:
     assert scene.parked() == []
     with pytest.raises(Halted, match="answered already"):
         put_aside(scene.world, work.id, by="op")
+
+
+def test_an_opt_out_in_an_app_that_a_guard_has_stopped_reaches_the_others_at_once() -> None:
+    scene = _office()
+    _renamed(scene)
+    scene.fake("crm").person_edits("crm-7", out=True)
+    scene.run()
+    news = scene.fake("news").find_one(email="p7@example.com")
+    assert scene.fake("news").shown(news)["out"] is True
+    assert scene.fake("news").shown(news)["first"] == "P7"
+    assert paused(scene.world, "crm")
+    let_through(scene.world, _question(scene).id, by="op")
+    scene.run()
+    assert scene.fake("news").shown(news)["first"] == "X"
+
+
+def test_an_app_that_a_guard_has_stopped_is_told_of_opt_outs_and_of_nothing_else() -> None:
+    scene = _office()
+    _renamed(scene)
+    news = scene.fake("news").find_one(email="p7@example.com")
+    scene.fake("news").person_edits(news, out=True, phone="2")
+    scene.run()
+    crm = scene.fake("crm").find_one(email="p7@example.com")
+    assert (scene.fake("crm").shown(crm)["out"], scene.fake("crm").shown(crm)["phone"]) == (True, "1")
+    put_aside(scene.world, _question(scene).id, by="op")
+    scene.run()
+    assert (scene.fake("crm").shown(crm)["first"], scene.fake("crm").shown(crm)["phone"]) == ("P7", "2")
+
+
+def test_an_opt_out_of_a_record_that_nobody_knows_is_heard_while_a_guard_has_stopped_its_app() -> None:
+    scene = _office()
+    _renamed(scene)
+    scene.fake("crm").person_creates(email="new@example.com", out=True)
+    scene.run()
+    with scene.store.read() as tx:
+        assert tx.optouts.count() == 1
+
+
+def test_rows_that_are_no_facts_are_read_for_opt_outs_while_a_guard_has_stopped_their_app() -> None:
+    scene = _office()
+    listing = scene.fake("crm").changes
+    scene.fake("crm").changes = lambda *asked: (  # type: ignore[method-assign]
+        replace(page, rows=tuple(Record(row.ref, {}) for row in page.rows), facts=False) for page in listing(*asked)
+    )
+    _renamed(scene)
+    scene.fake("crm").person_edits("crm-7", out=True)
+    scene.run()
+    news = scene.fake("news").find_one(email="p7@example.com")
+    assert scene.fake("news").shown(news)["out"] is True
+
+
+def test_an_app_that_a_person_has_paused_is_told_nothing_not_even_opt_outs() -> None:
+    scene = _office()
+    pause(scene.world, "crm", "on holiday")
+    scene.fake("news").person_edits(scene.fake("news").find_one(email="p7@example.com"), out=True)
+    scene.run()
+    assert not scene.fake("crm").shown("crm-7")["out"]
+
+
+def test_a_listing_of_what_has_changed_ends_an_answer_as_one_of_everything_does() -> None:
+    scene = _office()
+    for n in range(1, 41):
+        scene.fake("crm").person_edits(f"crm-{n}", first="X")
+    scene.run(whole=False)
+    put_aside(scene.world, _question(scene).id, by="op")
+    scene.run(whole=False)
+    assert "X" not in _firsts(scene, "crm")
+    scene.fake("crm").person_edits("crm-1", first="Ada")
+    scene.run(whole=False)
+    assert "Ada" in _firsts(scene, "news")
+
+
+def test_what_an_app_shows_by_webhooks_alone_trips_a_guard_and_is_put_aside_as_well() -> None:
+    scene = _office()
+    for n in range(1, 41):
+        scene.fake("crm").person_edits(f"crm-{n}", first="X")
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("crm", "people", f"crm-{n}") for n in range(1, 41)], tx.now)
+    tend(scene.world, "crm")
+    put_aside(scene.world, _question(scene).id, by="op")
+    tend(scene.world, "crm")
+    tend(scene.world, "news")
+    assert "X" not in {*_firsts(scene, "news"), *_firsts(scene, "crm")}
