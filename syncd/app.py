@@ -25,7 +25,8 @@ from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
 from syncd.sdk.redact import conceal
 from syncd.sdk.ties import objects_of
-from syncd.settings import AppConfig, Config
+from syncd.settings import AppConfig, Config, Guards
+from syncd.spelling import suggest
 from syncd.store.store import Store
 
 __all__ = [
@@ -229,7 +230,7 @@ def _world(
         clock=clock,
         chance=chance,
         log=structlog.get_logger(),
-        safety=_safety(config),
+        safety=_safety(config, schemas),
     )
 
 
@@ -289,15 +290,40 @@ def _remembered(store: Store, app: str) -> Sequence[Object] | None:
     return _OBJECTS.validate_json(text) if text else None
 
 
-def _safety(config: Config) -> Safety:
-    given = config.safety
-    limits = Limits(
+def _safety(config: Config, schemas: Mapping[str, Sequence[Object]]) -> Safety:
+    """The brakes. Raises ConfigError for bounds of an object that there is not."""
+    given, own, problems = config.safety, dict[tuple[str, str], Limits](), list[Problem]()
+    for name, app in config.apps.items():
+        there = [object.name for object in schemas[name]]
+        for object, guards in app.guards.items():
+            if object not in there:
+                place = ("apps", name, "guards", object)
+                problems.append(app.places.problem(place, "there is no such object", suggest(object, there)))
+            own[name, object] = _limits(given.model_copy(update=guards.model_dump(exclude_unset=True)))
+    if problems:
+        raise ConfigError(problems)
+    return Safety(
+        skew=given.skew,
+        second_look=given.second_look,
+        late_write=given.late_write,
+        limits=_limits(given),
+        own_limits=own,
+    )
+
+
+def _limits(given: Guards) -> Limits:
+    return Limits(
         deletes=given.max_deletes,
         delete_share=given.max_delete_share,
         changes=given.mass_changes,
         change_share=given.mass_change_share,
+        blanks=given.mass_blanks,
+        blank_share=given.mass_blank_share,
+        creates=given.mass_creates,
+        create_share=given.mass_create_share,
+        shrink=given.mass_gone,
+        shrink_share=given.mass_gone_share,
     )
-    return Safety(skew=given.skew, second_look=given.second_look, late_write=given.late_write, limits=limits)
 
 
 def known_app(config: Config, name: str) -> AppConfig:

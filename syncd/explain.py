@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -88,11 +88,14 @@ def _names_at(model: type[BaseModel], location: Key) -> list[str]:
 
 
 def _model_at(model: type[BaseModel], location: Key) -> type[BaseModel] | None:
-    for part in location:
+    parts = iter(location)
+    for part in parts:
         info = model.model_fields.get(str(part))
         inner = None if info is None else next(models(info.annotation), None)
-        if inner is None:
+        if info is None or inner is None:
             return None
+        if get_origin(info.annotation) is dict:
+            next(parts, None)  # a table of tables: any name, then the keys of each
         model = inner
     return model
 

@@ -88,13 +88,9 @@ class Store(Section):
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
 
 
-class Safety(Section):
-    """Brakes: what makes syncd wait, hold or ask."""
+class Guards(Section):
+    """Bounds of one app and object, beyond which syncd stops and asks."""
 
-    second_look: Duration = timedelta(minutes=10)
-    """A record that is missing must still be missing after this long to count as deleted."""
-    skew: Duration = timedelta(seconds=120)
-    """How wrong an app's clock may be: times of two apps that differ by less than twice this are not ordered."""
     max_deletes: int = Field(default=25, ge=0)
     """Deletes in one hour and app beyond which every further one is held."""
     max_delete_share: float = Field(default=0.05, ge=0, le=1)
@@ -103,6 +99,27 @@ class Safety(Section):
     """More changed records than this within an hour, and more than the share below, halt the app."""
     mass_change_share: float = Field(default=0.5, ge=0, le=1)
     """The same, as a share of the linked records."""
+    mass_blanks: int = Field(default=50, ge=1)
+    """More records with a field emptied than this within an hour, and more than the share below, halt the app."""
+    mass_blank_share: float = Field(default=0.2, ge=0, le=1)
+    """The same, as a share of the linked records."""
+    mass_creates: int = Field(default=500, ge=1)
+    """More new records than this within an hour, and more than the share below, halt the app."""
+    mass_create_share: float = Field(default=0.5, ge=0, le=1)
+    """The same, as a share of the records that were linked before."""
+    mass_gone: int = Field(default=20, ge=0)
+    """More records that are gone, or lacking in a listing, than this, and more than the share below, halt the app."""
+    mass_gone_share: float = Field(default=0.5, ge=0, le=1)
+    """The same, as a share of the linked records."""
+
+
+class Safety(Guards):
+    """Brakes: what makes syncd wait, hold or ask."""
+
+    second_look: Duration = timedelta(minutes=10)
+    """A record that is missing must still be missing after this long to count as deleted."""
+    skew: Duration = timedelta(seconds=120)
+    """How wrong an app's clock may be: times of two apps that differ by less than twice this are not ordered."""
     late_write: Duration | None = None
     """How long a timed-out write may still be applied; unset: what each connector says."""
 
@@ -155,6 +172,8 @@ class AppTable(Section):
     """Nothing is ever written to it."""
     allow_host: bool = False
     """The connector's credentials may go to a `base_url` that is not the vendor's."""
+    guards: dict[str, Guards] = Field(default_factory=dict)
+    """Object = its own bounds, in place of those of `[safety]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +188,8 @@ class AppConfig:
     sweep: timedelta
     read_only: bool = False
     """Nothing is ever written to this app."""
+    guards: Mapping[str, Guards] = field(default_factory=dict)
+    """Object to bounds of its own; what a table does not say is as `[safety]` says."""
     places: Places = field(default_factory=lambda: Places("", {}))
     """Where the keys of the file stand."""
 
@@ -352,6 +373,7 @@ def _app(
         poll=daemon.poll if own.poll is None else own.poll,
         sweep=daemon.sweep if own.sweep is None else own.sweep,
         read_only=own.read_only,
+        guards=own.guards,
         places=document.places,
     )
 

@@ -53,6 +53,7 @@ _LISTED: Final = {
     "blank": "conflicts",
     "loop": "conflicts",
     "hold": "holds",
+    "guard": "holds",
     "quarantine": "quarantine",
     "ambiguous": "quarantine",
     "duplicate": "quarantine",
@@ -121,7 +122,8 @@ def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
     """What keeps apps from being served, with what to do."""
     for app in apps:
         if app.state == "paused":
-            yield words(f"{app.name} is paused: {app.reason}; go on with: syncd resume {app.name}", "red")
+            told = "" if "syncd " in app.reason else f"; go on with: syncd resume {app.name}"
+            yield words(f"{app.name} is paused: {app.reason}{told}", "red")
         elif app.state == "failing":
             yield words(f"{app.name} is failing: {app.reason}; it is tried again by itself", "yellow")
         if app.suspected:
@@ -260,6 +262,19 @@ def work(found: Sequence[Work]) -> Iterable[RenderableType]:
         return
     headings = ("number", "kind", "who", "field", "app", "agreed", "theirs", "reason", "since")
     yield grid(headings, ((w.id, w.kind, _who(w), w.field, w.app, *_sides(w), w.reason, when(w.opened)) for w in found))
+    for item in found:
+        if item.kind == "guard":
+            yield words("")
+            yield from _guard(item)
+
+
+def _guard(item: Work) -> Iterable[RenderableType]:
+    """What has tripped a guard, whom for example, and the two answers."""
+    share = f"{item.detail['share']:.0%}"
+    yield words(f"{item.id}: {item.app} is paused, {item.detail['count']} records ({share}); for example", "bold")
+    for one in item.detail["samples"]:
+        yield words(f"  {one['record']}" + (f": {', '.join(one['fields'])}" if one["fields"] else ""))
+    yield words(f"  if this is right: syncd approve {item.id}; to put it aside: syncd refuse {item.id}")
 
 
 def _who(item: Work) -> str:

@@ -13,6 +13,7 @@ from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit
 from syncd.core.record import Absent, Value
 from syncd.engine.decide import approve, drop_hold, resolve_conflict, retry
+from syncd.engine.masses import let_through, put_aside
 from syncd.engine.world import World
 from syncd.errors import ConfigError, SyncdError
 from syncd.mapping.lenses import Single
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 CONFLICTS: Final = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
-HOLDS: Final = (ParkedKind.HOLD,)
+HOLDS: Final = (ParkedKind.HOLD, ParkedKind.GUARD)
 QUARANTINE: Final = (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)
 
 _MOST = 100_000
@@ -135,9 +136,12 @@ def resolve_from(world: World, id: int, app: str, *, by: str) -> Answered:
 
 
 def approve_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered, ...]:
-    """Say yes to held deletes, one after another; one that cannot be answered never stops the others."""
+    """Say yes to what is held, one after another; one that cannot be answered never stops the others."""
 
     def answer(id: int) -> str:
+        if _guarded(world, id):
+            let_through(world, id, by=by)
+            return "the app goes on, and what it shows is taken in"
         gone = approve(world, id, by=by)
         return "the delete will be carried out" if gone else "a person has edited it since: it stays"
 
@@ -145,9 +149,19 @@ def approve_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered,
 
 
 def refuse_hold(world: World, id: int, *, by: str) -> Answered:
-    """Say no to a held delete. Raises ConfigError if there is none of this number, Halted if it was answered."""
+    """Say no to what is held. Raises ConfigError if there is nothing of this number, Halted if it was answered."""
+    if _guarded(world, id):
+        back = put_aside(world, id, by=by)
+        taken = f"; {back} records were taken in before, and are as they were" if back else ""
+        return Answered(id=id, done=True, note=f"the app goes on, and what it shows of that is put aside{taken}")
     drop_hold(world, id, by=by)
     return Answered(id=id, done=True, note="the record will be made again where it was deleted")
+
+
+def _guarded(world: World, id: int) -> bool:
+    with world.store.read() as tx:
+        work = tx.parked.get(id)
+    return work is not None and work.kind is ParkedKind.GUARD
 
 
 def retry_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered, ...]:

@@ -11,7 +11,7 @@ from syncd.engine.world import World
 from syncd.errors import ConnectorError, Halted, Unavailable
 from syncd.store.ports import Transaction
 
-__all__ = ["accepted", "resumed_at", "sworn_read"]
+__all__ = ["accepted", "guarded", "guarding", "resumed_at", "sworn_read"]
 
 _CANARIES = 3
 _CHOIR = 50
@@ -111,3 +111,13 @@ def accepted(tx: Transaction, app: str) -> bool:
 def resumed_at(tx: Transaction, app: str) -> float:
     """When a person last said to go on, in seconds since the epoch."""
     return float(tx.meta.get(f"resumed:{app}") or 0.0)
+
+
+def guarded(tx: Transaction, app: str) -> bool:
+    """The app is paused, and it was a guard that has stopped it: what it shows is in question, nothing else is."""
+    return bool(tx.apps.get(app).paused and tx.meta.get(guarding(app)))
+
+
+def guarding(app: str) -> str:
+    """The fact of the store that says when a guard has stopped the app; "" where it did not."""
+    return f"guarded:{app}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from syncd.engine.canary import guarded
 from syncd.engine.gone import look_again
+from syncd.engine.optouts import hear_opt_outs, tell_opt_outs, urgent
 from syncd.engine.pull import pull, read_hints
 from syncd.engine.push import push, waiting
 from syncd.engine.remedies import attempt
@@ -53,7 +55,7 @@ def pull_app(world: World, app: str, *, whole: bool = False) -> tuple[Tally, flo
             world.log.info("app answers again", app=app)
         return tally
 
-    return attempt(world, app, stage)
+    return attempt(world, app, stage, lambda: hear_opt_outs(world, app))
 
 
 def tend(world: World, app: str) -> tuple[Tally, float]:
@@ -62,7 +64,7 @@ def tend(world: World, app: str) -> tuple[Tally, float]:
     def stage() -> Tally:
         return resolve(world, app) + read_hints(world, app) + push(world, app)
 
-    return attempt(world, app, stage)
+    return attempt(world, app, stage, lambda: tell_opt_outs(world, app))
 
 
 def deliver_all(world: World) -> Iterator[Tally]:
@@ -108,4 +110,5 @@ def _due(world: World) -> int:
             if app in world.apps
         )
         open_apps = [app for app in world.apps if not tx.apps.get(app).paused and not world.apps[app].read_only]
-        return ripe + hints + sum(waiting(world, tx, app) for app in open_apps)
+        spared = sum(len(urgent(world, tx, app)) for app in world.apps if guarded(tx, app))
+        return ripe + hints + spared + sum(waiting(world, tx, app) for app in open_apps)

@@ -11,10 +11,10 @@ from syncd.engine import calls
 from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts, note_freed, unreckoned
 from syncd.engine.decree import CONTESTED, decree
+from syncd.engine.deletes import REFUSED, bring_back
 from syncd.engine.fuse import follow_merge
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
-from syncd.engine.revive import revive
 from syncd.engine.take import READ, take
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
@@ -22,9 +22,9 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
 
-__all__ = ["approve", "drop_hold", "resolve_conflict", "retry"]
+__all__ = ["approve", "asked", "drop_hold", "resolve_conflict", "retry", "sync_of"]
 
-_REFUSED, _WON = SPARED
+_WON = SPARED[1]
 
 
 def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
@@ -33,8 +33,8 @@ def resolve_conflict(world: World, id: int, value: Value, *, by: str) -> int:
     An opt-in that is confirmed here is recorded consent: it lifts the address from the register.
     """
     with world.store.begin() as tx:
-        work = _open(tx, id, CONTESTED)
-        sync = _sync(world, work)
+        work = asked(tx, id, CONTESTED)
+        sync = sync_of(world, work)
         if work.field not in sync.rules:
             raise ConfigError(f"the sync {sync.name} has no field {work.field} any more")
         unreckoned(tx, sync)
@@ -64,8 +64,8 @@ def approve(world: World, id: int, *, by: str) -> bool:
     Two phases: every remaining record is read first; only if nothing is new there is anything deleted.
     """
     with world.store.read() as tx:
-        work = _open(tx, id, (ParkedKind.HOLD,))
-        sync = _sync(world, work)
+        work = asked(tx, id, (ParkedKind.HOLD,))
+        sync = sync_of(world, work)
         entity = tx.entities.get(_entity(work))
         tied = [link for link in tx.links.of(entity.id) if link.ref.app in sync.apps]
         remaining = {link.ref: link for link in tied if link.state is not LinkState.GONE}
@@ -75,7 +75,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
         with world.apps[ref.app].turn:
             facts.append(calls.read(world, ref.app, [ref])[ref])
     with world.store.begin() as tx:
-        _open(tx, id, (ParkedKind.HOLD,))
+        asked(tx, id, (ParkedKind.HOLD,))
         if any(tx.links.get(sync.name, ref) != link for ref, link in remaining.items()):
             raise Halted("one of the records was written or read just now", hint="say it again")
         unreckoned(tx, sync)
@@ -103,7 +103,7 @@ def approve(world: World, id: int, *, by: str) -> bool:
 
 def _merged_meanwhile(world: World, tx: Transaction, work: Parked, merged: Merged) -> None:
     """The record was there all the while, and is part of another by now."""
-    sync, link = _sync(world, work), tx.links.get(work.sync, merged.ref)
+    sync, link = sync_of(world, work), tx.links.get(work.sync, merged.ref)
     tx.parked.withdraw([work], f"the record was not deleted, but merged into {merged.into.id}")
     if link is not None:
         note = "it was not deleted, but merged"
@@ -118,14 +118,14 @@ def _merged_meanwhile(world: World, tx: Transaction, work: Parked, merged: Merge
 def drop_hold(world: World, id: int, *, by: str) -> None:
     """Say no to a held delete: the record is made again where it was deleted."""
     with world.store.begin() as tx:
-        work = _open(tx, id, (ParkedKind.HOLD,))
-        _bring_back(world, tx, work, by, _REFUSED)
+        work = asked(tx, id, (ParkedKind.HOLD,))
+        _bring_back(world, tx, work, by, REFUSED)
 
 
 def retry(world: World, id: int, *, by: str) -> None:
     """Try a quarantined record or field again."""
     with world.store.begin() as tx:
-        work = _open(tx, id, (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE))
+        work = asked(tx, id, (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE))
         tx.parked.close(id, "retry", by)
         seq = tx.log.append(
             Entry(event=Event.DECIDED, sync=work.sync, entity=work.entity, app=work.app, by=by, note="retry")
@@ -142,7 +142,7 @@ def retry(world: World, id: int, *, by: str) -> None:
 
 def _unsee(world: World, tx: Transaction, work: Parked) -> None:
     """Forget what the app showed of a field that made no sense: if it still shows that, the question opens again."""
-    sync = _sync(world, work)
+    sync = sync_of(world, work)
     link = tx.links.get(sync.name, work.ref) if work.ref else None
     rule = sync.rules.get(work.field)
     if link is not None and rule is not None and link.ref.app in rule.lenses:
@@ -152,15 +152,13 @@ def _unsee(world: World, tx: Transaction, work: Parked) -> None:
 
 
 def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str) -> None:
-    sync, entity = _sync(world, work), tx.entities.get(_entity(work))
+    sync, entity = sync_of(world, work), tx.entities.get(_entity(work))
     unreckoned(tx, sync)
-    seq = tx.log.append(
-        Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=note, cause=work.cause)
-    )
-    note_debts(tx, sync, revive(tx, sync, entity, note, by), seq)
+    bring_back(tx, sync, entity, note, by=by, cause=work.cause)
 
 
-def _open(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:
+def asked(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:
+    """An open question by its number. Raises ConfigError if there is none, Halted if it was answered already."""
     work = tx.parked.get(id)
     if work is None or work.kind not in kinds:
         names = ", ".join(kinds)
@@ -170,7 +168,8 @@ def _open(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:
     return work
 
 
-def _sync(world: World, work: Parked) -> Sync:
+def sync_of(world: World, work: Parked) -> Sync:
+    """The sync that a question is about. Raises ConfigError if the configuration has it no more."""
     if work.sync not in world.syncs:
         raise ConfigError(f"the configuration has no sync {work.sync} any more")
     return world.syncs[work.sync]

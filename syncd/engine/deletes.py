@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from syncd.core import guard
 from syncd.core.entity import Entity, Link, LinkState, owed
 from syncd.core.fieldmap import Deletion, Sync
+from syncd.core.guard import ABSENCE
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import frozen, note_debts
 from syncd.engine.fuse import fuse_at_last
+from syncd.engine.guards import refused
 from syncd.engine.namesakes import part
+from syncd.engine.promises import SPARED
 from syncd.engine.revive import revive
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["believe"]
+__all__ = ["REFUSED", "believe", "bring_back"]
+
+REFUSED: Final = SPARED[0]
+"""What the change log notes where a person says no to a delete."""
 
 
 def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str = "") -> None:
@@ -38,6 +45,9 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     part(tx, sync, entity.id, f"the record in {link.ref.app} is gone")
     if fuse_at_last(world, tx, sync, entity.id):
         return
+    if refused(tx, sync, link.ref.app) & ABSENCE:
+        bring_back(tx, sync, entity, REFUSED, cause=seq)
+        return
     if not others:
         tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
         return
@@ -57,6 +67,14 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
         return
     tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
     note_debts(tx, sync, replace(entity, deleted=True), seq)
+
+
+def bring_back(
+    tx: Transaction, sync: Sync, entity: Entity, note: str, *, by: str = "", cause: int | None = None
+) -> None:
+    """A delete comes to nothing: the record is made again where it was deleted."""
+    seq = tx.log.append(Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, by=by, note=note, cause=cause))
+    note_debts(tx, sync, revive(tx, sync, entity, note, by), seq)
 
 
 def _untold(tx: Transaction, sync: Sync, entity: Entity, link: Link) -> list[str]:
@@ -86,7 +104,7 @@ def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: 
         removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=tx.now - 3600)
         tx.entities.flush()
         waiting = tx.deliveries.removals(app, sync.name)  # also what was put off, or is in doubt
-        trip = guard.deleting(tx.links.linked(sync.name, app), removed + waiting + 1, world.safety.limits)
+        trip = guard.deleting(tx.links.linked(sync.name, app), removed + waiting + 1, world.limits(sync, app))
         if trip:
             return f"{trip.guard}: {trip.reason}"
     return ""

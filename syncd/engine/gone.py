@@ -12,6 +12,7 @@ from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine.canary import accepted, sworn_read
 from syncd.engine.deletes import believe
 from syncd.engine.fuse import follow_merge
+from syncd.engine.guards import watch
 from syncd.engine.take import READ, take
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -23,7 +24,10 @@ _UNSEEN: Final = "no other record that {app} shows vouches for this: syncd may n
 
 
 def probe(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
-    """Read records that a listing lacks, or that something says are gone. Facts are taken in; misses are noted."""
+    """Read records that a listing lacks, or that something says are gone. Facts are taken in; misses are noted.
+
+    Raises Tripped, and then notes nothing, where too many have gone.
+    """
     if not refs:
         return Tally()
     found = sworn_read(world, sync, app, refs)
@@ -34,6 +38,7 @@ def probe(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Tally:
                 missed(world, tx, sync, fact)
             elif isinstance(fact, Merged):
                 follow_merge(world, tx, sync, fact)
+        watch(world, tx, sync, app)
     return tally
 
 

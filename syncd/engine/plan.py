@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from syncd.core.guard import expecting
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
+from syncd.engine.guards import expect
 from syncd.engine.rehearsal import rehearsal
 from syncd.engine.standing import Standing
-from syncd.engine.world import Tally, Uncounted, World
+from syncd.engine.world import Safety, Tally, Uncounted, World
 from syncd.engine.wrappers import Gated, Rehearsed
 from syncd.engine.writes import Writes
 from syncd.errors import Halted
@@ -60,7 +62,7 @@ def _rehearse(world: World, store: Store, folder: Path, progress: Callable[[Tall
         name: replace(app, connector=Rehearsed(name, app.connector, writes, Standing(folder, name)))
         for name, app in world.apps.items()
     }
-    stage = replace(world, store=store, apps=apps, counts=Uncounted())
+    stage = replace(world, store=store, apps=apps, counts=Uncounted(), safety=_expecting(world.safety))
     with store.read() as tx:
         before = tx.parked.counts()
     report = once(stage, whole=True, progress=progress)
@@ -79,6 +81,12 @@ def _rehearse(world: World, store: Store, folder: Path, progress: Callable[[Tall
     )
 
 
+def _expecting(safety: Safety) -> Safety:
+    """Guards let a mass of changes pass where a person sees each of them in a plan."""
+    own = {place: expecting(limits) for place, limits in safety.own_limits.items()}
+    return replace(safety, limits=expecting(safety.limits), own_limits=own)
+
+
 def apply(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], None] = lambda _: None) -> Report:
     """Write exactly what an earlier plan holds. Raises Halted, with nothing written, if the world has moved since.
 
@@ -95,7 +103,8 @@ def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], 
         name: Gated(app.connector, plan.writes.take, {f for _, f in references(world, name)})
         for name, app in world.apps.items()
     }
-    gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})
+    apps = {name: replace(app, connector=gates[name]) for name, app in world.apps.items()}
+    gated = replace(world, apps=apps, safety=_expecting(world.safety))
     report = once(gated, whole=True, progress=progress)
     mark_applied(world, by=by)
     return report
@@ -133,6 +142,7 @@ def mark_applied(world: World, *, by: str) -> None:
     """Put the mappings in force: from now on the daemon writes by them."""
     with world.store.begin() as tx:
         for name, sync in world.syncs.items():
+            expect(tx, sync)
             if tx.meta.get(f"applied:{name}") != sync.digest:
                 tx.meta.put(f"applied:{name}", sync.digest)
                 tx.log.append(Entry(event=Event.APPLIED, sync=name, by=by, mapping=sync.digest))

@@ -22,7 +22,7 @@ from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit, view
 from syncd.core.merge import Merge
 from syncd.core.record import Absent, Create, Delete, EntityId, Record, Ref, Write
-from syncd.engine.canary import accepted
+from syncd.engine.canary import accepted, guarded
 from syncd.engine.consent import address_key, consent_rules
 from syncd.engine.world import World
 from syncd.errors import BrokenPromise
@@ -53,7 +53,8 @@ PROMISES: Final[Mapping[str, str]] = {
     "S8": "the same write is not sent again and again when nothing new was seen",
     "S9": "no write leaves without an intent of its own, and nothing else settles what an intent is about",
     "S10": "the change log goes on where it ended",
-    "S11": "nothing is written to an app that is paused, nor to a record that was not seen just before",
+    "S11": "nothing is written to an app that is paused, but opt-outs to one that a guard has stopped, nor to a record "
+    "that was not seen just before",
 }
 """By name, as `syncd log` and the metrics tell them."""
 
@@ -239,7 +240,7 @@ def _undeleted(world: World, tx: Transaction, sync: Sync, app: str, one: Leaving
         return
     since = tx.now - 3600
     removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=since)
-    linked, limits = tx.links.linked(sync.name, app) + removed, world.safety.limits
+    linked, limits = tx.links.linked(sync.name, app) + removed, world.limits(sync, app)
     if guard.deleting(linked, removed + len(deletes), limits) is None:
         return
     gone = [entry.entity for entry in tx.log.find(app=app, sync=sync.name, events=(Event.REMOVED,), since=since)]
@@ -253,9 +254,14 @@ def _undeleted(world: World, tx: Transaction, sync: Sync, app: str, one: Leaving
 # --- what really leaves --------------------------------------------------------------------------------------------
 
 
-def running(tx: Transaction, app: str) -> bool:
-    """S11: False where the app was paused while the stage was under way. Raises BrokenPromise if it was long before."""
+def running(tx: Transaction, sync: Sync, app: str) -> bool:
+    """S11: False where the app was paused while the stage was under way. Raises BrokenPromise if it was long before.
+
+    An app that a guard has stopped hears of opt-outs all the same: by a mapping that has nothing else.
+    """
     state = tx.apps.get(app)
+    if guarded(tx, app) and all(rule.consent for rule in sync.mapped(app)):
+        return True
     if long_paused(state, tx.now):
         raise _broken("S11", app, about="the app is paused")
     return not state.paused

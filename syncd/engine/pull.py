@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from syncd.core import guard
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
-from syncd.engine import apart, calls
-from syncd.engine.canary import accepted, resumed_at
+from syncd.engine import apart, calls, guards
 from syncd.engine.debts import reckon
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World
-from syncd.errors import Halted
 from syncd.sdk.contract import Deletes, Page
 from syncd.store.ports import Transaction
-from syncd.store.values import Event, Progress
+from syncd.store.values import Progress
 
 __all__ = ["pull", "read_hints", "unswept"]
 
 _HINTS = 200
-_MOST = 200_000
-"""Entries of the change log that a guard looks through."""
 
 
 def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     """List what may have changed since last time, or everything, and fold it in.
 
-    Raises Halted when a guard trips: a listing that lacks most records, a mass change.
+    Raises Tripped when a guard trips: a listing that lacks most records, too many that changed, came or went.
     """
     reckon(world, sync)
     with world.store.begin() as tx:
@@ -53,6 +48,8 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     if since is None and complete and shows_deletes:
         with port.turn:
             tally += _absent(world, sync, app, sweep, tally.read)
+    if complete or since is not None:
+        guards.listed(world, sync, app, anew=progress.listed_at is None)
     return tally
 
 
@@ -73,6 +70,9 @@ def read_hints(world: World, app: str) -> Tally:
                     unasked |= left
             with world.store.begin() as tx:
                 tx.hints.drop([ref for ref in refs if ref not in unasked], asked)
+            for sync in world.syncs.values():
+                if sync.apps.get(app) == object:
+                    guards.settle(world, sync, app)
     return tally
 
 
@@ -88,7 +88,7 @@ def _page(world: World, sync: Sync, app: str, page: Page, sweep: int | None) -> 
         if page.facts:
             facts = [row for row in news if isinstance(row, Record)]
             tally += take(world, tx, sync, facts, LISTED)
-            _brake(world, tx, sync, app)
+            guards.watch(world, tx, sync, app)
         if sweep is not None:
             tx.links.stamp(sync.name, list(rows), sweep)
         before = tx.cursors.get(sync.name, app)
@@ -124,7 +124,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
     with world.store.begin() as tx:
         facts = [fact for fact in found.values() if isinstance(fact, Record)]
         tally += take(world, tx, sync, facts, READ)
-        _brake(world, tx, sync, app)
+        guards.watch(world, tx, sync, app)
         apart.close_unread(tx, sync, app, found)
         apart.put_off(world, tx, sync, asked.failed)
         for fact in found.values():
@@ -137,13 +137,9 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
 def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tally:
     """After a complete listing: whom it lacks is looked at by id; most of them lacking is a fault, not news."""
     with world.store.read() as tx:
-        lacking, linked = tx.links.lacking(sync.name, app, sweep), tx.links.linked(sync.name, app)
-        trip = None if accepted(tx, app) else guard.listing(linked, lacking, listed, world.safety.limits)
-    if trip:
-        raise Halted(
-            f"{app}: {trip.reason}",
-            hint=f"look at {app}; if this is right, run: syncd resume {app}",
-        )
+        lacking = tx.links.lacking(sync.name, app, sweep)
+        samples = [link.ref for link in tx.links.unswept(sync.name, app, sweep, None, guards.SAMPLES)]
+        guards.watch_listing(world, tx, sync, app, samples, lacking, listed)
     tally = Tally()
     for part in unswept(world, sync, app, sweep):
         tally += probe(world, sync, app, [link.ref for link in part if link.missed_at is None])
@@ -160,37 +156,3 @@ def unswept(world: World, sync: Sync, app: str, sweep: int) -> Iterator[Sequence
             return
         last = part[-1].ref
         yield part
-
-
-def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
-    """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
-    if accepted(tx, app):
-        return
-    since = max(tx.now - 3600, resumed_at(tx, app) + 3600)  # what a person has let through is not counted again
-    limits, trip = world.safety.limits, None
-    if tx.log.count(app=app, sync=sync.name, event=Event.MERGED, since=since) > min(limits.changes, limits.blanks):
-        linked = tx.links.linked(sync.name, app)
-        changed, blanked = _changed(tx, sync, app, since)
-        trip = guard.rewriting(linked, changed, limits) or guard.emptying(linked, blanked, limits)
-    if trip:
-        raise Halted(
-            f"{app}: {trip.reason}",
-            hint=f"look at {app}; if this is right, run: syncd resume {app}",
-        )
-
-
-def _changed(tx: Transaction, sync: Sync, app: str, since: float) -> tuple[int, int]:
-    """How many records had a value replaced at this app since a time, and how many had one emptied.
-
-    A record counts once, however often it changed; a value where there was none is nothing to be afraid of.
-    """
-    changed: set[str] = set()
-    blanked: set[str] = set()
-    for entry in tx.log.find(app=app, sync=sync.name, events=(Event.MERGED,), since=since, limit=_MOST):
-        taken = [what for what in entry.fields.values() if what.get("verdict") == "taken"]
-        record = entry.ref.id if entry.ref else ""
-        if any(what.get("old") is not None for what in taken):
-            changed.add(record)
-        if any(what.get("old") is not None and what.get("new") is None for what in taken):
-            blanked.add(record)
-    return len(changed), len(blanked)

@@ -22,7 +22,7 @@ from syncd.errors import BrokenProtocol, ConnectorError, InDoubt
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery
 
-__all__ = ["push", "waiting"]
+__all__ = ["deliver", "payable", "push", "waiting"]
 
 _BATCH = 500
 _ONE_BY_ONE = 10
@@ -45,7 +45,7 @@ def push(world: World, app: str, *, sync: str = "") -> Tally:
             by_sync[delivery.sync].append(delivery)
         for name, deliveries in by_sync.items():
             reckon(world, world.syncs[name])  # before anything is let go as not owed by this mapping
-            tally += _deliver(world, world.syncs[name], app, deliveries)
+            tally += deliver(world, world.syncs[name], app, deliveries)
     return tally
 
 
@@ -66,14 +66,15 @@ def _syncs_of(world: World, app: str) -> list[str]:
     return [name for name, sync in world.syncs.items() if app in sync.apps]
 
 
-def _deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:
+def deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:
+    """Bring an app up to date about these entities, as one batch, in the app's turn."""
     deliveries = _sift(world, sync, app, deliveries)
     if not deliveries:
         return Tally()
     looked_at = world.clock.now()
     sight = look(world, sync, app, deliveries)
     with world.store.begin() as tx:
-        if not promises.running(tx, app):
+        if not promises.running(tx, sync, app):
             return Tally()
         load(tx, sync, deliveries)
         for delivery in [one for one in deliveries if one.entity in sight.unseen]:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 
 from syncd.core.record import EntityId, Ref
+from syncd.engine.canary import guarded, guarding
+from syncd.engine.guards import Tripped
 from syncd.engine.promises import sound_log
 from syncd.engine.world import Tally, World
 from syncd.errors import (
@@ -20,9 +22,9 @@ from syncd.errors import (
     Unauthorised,
 )
 from syncd.store.ports import Transaction
-from syncd.store.values import Entry, Event
+from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["Stopped", "attempt", "pause", "resume", "stopped_by"]
+__all__ = ["Stopped", "accept", "attempt", "pause", "paused", "release", "resume", "stopped_by"]
 
 
 class Stopped(StrEnum):
@@ -43,22 +45,25 @@ _KINDS: Final = {
 }
 
 
-def attempt(world: World, app: str, stage: Callable[[], Tally]) -> tuple[Tally, float]:
+def attempt(world: World, app: str, stage: Callable[[], Tally], spared: Callable[[], Tally]) -> tuple[Tally, float]:
     """Run one stage for one app. What it did, and how many seconds to leave the app alone (0: go on).
 
-    A failing app never stops the others; a failing store stops everything, since nothing may be written to an app
-    that cannot first be written down.
+    `spared` is what is done of it while a guard has stopped the app: opt-outs wait for nobody. A failing app never
+    stops the others; a failing store stops everything, since nothing may be written to an app that cannot first be
+    written down.
     """
+    stopped = False
     if paused(world, app):
-        return Tally(), 60.0
+        with world.store.read() as tx:
+            stopped = guarded(tx, app)
+        if not stopped:
+            return Tally(), 60.0
     try:
         with world.store.read() as tx:
             sound_log(tx, app)
-        done = stage()
-    except Halted as guarded:
-        pause(world, app, str(guarded), kind=Stopped.GUARD)
-        with world.store.begin() as tx:
-            tx.meta.put(_guarded(app), str(tx.now))
+        done = spared() if stopped else stage()
+    except Halted as halted:
+        _halt(world, app, halted)
         return Tally(), 60.0
     except (Unauthorised, BrokenProtocol, ConfigError) as stop:  # the configuration may no longer fit the account
         pause(world, app, str(stop), kind=next(kind for error, kind in _KINDS.items() if isinstance(stop, error)))
@@ -90,8 +95,19 @@ def _stop(world: World, broken: BrokenPromise) -> None:
     pause(world, broken.app, str(broken), cause=seq, kind=Stopped.PROMISE)
 
 
-def _guarded(app: str) -> str:
-    return f"guarded:{app}"
+def _halt(world: World, app: str, halted: Halted) -> None:
+    """A guard has tripped: pause the app, and ask."""
+    with world.store.begin() as tx:
+        reason = str(halted)
+        if isinstance(halted, Tripped):
+            id = tx.parked.park(halted.work)
+            reason = (
+                f"{halted.message}\n  look at {app}; if this is right: syncd approve {id}; if not: syncd refuse {id}"
+            )
+        news = _paused(tx, app, reason, kind=Stopped.GUARD)
+        tx.meta.put(guarding(app), str(tx.now))
+    if news:
+        world.log.error("app paused", app=app, reason=reason)
 
 
 def _stopped(app: str) -> str:
@@ -115,12 +131,19 @@ def pause(
 ) -> bool:
     """Stop this app alone, until a person resumes it. False if it was paused already."""
     with world.store.begin() as tx:
-        news = tx.apps.pause(app, reason)
-        if news:
-            tx.meta.put(_stopped(app), kind)
-            tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by, cause=cause))
+        news = _paused(tx, app, reason, by, cause, kind)
     if news:
         world.log.error("app paused", app=app, reason=reason)
+    return news
+
+
+def _paused(
+    tx: Transaction, app: str, reason: str, by: str = "", cause: int | None = None, kind: Stopped = Stopped.PERSON
+) -> bool:
+    news = tx.apps.pause(app, reason)
+    if news:
+        tx.meta.put(_stopped(app), kind)
+        tx.log.append(Entry(event=Event.PAUSED, app=app, note=reason, by=by, cause=cause))
     return news
 
 
@@ -132,11 +155,30 @@ def resume(world: World, app: str, by: str = "") -> bool:
     """
     with world.store.begin() as tx:
         news = tx.apps.resume(app)
-        if news and tx.meta.get(_guarded(app)):
-            tx.meta.put(f"resumed:{app}", str(tx.now))
-            tx.meta.put(_guarded(app), "")
+        if news and tx.meta.get(guarding(app)):
+            accept(tx, app)
+            tx.meta.put(guarding(app), "")
+            for work in _questions(tx, app):
+                tx.parked.close(work.id, "approved, by going on", by)
         if news:
             tx.log.append(Entry(event=Event.RESUMED, app=app, by=by))
     if news:
         world.log.info("app resumed", app=app, by=by)
     return news
+
+
+def accept(tx: Transaction, app: str) -> None:
+    """Whatever the app shows, or does not, is taken for the truth for an hour."""
+    tx.meta.put(f"resumed:{app}", str(tx.now))
+
+
+def release(tx: Transaction, app: str, by: str, cause: int) -> None:
+    """A guard's question was answered: go on, unless another is open, or something else has stopped the app."""
+    if guarded(tx, app) and not _questions(tx, app):
+        tx.apps.resume(app)
+        tx.meta.put(guarding(app), "")
+        tx.log.append(Entry(event=Event.RESUMED, app=app, by=by, cause=cause))
+
+
+def _questions(tx: Transaction, app: str) -> list[Parked]:
+    return [work for work in tx.parked.open((ParkedKind.GUARD,)) if work.app == app]

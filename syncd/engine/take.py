@@ -8,28 +8,27 @@ from functools import cache
 
 from syncd.core.entity import Entity, Held, Link, LinkState
 from syncd.core.fieldmap import Sync
+from syncd.core.guard import Guard, spared
 from syncd.core.lens import Misfit, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
-from syncd.core.merge import Merge, Verdict, Verdicts, merge
+from syncd.core.merge import Merge, Verdict, merge
 from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
+from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
 from syncd.engine.fuse import bearer
-from syncd.engine.loops import loops
+from syncd.engine.guards import is_set_aside, left_aside, refused, set_aside
 from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import revive
 from syncd.engine.tombs import bury, remains
 from syncd.engine.world import Tally, World
-from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
 __all__ = ["Source", "another", "bind", "succeeded", "take", "told"]
-
-_ASKS = {Verdict.ASKED: ParkedKind.CONFLICT, Verdict.MISFIT: ParkedKind.QUARANTINE}
 
 
 class Source(str):
@@ -51,6 +50,10 @@ class _Page:
     """Creates in this app of which nobody knows whether they were applied; asked for where somebody is not linked."""
     writing: Collection[Ref] = ()
     """Records with an open write."""
+    refused: Collection[Guard] = ()
+    """What a person has said is to be put aside."""
+    some_aside: Callable[[], bool] = bool
+    """Whether new records of the app were put aside before; asked for where somebody is not known."""
 
 
 def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], source: Source) -> Tally:
@@ -61,7 +64,9 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     tx.links.load(sync.name, [fact.ref for fact in facts])
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
-    page = _Page(world, tx, sync, source, cache(lambda: _creates(tx, sync, app)), reserved(world, app, open_writes))
+    creates, writing = cache(lambda: _creates(tx, sync, app)), reserved(world, app, open_writes)
+    some_aside = cache(lambda: left_aside(tx, sync, app))
+    page = _Page(world, tx, sync, source, creates, writing, refused(tx, sync, app), some_aside)
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -191,6 +196,8 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
         case Found(id, by):
             _answered(page, fact, "matched")
             return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}", fields)
+        case New() if _left_alone(page, fact):
+            pass
         case New():
             _answered(page, fact, "new")
             founded = Entity(world.new_entity(), sync.name)
@@ -208,6 +215,14 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
             tx.parked.park(replace(parked, detail={"entities": list(candidates), "by": by}))
     enrol(world, tx, sync, fields, app, None)
     return 0
+
+
+def _left_alone(page: _Page, fact: Record) -> bool:
+    """Nothing is founded on a new record that a person has put aside, with many others, and nobody has edited since."""
+    if Guard.CREATES in page.refused:
+        set_aside(page.tx, page.sync, fact.ref, fact.fields)
+        return True
+    return page.some_aside() and is_set_aside(page.tx, page.sync, fact.ref, fact.fields)
 
 
 def _answered(page: _Page, fact: Record, how: str) -> None:
@@ -278,13 +293,15 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
     """Merge one fact of a linked record, log it, park what needs a person, note the debts. 1 if it changed anything."""
     world, tx, sync = page.world, page.tx, page.sync
     result = merge(entity, link, fact, sync, skew=world.safety.skew)
+    if page.refused:
+        result = spared(entity, result, sync, page.refused)
     agreed(sync, entity, link, result, page.writing)
     if how:
         one_each(tx, entity.id, fact.ref)
     if how or not _quiet(result):
         seq = _log(tx, sync, entity, fact.ref, result, how)
         result = replace(result, entity=_stamped(result, seq))
-        _park(world, tx, sync, entity, fact.ref, result, seq)
+        ask(world, tx, sync, entity, fact.ref, result, seq)
     else:
         seq = 0
     if how or result.link != tx.links.get(sync.name, fact.ref):  # `link` may be back from the missing already
@@ -346,53 +363,4 @@ def _log(tx: Transaction, sync: Sync, entity: Entity, ref: Ref, result: Merge, h
             cause=max((entity.held[name].seq for name in result.changed if name in entity.held), default=0) or None,
             mapping=sync.digest,
         )
-    )
-
-
-def _park(world: World, tx: Transaction, sync: Sync, entity: Entity, ref: Ref, result: Merge, seq: int) -> None:
-    """Open the work that needs a person, and close what has settled itself."""
-    work = tx.parked.of([entity.id]).get(entity.id, [])
-    for verdict in result.verdicts:
-        rule = sync.rules[verdict.field]
-        kind = _ASKS.get(verdict.verdict)
-        if verdict.verdict is Verdict.HELD:
-            kind = ParkedKind.OPT_IN if rule.consent else ParkedKind.BLANK
-        if kind is not None:
-            tx.parked.park(_question(kind, sync, entity.id, ref, verdict, seq))
-            continue
-        if work:
-            tx.parked.withdraw(_settled(work, ref.app, verdict), "settled by the app itself")
-        if verdict.verdict is Verdict.TAKEN and loops(world, tx, sync, entity, verdict.field, ref.app):
-            reason = f"{ref.app} and another app keep rewriting each other's value"
-            parked = Parked(kind=ParkedKind.LOOP, sync=sync.name, entity=entity.id, field=verdict.field, cause=seq)
-            tx.parked.park(replace(parked, reason=reason, detail={"value": plain(verdict.new), "app": ref.app}))
-
-
-def _settled(work: Sequence[Parked], app: str, verdict: Verdicts) -> list[Parked]:
-    """What was asked about a field, and what an app says of it now has answered."""
-    about = [item for item in work if item.field == verdict.field and item.app == app]
-    if verdict.verdict is Verdict.TAKEN:
-        about += [item for item in work if _conceded(item, verdict)]
-    if verdict.verdict is Verdict.LOST:
-        about = [item for item in about if item.kind is ParkedKind.QUARANTINE]
-    return [item for item in about if item.kind is not ParkedKind.LOOP]
-
-
-def _conceded(item: Parked, verdict: Verdicts) -> bool:
-    """Another app had asked for the very value that is taken now."""
-    same = item.kind is ParkedKind.CONFLICT and item.field == verdict.field
-    return same and item.detail.get("theirs") == plain(verdict.new)
-
-
-def _question(kind: ParkedKind, sync: Sync, entity: EntityId, ref: Ref, verdict: Verdicts, seq: int) -> Parked:
-    return Parked(
-        kind=kind,
-        sync=sync.name,
-        app=ref.app,
-        entity=entity,
-        ref=ref if kind is ParkedKind.QUARANTINE else None,
-        field=verdict.field,
-        reason=verdict.rule,
-        detail={"app": ref.app, "theirs": plain(verdict.new), "ours": plain(verdict.old), "record": ref.id},
-        cause=seq,
     )

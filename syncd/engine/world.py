@@ -35,6 +35,8 @@ class Safety:
     attempts: int = 5
     """How often a delivery is tried before it is parked."""
     limits: Limits = field(default_factory=Limits)
+    own_limits: Mapping[tuple[str, str], Limits] = field(default_factory=dict)
+    """App and object to bounds of their own, in place of `limits`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,10 @@ class World:
     def object(self, sync: Sync, app: str) -> Object:
         """The object that a sync keeps in an app, as discovered."""
         return self.apps[app].objects[sync.apps[app]]
+
+    def limits(self, sync: Sync, app: str) -> Limits:
+        """The bounds of an app's guards, for the object that a sync keeps there."""
+        return self.safety.own_limits.get((app, sync.apps[app]), self.safety.limits)
 
     def late(self, sync: Sync, app: str) -> float:
         """Seconds after which a write whose outcome is unknown can no longer be applied."""

@@ -137,6 +137,7 @@ class ParkedKind(StrEnum):
     AMBIGUOUS = "ambiguous"  # several entities match
     DUPLICATE = "duplicate"  # a second record of the same app matches
     LOOP = "loop"  # two apps keep rewriting a field
+    GUARD = "guard"  # an app shows, or would be sent, so much at once that a guard has stopped it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

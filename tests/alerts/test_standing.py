@@ -60,7 +60,7 @@ def test_when_all_is_well_there_is_nothing_to_tell(scene: Scene) -> None:
     ],
 )
 def test_an_app_that_was_stopped_is_urgent_and_no_reason_is_quoted(scene: Scene, error: SyncdError, why: str) -> None:
-    attempt(scene.world, "crm", fails(error))
+    attempt(scene.world, "crm", fails(error), Tally)
     found = look(scene)["paused:crm"]
     assert found.severity is Severity.URGENT
     assert found.text.startswith(f"crm is paused: {why}")
@@ -82,7 +82,7 @@ def test_an_app_that_was_paused_by_an_older_syncd_is_urgent(scene: Scene) -> Non
 
 
 def test_an_app_that_does_not_answer_is_told_of_once_that_has_lasted(scene: Scene) -> None:
-    attempt(scene.world, "crm", fails(Unavailable("ada@example.com")))
+    attempt(scene.world, "crm", fails(Unavailable("ada@example.com")), Tally)
     scene.wait(minutes=14)
     with scene.store.begin() as tx:
         tx.apps.answered("news")

@@ -211,3 +211,54 @@ def test_a_user_who_has_a_number_and_no_name_decides_by_that_number(monkeypatch:
     monkeypatch.setattr(pwd, "getpwuid", nameless)
     assert person("") == f"user {os.getuid()}"
     assert person("ada") == "ada"
+
+
+@pytest.fixture
+def stopped(desk: Desk) -> Desk:
+    """A script has set the first name of everybody in the CRM, and a guard has stopped it."""
+    desk.write("[apps.news]", "[apps.crm.guards.contacts]\nmass_changes = 2\n\n[apps.news]")
+    desk.say("apply", "--yes")
+    desk.say("run", "--once")
+    for id in desk.records("crm"):
+        desk.edit("crm", id, firstname="Script")
+    assert desk.say("run", "--once").code == 4
+    return desk
+
+
+def _news_names(desk: Desk) -> set[str]:
+    return {str(record["merge_fields.FNAME"]) for record in desk.records("news").values()}
+
+
+def test_what_a_guard_has_stopped_is_held_with_examples_and_goes_on_with_a_yes(stopped: Desk) -> None:
+    (held,) = stopped.ask("holds")
+    assert (held["kind"], held["app"], held["field"]) == ("guard", "crm", "mass change")
+    assert held["detail"]["count"] == len(held["detail"]["samples"]) + 1 == 6
+    shown = stopped.say("holds").out
+    assert "crm is paused, 6 records (100%); for example" in shown
+    assert f"syncd refuse {held['id']}" in stopped.say("status").out
+    (done,) = stopped.ask("approve", str(held["id"]), "--by", "ada")
+    assert done["note"] == "the app goes on, and what it shows is taken in"
+    stopped.say("run", "--once")
+    assert _news_names(stopped) == {"Script"}
+
+
+def test_all_that_is_held_is_deletes_and_no_guard(stopped: Desk) -> None:
+    assert stopped.ask("approve", "--all") == []
+    assert [held["kind"] for held in stopped.ask("holds")] == ["guard"]
+
+
+def test_what_a_guard_has_stopped_is_put_aside_with_a_no(stopped: Desk) -> None:
+    before = _news_names(stopped)
+    (held,) = stopped.ask("holds")
+    (done,) = stopped.ask("refuse", str(held["id"]))
+    assert "put aside" in done["note"]
+    stopped.say("run", "--once")
+    assert _news_names(stopped) == before
+    assert {record["firstname"] for record in stopped.records("crm").values()} == before
+
+
+def test_bounds_of_an_object_that_the_app_does_not_have_are_a_mistake(desk: Desk) -> None:
+    desk.write("[apps.news]", "[apps.crm.guards.contcts]\nmass_changes = 2\n\n[apps.news]")
+    said = desk.say("plan")
+    assert said.code == 3
+    assert "apps.crm.guards.contcts: there is no such object" in said.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.guard import Limits, deleting, emptying, listing, rewriting
+from syncd.core.guard import Guard, Limits, creating, deleting, emptying, expecting, listing, mass, rewriting, vanishing
 
 LIMITS = Limits()
 DELETES = [(10_000, 25, False), (10_000, 26, True), (100, 5, False), (100, 6, True), (3, 1, False), (3, 2, True)]
@@ -48,3 +48,36 @@ def test_deletes_trip_beyond_the_smaller_bound_and_one_is_always_let_through(
     trip = deleting(linked, deleted, LIMITS)
     assert (trip is not None) is trips
     assert trip is None or (trip.guard, str(deleted) in trip.reason) == ("mass delete", True)
+
+
+@pytest.mark.parametrize(("linked", "gone", "trips"), [(40, 20, False), (42, 21, False), (41, 21, True)])
+def test_many_and_most_deleted_records_trip(linked: int, gone: int, trips: bool) -> None:
+    trip = vanishing(linked, gone, LIMITS)
+    assert (trip is not None) is trips
+    assert trip is None or (trip.guard, str(gone) in trip.reason) == ("mass delete", True)
+
+
+@pytest.mark.parametrize(
+    ("linked", "new", "trips"), [(0, 500, False), (0, 501, True), (1001, 501, True), (1002, 501, False)]
+)
+def test_many_new_records_beside_few_trip(linked: int, new: int, trips: bool) -> None:
+    trip = creating(linked, new, LIMITS)
+    assert (trip is not None) is trips
+    assert trip is None or (trip.guard, str(new) in trip.reason) == ("mass create", True)
+
+
+@pytest.mark.parametrize(
+    ("guard", "linked", "share"),
+    [(Guard.CHANGES, 600, 1.0), (Guard.BLANKS, 600, 1.0), (Guard.CREATES, 1200, 1.0), (Guard.DELETES, 0, 1.0)],
+)
+def test_each_guard_has_its_own_rule_and_tells_the_share(guard: Guard, linked: int, share: float) -> None:
+    trip = mass(guard, linked, 600, LIMITS)
+    assert trip is not None
+    assert (trip.guard, trip.count, trip.share) == (guard, 600, share)
+
+
+def test_what_a_person_sees_in_a_plan_trips_nothing_but_what_is_missing_does() -> None:
+    seen = expecting(LIMITS)
+    assert all(mass(guard, 10_000, 10_000, seen) is None for guard in (Guard.CHANGES, Guard.BLANKS, Guard.CREATES))
+    assert listing(100, 100, 0, seen) is not None
+    assert deleting(100, 100, seen) is not None

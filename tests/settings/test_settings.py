@@ -330,3 +330,14 @@ def test_a_keyring_that_is_locked_is_told(told: Callable[[str], list[str]], monk
     monkeypatch.setitem(sys.modules, "keyring", keyring)
     text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
     assert told(text) == ["syncd.toml:3:apps.crm.token: the keyring cannot be read: syncd is locked"]
+
+
+def test_an_object_of_an_app_may_have_bounds_of_its_own(loaded: Callable[[str], Config]) -> None:
+    config = loaded(f"{CRM}[apps.crm.guards.contacts]\nmass_changes = 2000\n")
+    assert config.apps["crm"].guards["contacts"].model_dump(exclude_unset=True) == {"mass_changes": 2000}
+
+
+def test_a_bound_that_there_is_not_is_told_with_what_it_may_be(told: Callable[[str], list[str]]) -> None:
+    (problem,) = told(f"{CRM}[apps.crm.guards.contacts]\nmass_change = 2000\n")
+    assert "apps.crm.guards.contacts.mass_change: unknown key" in problem
+    assert "mass_changes" in problem

@@ -61,7 +61,7 @@ def resolve(
 
 
 def holds(*, sync: str = "", common: Common = COMMON) -> int:
-    """List deletes that wait for a yes.
+    """List what is held: deletes that wait for a yes, and what a guard has stopped, with examples.
 
     Parameters
     ----------
@@ -74,9 +74,10 @@ def holds(*, sync: str = "", common: Common = COMMON) -> int:
 
 
 def approve(*numbers: int, all: All = False, by: By = "", common: Common = COMMON) -> int:
-    """Say yes to held deletes: the remaining records are deleted too.
+    """Say yes to what is held: the remaining records are deleted too; an app that a guard has stopped goes on.
 
-    Each record is read first; where a person has edited it since, the edit wins and it stays.
+    Each record is read first; where a person has edited it since, the edit wins and it stays. `--all` answers
+    deletes; what a guard has stopped is answered by its number.
 
     Parameters
     ----------
@@ -84,16 +85,22 @@ def approve(*numbers: int, all: All = False, by: By = "", common: Common = COMMO
         The holds, as `syncd holds` numbers them.
     """
     from syncd.console.console import recalled
-    from syncd.console.work import HOLDS, approve_all, open_work
+    from syncd.console.work import approve_all, open_work
+    from syncd.store.values import ParkedKind
 
     with recalled(common.whole()) as world:
-        chosen = _chosen(numbers, (lambda: [work.id for work in open_work(world.store, HOLDS)]) if all else None)
+        chosen = _chosen(
+            numbers, (lambda: [work.id for work in open_work(world.store, (ParkedKind.HOLD,))]) if all else None
+        )
         done = approve_all(world, chosen, by=person(by))
     return _said(done, common)
 
 
 def refuse(number: int, /, *, by: By = "", common: Common = COMMON) -> int:
-    """Say no to a held delete: the record is made again where it was deleted.
+    """Say no to what is held: the deleted record is made again; what has tripped a guard is put aside.
+
+    Put aside means that the app gets back the values that were agreed before; its new records are left alone until
+    somebody edits them, its deleted ones are made again. All of it stands in the change log.
 
     Parameters
     ----------

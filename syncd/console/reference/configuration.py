@@ -11,7 +11,7 @@ from syncd.console.reference.markdown import code, keys, table
 from syncd.destinations import Alerts, Email, LogLines, Webhook
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
 from syncd.mapping.types import TYPES
-from syncd.settings import AppTable, Daemon, Log, Safety, Store
+from syncd.settings import AppTable, Daemon, Guards, Log, Safety, Store
 
 __all__ = ["configuration_page"]
 
@@ -33,6 +33,11 @@ _TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
         "## `[apps.NAME]`",
         "One account, under a name of yours (`a-z`, `0-9`, `-`, `_`). The connector has keys of its own: see its page.",
         AppTable,
+    ),
+    (
+        "## `[apps.NAME.guards.OBJECT]`",
+        "Bounds of one object of the app, in place of those of `[safety]`; what is not said is as it says.",
+        Guards,
     ),
     (
         "## `[syncs.NAME]`",

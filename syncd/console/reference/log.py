@@ -28,7 +28,7 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.GONE: "a record was deleted or merged away at the app",
     Event.RETURNED: "it came back, or an edit elsewhere beat its delete",
     Event.REMOVED: "syncd deleted a record",
-    Event.LEFT: "a record left its filter: its sync stopped",
+    Event.LEFT: "a record left its filter, or was put aside with many other new ones: its sync stopped",
     Event.DECIDED: "a person answered",
     Event.UNDONE: "a person took changes back: one entry heads them, and causes one for each field",
     Event.BEGAN: "a run began: an `apply`, a `run --once` or the daemon",
@@ -55,6 +55,7 @@ _PARKED: Final[Mapping[ParkedKind, str]] = {
     ParkedKind.BLANK: 'a field was emptied, under blank = "hold"',
     ParkedKind.LOOP: "two apps keep rewriting each other's value; the field is frozen",
     ParkedKind.HOLD: "a record was deleted in one app; the others wait for a yes",
+    ParkedKind.GUARD: "a guard has paused an app: too much at once changed, was emptied, came or went",
     ParkedKind.QUARANTINE: "an app refuses a record or a value, a value makes no sense, or a record cannot be read",
     ParkedKind.AMBIGUOUS: "a record could be one of several",
     ParkedKind.DUPLICATE: "a second record of one app has the same match key",
@@ -75,7 +76,7 @@ def log_page() -> str:
         + table(("event", "what happened"), ((code(event), words) for event, words in _EVENTS.items()))
         + "\nAn entry about what an app shows has, for each field, a `verdict`:\n\n"
         + table(("verdict", "what became of the value"), ((code(verdict), _VERDICTS[verdict]) for verdict in Verdict))
-        + "\n## Parked work\n\nWork that waits for a person, and stops nothing else:\n\n"
+        + "\n## Parked work\n\nWork that waits for a person; but for a guard, it stops nothing else:\n\n"
         + table(("kind", "what waits", "listed by", "answered by"), parked)
         + "\n## The daemon's own log\n\nOn standard error, as `[log]` says. Each line has a message and some keys:\n\n"
         + table(("level", "message", "keys"), sorted(set(_spoken()), key=lambda line: (line[1], line)))

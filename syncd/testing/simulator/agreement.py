@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Way
 from syncd.core.record import Ref
+from syncd.engine.guards import is_set_aside
 from syncd.sdk.contract import Deletes
 from syncd.store.ports import Transaction
 from syncd.store.values import Parked, ParkedKind
@@ -94,5 +95,7 @@ def _strangers(story: Simulation, tx: Transaction, app: SimApp) -> Iterator[str]
         link = tx.links.get("people", ref)
         known = link is not None and link.state is not LinkState.GONE
         fields = {name: canonical(raw) for name, raw in row.fields.items()}
+        if is_set_aside(tx, story.sync, ref, row.fields):
+            continue  # a person has put it aside, and nobody has edited it since
         if not known and ref not in asked and (wants is None or wants(fields)):
             yield f"L1: {ref} is there, and syncd does not know it"

@@ -26,8 +26,8 @@ def undone(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
 
     Only where nobody else typed in that field, but for the one whose value it was: so there was no conflict to lose.
     """
-    if any(getattr(story.fates.profile, fault) for fault in _IDENTITY) or story.sync.filters:
-        return
+    if any(getattr(story.fates.profile, fault) for fault in _IDENTITY) or story.sync.filters or story.refused:
+        return  # what a person has put aside is undone, and was meant to be
     doubted = {entry.app for entry in entries if entry.event is Event.DOUBTED}
     decided = {field for _, field, _, _ in story.decided}
     apps = list(story.apps.values())

@@ -16,7 +16,9 @@ from syncd.testing.simulator.lens import Plain
 __all__ = ["drawn_limits", "drawn_sync", "refiltered", "without_note"]
 
 _GENEROUS: Final = Limits(deletes=1000, delete_share=1.0, changes=100_000, blanks=100_000, shrink=100_000)
-_STRICT: Final = Limits(deletes=1, delete_share=0.2, changes=4, change_share=0.5, blanks=2, shrink=1)
+_STRICT: Final = Limits(
+    deletes=1, delete_share=0.2, changes=1, change_share=0.1, blanks=1, blank_share=0.1, creates=1, shrink=1
+)
 
 
 def drawn_sync(apps: Sequence[SimApp], chance: random.Random) -> Sync:

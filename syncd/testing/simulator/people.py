@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from syncd.core.record import Ref, Value
 from syncd.engine.decide import approve, drop_hold, resolve_conflict, retry
+from syncd.engine.masses import let_through, put_aside
 from syncd.engine.remedies import resume
 from syncd.errors import ConfigError, ConnectorError, Halted
 from syncd.store.values import Parked, ParkedKind
@@ -112,12 +114,29 @@ def approve_all(story: Simulation) -> None:
 
 
 def resume_all(story: Simulation) -> None:
-    """The operator has looked whether syncd sees what is there, and says that paused apps may go on."""
+    """The operator has looked whether syncd sees what is there, and says that paused apps may go on.
+
+    To a guard that asks, it is now this answer and now that, or for a while none.
+    """
     with story.store.read() as tx:
         paused = [name for name in story.apps if tx.apps.get(name).paused]
+        asked = {work.app: work for work in tx.parked.open((ParkedKind.GUARD,))}
     for name in paused:
+        chance = random.Random(f"{story.seed}/{name}/{story.clock.now()}/{len(story.tape)}")
+        work = asked.get(name)
+        answer = "resume" if work is None else chance.choice(story.answers)
+        if answer == "later" and not story.fates.calm:
+            continue
         story.apps[name].looked_after = story.clock.now() + _TRUSTED
-        resume(story.world, name, by="sim")
+        if work is not None and answer != "later":
+            story.say(f"{answer} what has tripped a guard of {name}: {work.field}")
+        if work is not None and answer == "approve":
+            let_through(story.world, work.id, by="sim")
+        elif work is not None and answer == "refuse":
+            put_aside(story.world, work.id, by="sim")
+            story.refused = True
+        else:
+            resume(story.world, name, by="sim")
 
 
 def forge(story: Simulation) -> Sequence[Ref]:

@@ -79,6 +79,10 @@ class Simulation:
     """What the operator let stand: entity, field, value, when."""
     kills: int = 0
     gaps: int = 0
+    answers: Sequence[str] = ("resume", "approve", "refuse", "later")
+    """What the operator may say to a guard that asks."""
+    refused: bool = False
+    """The operator has put aside what had tripped a guard."""
 
     def __post_init__(self) -> None:
         chance = random.Random(self.seed)

@@ -54,7 +54,7 @@ class Telling(Simulation):
     def __post_init__(self) -> None:
         length = self.length
         super().__post_init__()
-        self.length, self.limits, self.coverage = length, _GENEROUS, None
+        self.length, self.limits, self.coverage, self.answers = length, _GENEROUS, None, ("resume",)
         self._kills = list(self.circumstances.kills)
         self._late: list[Ref] = []
         for app in self.apps.values():

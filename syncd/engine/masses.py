@@ -1,0 +1,153 @@
+"""What a person says to a guard that has tripped: it goes on, or what the app has shown is put aside.
+
+Put aside means: the values that the app has brought give way again to those that they had taken the place of, its new
+records are left alone, its deleted ones are made again. What the app has yet to show of it is put aside as it comes,
+until the app has been listed to the end. All of it stands in the change log, and an opt-out is never put aside.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from syncd.core.entity import PEOPLE, Entity, Held, LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.guard import ABSENCE, REWRITING, Guard
+from syncd.core.record import EntityId
+from syncd.engine.consent import all_keys
+from syncd.engine.debts import note_debts, unreckoned
+from syncd.engine.decide import asked, sync_of
+from syncd.engine.deletes import REFUSED, bring_back
+from syncd.engine.guards import answer, set_aside, telling
+from syncd.engine.namesakes import part
+from syncd.engine.remedies import accept, release
+from syncd.engine.world import World
+from syncd.store.codec import plain, value_from
+from syncd.store.ports import Transaction
+from syncd.store.values import Entry, Event, Parked, ParkedKind
+
+__all__ = ["let_through", "put_aside"]
+
+_MOST = 200_000
+
+
+def let_through(world: World, id: int, *, by: str) -> None:
+    """What has tripped a guard is as it should be: the app goes on. Raises ConfigError; Halted if it was answered."""
+    with world.store.begin() as tx:
+        work, sync, guard = _question(world, tx, id)
+        answer(tx, sync, work.app, guard, yes=True)
+        if guard in ABSENCE:
+            accept(tx, work.app)
+        _decided(tx, work, "approved", f"{guard}: let through", by)
+
+
+def put_aside(world: World, id: int, *, by: str) -> int:
+    """What has tripped a guard is not wanted: it is put aside, and the app goes on. How many were taken back by now.
+
+    Raises ConfigError, or Halted if it was answered.
+    """
+    with world.store.begin() as tx:
+        work, sync, guard = _question(world, tx, id)
+        unreckoned(tx, sync)
+        answer(tx, sync, work.app, guard, yes=False)
+        seq = _decided(tx, work, "refused", f"{guard}: put aside", by)
+        if guard in REWRITING:
+            return _take_back(tx, sync, work, guard, seq, by)
+        if guard in ABSENCE:
+            return _restore(tx, sync, work, seq, by)
+        return _leave_alone(tx, sync, work)
+
+
+def _question(world: World, tx: Transaction, id: int) -> tuple[Parked, Sync, Guard]:
+    work = asked(tx, id, (ParkedKind.GUARD,))
+    return work, sync_of(world, work), Guard(work.field)
+
+
+def _decided(tx: Transaction, work: Parked, word: str, note: str, by: str) -> int:
+    tx.parked.close(work.id, word, by)
+    seq = tx.log.append(Entry(event=Event.DECIDED, sync=work.sync, app=work.app, by=by, note=note))
+    release(tx, work.app, by, seq)
+    return seq
+
+
+def _told(tx: Transaction, work: Parked, event: Event) -> Sequence[Entry]:
+    """What the guard has counted and was taken in, oldest first."""
+    since = max(0, int(work.detail["since"]) - 1)
+    return tx.log.find(app=work.app, sync=work.sync, events=(event,), after=since, limit=_MOST)[::-1]
+
+
+def _take_back(tx: Transaction, sync: Sync, work: Parked, guard: Guard, seq: int, by: str) -> int:
+    """Values that have come from the app, and still stand, give way to those that they had taken the place of."""
+    first: dict[tuple[EntityId, str], Any] = {}
+    last: dict[EntityId, dict[str, Any]] = defaultdict(dict)
+    for entry in _told(tx, work, Event.MERGED):
+        for name in telling(entry, guard):
+            if entry.entity is not None and name in sync.rules and not sync.rules[name].consent:
+                first.setdefault((entry.entity, name), value_from(entry.fields[name]["old"]))
+                last[entry.entity][name] = value_from(entry.fields[name]["new"])
+    done = 0
+    for id, fields in last.items():
+        entity = tx.entities.get(id)
+        stand = {name: first[id, name] for name, new in fields.items() if _stands(entity, work.app, name, new)}
+        if stand and not entity.deleted:
+            _put_back(tx, sync, entity, stand, seq, by)
+            done += 1
+    return done
+
+
+def _stands(entity: Entity, app: str, name: str, value: object) -> bool:
+    held = entity.held.get(name)
+    return held is not None and held.author == app and held.value == value
+
+
+def _put_back(tx: Transaction, sync: Sync, entity: Entity, stand: dict[str, Any], cause: int, by: str) -> None:
+    fields = {n: {"old": plain(entity.value(n)), "new": plain(v), "from": entity.held[n].seq} for n, v in stand.items()}
+    note = "put aside, with all the others"
+    seq = tx.log.append(
+        Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, fields=fields, cause=cause, by=by, note=note)
+    )
+    for name, value in stand.items():
+        entity = entity.holding(
+            name, Held(value, entity.held[name].ver + 1, PEOPLE, datetime.fromtimestamp(tx.now, UTC), seq)
+        )
+    tx.entities.put(entity, all_keys(sync, entity.fields))
+    note_debts(tx, sync, entity, seq)
+
+
+def _leave_alone(tx: Transaction, sync: Sync, work: Parked) -> int:
+    """New records of the app that no other app has been told of are nobody's any more; the others stay."""
+    open_writes = {intent.entity for intent in tx.intents.open()}
+    done = 0
+    for entry in _told(tx, work, Event.LINKED):
+        if entry.note != "new" or entry.entity is None or entry.ref is None:
+            continue
+        entity = tx.entities.get(entry.entity)
+        links = [link for link in tx.links.of(entity.id) if link.state is not LinkState.GONE]
+        if entity.id in open_writes or [link.ref for link in links] != [entry.ref]:
+            continue
+        note = f"put aside: {entry.ref}"
+        tx.log.append(Entry(event=Event.LEFT, sync=sync.name, entity=entity.id, ref=entry.ref, note=note))
+        set_aside(tx, sync, entry.ref, links[0].seen)
+        tx.links.drop(sync.name, entry.ref)
+        tx.entities.put(replace(entity, deleted=True), ())
+        tx.parked.withdraw(tx.parked.of([entity.id]).get(entity.id, []), note)
+        part(tx, sync, entity.id, note)
+        done += 1
+    return done
+
+
+def _restore(tx: Transaction, sync: Sync, work: Parked, seq: int, by: str) -> int:
+    """Whoever is known to be deleted by now comes back; who is still to be missed comes back then."""
+    done = 0
+    for entry in _told(tx, work, Event.GONE) if work.detail["since"] else ():
+        entity = tx.entities.get(entry.entity) if entry.entity else None
+        if entity is None or entry.note:
+            continue
+        held = [item for item in tx.parked.of([entity.id]).get(entity.id, []) if item.kind is ParkedKind.HOLD]
+        if entity.deleted or held:
+            bring_back(tx, sync, entity, REFUSED, by=by, cause=seq)
+            done += 1
+    return done
