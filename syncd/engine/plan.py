@@ -12,6 +12,7 @@ from syncd.core.record import Create, Delete, Ref, Update, Write
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
 from syncd.engine.rehearsal import rehearsal
+from syncd.engine.setback import accept, accept_for_now, setback
 from syncd.engine.world import Tally, Uncounted, World
 from syncd.engine.wrappers import Gated, Rehearsed, fingerprint
 from syncd.errors import ConfigError, Halted
@@ -85,8 +86,10 @@ def _rehearse(world: World, store: Store, progress: Callable[[Tally], None]) -> 
     rehearsed = {name: Rehearsed(name, app.connector) for name, app in world.apps.items()}
     apps = {name: replace(app, connector=rehearsed[name]) for name, app in world.apps.items()}
     stage = replace(world, store=store, apps=apps, counts=Uncounted())
-    with store.read() as tx:
+    with store.begin() as tx:
         before = tx.parked.counts()
+        if setback(tx) is not None:
+            accept_for_now(tx)
     report = once(stage, whole=True, progress=progress)
     with store.read() as tx:
         after = tx.parked.counts()
@@ -166,6 +169,7 @@ def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], 
         name: Gated(app.connector, allowed, {f for _, f in references(world, name)}) for name, app in world.apps.items()
     }
     gated = replace(world, apps={name: replace(app, connector=gates[name]) for name, app in world.apps.items()})
+    accept(world.store, by)
     report = once(gated, whole=True, progress=progress)
     mark_applied(world, by=by)
     return report

@@ -13,6 +13,7 @@ from syncd.engine.canary import accepted, resumed_at
 from syncd.engine.debts import reckon
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
+from syncd.engine.setback import counts, expected
 from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World
 from syncd.errors import Halted
@@ -36,7 +37,8 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     with world.store.begin() as tx:
         progress = tx.cursors.get(sync.name, app)
         incremental = world.object(sync, app).capabilities.incremental
-        since = progress.cursor if incremental and not whole and progress.listed_at is not None else None
+        resumes = incremental and not whole and progress.listed_at is not None and counts(tx, progress)
+        since = progress.cursor if resumes else None
         sweep = int(tx.meta.get("sweep") or 0) + 1
         if since is None:
             tx.meta.put("sweep", str(sweep))
@@ -153,7 +155,7 @@ def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tall
 
 def _brake(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     """Raise Halted, and so take nothing of this page in, if too much has changed at this app within the hour."""
-    if accepted(tx, app):
+    if accepted(tx, app) or expected(tx):
         return
     since = max(tx.now - 3600, resumed_at(tx, app) + 3600)  # what a person has let through is not counted again
     limits, trip = world.safety.limits, None

@@ -8,6 +8,7 @@ from typing import Final
 
 from syncd.core.record import EntityId, Ref
 from syncd.engine.promises import sound_log
+from syncd.engine.setback import setback
 from syncd.engine.world import Tally, World
 from syncd.errors import (
     BrokenPromise,
@@ -99,9 +100,10 @@ def _stopped(app: str) -> str:
 
 
 def paused(world: World, app: str) -> str:
-    """Why the app is paused; "" if it is not."""
+    """Why the app is left alone: it is paused, or the store was set back; "" if it is not."""
     with world.store.read() as tx:
-        return tx.apps.get(app).paused
+        back = setback(tx)
+        return tx.apps.get(app).paused or (back.why if back else "")
 
 
 def stopped_by(tx: Transaction, app: str) -> Stopped | None:
