@@ -16,6 +16,7 @@ from pydantic import SecretStr, TypeAdapter
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
 from syncd.engine.remedies import Stopped, pause
+from syncd.engine.setback import notice
 from syncd.engine.world import App, Safety, World
 from syncd.errors import ConfigError, ConnectorError, Problem, Transient, Unauthorised, Unavailable
 from syncd.mapping.load import check_shapes, load_syncs
@@ -27,6 +28,7 @@ from syncd.sdk.redact import conceal
 from syncd.sdk.ties import objects_of
 from syncd.settings import AppConfig, Config, Guards
 from syncd.spelling import suggest
+from syncd.store.generation import generation_file
 from syncd.store.store import Store
 
 __all__ = [
@@ -169,6 +171,7 @@ def assemble(
         schemas, unreachable = _discover(config, connectors, shelf, lenient=lenient)
         syncs = load_syncs(config, schemas)
         _remember(shelf.store(), schemas, unreachable)
+        notice(shelf.store(), generation_file(config.store.url))
         world = _world(config, shelf.store(), connectors, schemas, syncs, clock, chance or random.SystemRandom())
         for name, error in unreachable.items():
             if isinstance(error, Unauthorised):

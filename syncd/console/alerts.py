@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from syncd import toml
+from syncd.console.show import when, words
 from syncd.console.status import moment
 from syncd.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from syncd.store.store import Store
 
-__all__ = ["Alerting", "Destination", "Heard", "Standing", "Tried", "alerting", "named", "try_all"]
+__all__ = ["Alerting", "Destination", "Heard", "Standing", "Tried", "alerting", "named", "results", "shown", "try_all"]
+
+
+_LOUD: Final = {"urgent": "red", "warning": "yellow", "notice": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,3 +143,31 @@ def try_all(path: Path) -> Sequence[Tried]:
             except NotTold as failed:
                 tried.append(Tried(to=name, kind=kind, done=False, said=failed.message, hint=failed.hint))
     return tried
+
+
+def shown(found: Alerting) -> Iterable[RenderableType]:
+    """`syncd alerts`."""
+    if not found.destinations:
+        yield words("nobody is told: there is no [alerts.to.NAME] in the configuration")
+        return
+    if found.at is None:
+        yield words("no daemon has looked yet: start one with: syncd run")
+    elif not found.standing:
+        yield words(f"nothing to tell, as of {when(found.at)}", "green")
+    for one in found.standing:
+        since = f" (since {when(one.since)})" if one.since else ""
+        yield words(f"{one.severity}: {one.text}{since}", _LOUD[one.severity])
+        yield words(f"  {one.hint}")
+    for to in found.destinations:
+        yield words("")
+        yield words(f"{to.name}: cannot be told: {to.failing}; it is tried again" if to.failing else to.name, "bold")
+        for told in sorted(to.told, key=lambda told: (told.at is not None and told.at, told.group)):
+            yield words(f"  {when(told.at)}  {told.group}{'' if told.open else ', and that it is over'}")
+
+
+def results(found: Iterable[Tried]) -> Iterable[RenderableType]:
+    """`syncd alerts test`."""
+    for one in found:
+        yield words(f"{one.to} ({one.kind}): {one.said}", "green" if one.done else "red")
+        if one.hint:
+            yield words(f"  {one.hint}")

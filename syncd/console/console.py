@@ -76,8 +76,10 @@ def assembled(config: Config) -> Iterator[World]:
 def alone(config: Config, doing: str) -> Iterator[World]:
     """Everything, while nobody else works on the store. Raises AlreadyRunning where somebody does."""
     from syncd.daemon.lock import sole
+    from syncd.store.generation import advance, generation_file
 
     with sole(config, doing), assembled(config) as world:
+        advance(world.store, generation_file(config.store.url))
         yield world
 
 

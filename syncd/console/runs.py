@@ -12,6 +12,7 @@ from syncd.engine.paper import lines, plan_of
 from syncd.engine.plan import Plan, apply, carry_out, make_plan, unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
+from syncd.engine.setback import setback
 from syncd.engine.world import Tally, World
 from syncd.engine.writes import Planned
 from syncd.errors import ConfigError, Halted, Problem
@@ -134,6 +135,13 @@ def apply_now(world: World, plan: Plan, *, by: str, progress: Progress) -> Outco
 def run_once(world: World, progress: Progress, *, by: str) -> Outcome:
     """Pull and deliver until it is quiet. Raises Halted where a mapping was never planned and applied."""
     clear_rehearsals(world.store)
+    with world.store.read() as tx:
+        back = setback(tx)
+    if back is not None:
+        raise Halted(
+            f"the store was set back, and writes are held: {back.why}",
+            hint="look at what would be written with: syncd plan --out plan.json; then: syncd apply plan.json",
+        )
     waiting = unapplied(world)
     if waiting:
         with world.store.read() as tx:

@@ -15,18 +15,17 @@ from syncd.console.voice import clean
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from syncd.console.alerts import Alerting, Tried
     from syncd.console.check import Checked
     from syncd.console.discover import SchemaField, SchemaObject
     from syncd.console.init import Made
+    from syncd.console.restore import Restored
     from syncd.console.runs import Outcome, Proposal
-    from syncd.console.status import AppStatus, Status
+    from syncd.console.status import AppStatus, SetBack, Status
     from syncd.console.templates import Template
     from syncd.console.why import Holding, Why
     from syncd.console.work import Answered, Work
 
 __all__ = [
-    "alerting",
     "answers",
     "checked",
     "grid",
@@ -35,12 +34,12 @@ __all__ = [
     "outcome",
     "proposal",
     "reasons",
+    "restored",
     "sandbox",
     "schema",
     "settings",
     "status",
     "templates",
-    "tried",
     "when",
     "words",
     "work",
@@ -87,6 +86,8 @@ def status(found: Status) -> Iterable[RenderableType]:
         yield words(f"nothing has run yet: there is no store at {found.store}")
         yield words("  start with: syncd check; then: syncd plan")
         return
+    if found.set_back is not None:
+        yield from _set_back(found.set_back)
     headings = ("app", "connector", "state", "last answer", "owed", "hints", "in doubt")
     yield grid(headings, map(_app_row, found.apps))
     yield words("")
@@ -109,6 +110,26 @@ def status(found: Status) -> Iterable[RenderableType]:
         yield words("nobody works on the store right now")
     else:
         yield words(f"at work: syncd {holder.doing}, process {holder.pid} on {holder.host}, since {when(holder.since)}")
+
+
+def _set_back(back: SetBack) -> Iterable[RenderableType]:
+    """Why nothing is written, what would be, and how to go on."""
+    copied = f", made at {when(back.copied)}" if back.copied else ""
+    yield words(f"WRITES ARE HELD: the store was set back{copied}: {back.why}", "red")
+    if back.compared is None:
+        yield words("  what would be written is not known yet: a running syncd finds out, and so does syncd plan")
+    else:
+        kinds = {
+            app: ", ".join(f"{n} {kind}" for kind, n in counts.items() if n) for app, counts in back.writes.items()
+        }
+        told = "; ".join(f"{app}: {some}" for app, some in sorted(kinds.items())) or "nothing"
+        asked = "".join(f", {n} {kind}" for kind, n in sorted(back.parked.items()))
+        waits = f"; would wait for a person{asked}" if asked else ""
+        yield words(f"  would be written, as of {when(back.compared)}: {told}{waits}")
+    yield words(
+        "  look at it with syncd plan --out plan.json; go on with: syncd apply plan.json, or syncd resume --restored"
+    )
+    yield words("")
 
 
 def _app_row(app: AppStatus) -> Sequence[object]:
@@ -139,35 +160,15 @@ def _waiting(found: Status) -> Iterable[RenderableType]:
         yield words("nothing waits for a person", "green")
 
 
-def alerting(found: Alerting) -> Iterable[RenderableType]:
-    """`syncd alerts`."""
-    if not found.destinations:
-        yield words("nobody is told: there is no [alerts.to.NAME] in the configuration")
-        return
-    if found.at is None:
-        yield words("no daemon has looked yet: start one with: syncd run")
-    elif not found.standing:
-        yield words(f"nothing to tell, as of {when(found.at)}", "green")
-    for one in found.standing:
-        since = f" (since {when(one.since)})" if one.since else ""
-        yield words(f"{one.severity}: {one.text}{since}", _LOUD[one.severity])
-        yield words(f"  {one.hint}")
-    for to in found.destinations:
-        yield words("")
-        yield words(f"{to.name}: cannot be told: {to.failing}; it is tried again" if to.failing else to.name, "bold")
-        for told in sorted(to.told, key=lambda told: (told.at is not None and told.at, told.group)):
-            yield words(f"  {when(told.at)}  {told.group}{'' if told.open else ', and that it is over'}")
-
-
-_LOUD: Final = {"urgent": "red", "warning": "yellow", "notice": ""}
-
-
-def tried(found: Iterable[Tried]) -> Iterable[RenderableType]:
-    """`syncd alerts test`."""
-    for one in found:
-        yield words(f"{one.to} ({one.kind}): {one.said}", "green" if one.done else "red")
-        if one.hint:
-            yield words(f"  {one.hint}")
+def restored(found: Restored) -> Iterable[RenderableType]:
+    """`syncd restore`."""
+    copied = f", a copy of {when(found.copied)}" if found.copied else ""
+    yield words(f"{found.store}: {found.changes} entries in the change log{copied}", "green")
+    if found.replaced:
+        yield words(f"  the store that stood there is kept at {found.replaced}")
+    yield words(
+        "  writes are held: look at what would be written with syncd plan, or start syncd run and ask syncd status"
+    )
 
 
 def log_lines(found: Iterable[Line]) -> Iterable[RenderableType]:

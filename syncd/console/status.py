@@ -11,7 +11,7 @@ from typing import Final
 from syncd.console.outline import Outline
 from syncd.store.glance import AppGlance, Glance, SyncGlance, glance
 
-__all__ = ["AppStatus", "Holder", "Status", "SyncStatus", "moment", "status"]
+__all__ = ["AppStatus", "Holder", "SetBack", "Status", "SyncStatus", "moment", "status"]
 
 _STALE: Final = 30.0
 """Seconds after which a process that has shown no sign of life is taken for gone; it shows one every ten."""
@@ -56,6 +56,21 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetBack:
+    """An older copy of the store stands in its place, and writes are held until a person agrees."""
+
+    noticed: datetime
+    copied: datetime | None
+    """When the copy was made, where that is known."""
+    why: str
+    compared: datetime | None
+    """When everything was read to tell what would be written; None where it was not yet."""
+    writes: Mapping[str, Mapping[str, int]]
+    """App to kind of write to how many."""
+    parked: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything at a glance. `begun`: there is a store."""
 
@@ -69,6 +84,8 @@ class Status:
     changes: int
     holder: Holder | None
     """None where nobody has shown a sign of life lately."""
+    set_back: SetBack | None = None
+    """None while writes are not held."""
 
 
 def status(outline: Outline, now: float) -> Status:
@@ -84,12 +101,26 @@ def status(outline: Outline, now: float) -> Status:
         opted_out=there.opted_out,
         changes=there.changes,
         holder=_holder(there.heart, now),
+        set_back=_set_back(there.setback) if there.setback else None,
     )
 
 
 def moment(at: float | None) -> datetime | None:
     """Seconds since the epoch as an instant, UTC."""
     return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _set_back(text: str) -> SetBack:
+    said = json.loads(text)
+    compared = said["compared"] or {"at": None, "writes": {}, "parked": {}}
+    return SetBack(
+        noticed=datetime.fromtimestamp(said["noticed"], UTC),
+        copied=moment(said["copied"]),
+        why=said["why"],
+        compared=moment(compared["at"]),
+        writes=compared["writes"],
+        parked=compared["parked"],
+    )
 
 
 def _holder(heart: str, now: float) -> Holder | None:

@@ -91,6 +91,8 @@ def tell(entry: Entry) -> str:
             return f"{who}: a promise would have been broken{note}"
         case Event.SUSPECTED:
             start = f"somebody seems to have written to {who} just before syncd did{note}"
+        case Event.SET_BACK:
+            return f"the store was set back{note}"
         case Event.APPLIED:
             start = f"the mapping {entry.sync} was put in force{by}"
         case _:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import queue
 import shutil
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from types import FrameType
 from typing import Final
 
-from sqlalchemy.engine import make_url
 from starlette.routing import BaseRoute
 
 from syncd.alerts.news import Trouble
@@ -24,6 +20,7 @@ from syncd.alerts.senders import opened
 from syncd.app import Assembly, assemble
 from syncd.daemon import logs, memory
 from syncd.daemon.attendant import Attendant, Desk
+from syncd.daemon.comparison import Comparison
 from syncd.daemon.crier import Crier
 from syncd.daemon.door import Door, application
 from syncd.daemon.footing import Footing, room
@@ -35,20 +32,22 @@ from syncd.daemon.lock import BEAT, Heart, Held, sole
 from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
 from syncd.daemon.schedule import Pace, Schedule
+from syncd.daemon.signals import on_signals
 from syncd.daemon.standing import Patience, standing
 from syncd.engine.cycle import began
 from syncd.engine.plan import unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
+from syncd.engine.setback import setback
 from syncd.engine.world import Tally, World
 from syncd.errors import StoreError
 from syncd.sdk.contract import Connector, Subscribes
 from syncd.settings import Config
+from syncd.store.generation import advance, generation_file
 
 __all__ = ["GRACE", "Daemon", "Pages", "no_pages", "on_signals", "serve"]
 
 GRACE: Final = timedelta(seconds=30)
-_ASKING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MENDING: Final = 3.0
 """Seconds between two tries of a store that has failed."""
 _FREE: Final = 64 * 1024 * 1024
@@ -102,29 +101,13 @@ def serve(config: Config, *, grace: timedelta = GRACE, pages: Pages = no_pages) 
             return daemon.run()
 
 
-@contextmanager
-def on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` whenever somebody asks this process to end. For the main thread."""
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    # What the parent has us ignore stays ignored: nohup means it.
-    heeded = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, asked) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Daemon:
     """Recovers, serves and drains one assembly. `run` blocks; everything else may be called from any thread."""
 
     def __init__(self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, pages: Pages = no_pages) -> None:
         self._config = assembly.config
-        self._folder = _folder(assembly.config)
+        self._folder = assembly.world.store.folder
+        self._generation = generation_file(assembly.config.store.url)
         self._unreachable = assembly.unreachable
         self._held = held
         self._grace = grace.total_seconds()
@@ -159,6 +142,10 @@ class Daemon:
         alerts = self._config.alerts
         senders = opened(alerts.to, self._world.clock, self._closing)
         self._crier = Crier(self._world, alerts, senders, self._stands, self._meter)
+        with self._world.store.read() as tx:
+            back = setback(tx)
+        comparison = Comparison(self._world, self._footing, self._ended)
+        self._sides = [*([self._crier.lane] if alerts.to else []), *([comparison.lane] if back else [])]
         self._door = Door(
             application(self._config.daemon, intake, self.health, self._figures, pages(self._world)),
             self._config.daemon,
@@ -199,6 +186,7 @@ class Daemon:
     def _begin(self) -> None:
         self._heart.listen()
         self._heart.beat()
+        advance(self._world.store, self._generation)
         clear_rehearsals(self._world.store)
         doubtful = recover(self._world)
         began(self._world, "run")
@@ -218,8 +206,8 @@ class Daemon:
         self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=0.0)
         self._schedule.every(_TRIMMED.total_seconds(), memory.trim, name="trim")
         self._schedule.start()
-        if self._config.alerts.to:
-            self._crier.lane.start()
+        for lane in self._sides:
+            lane.start()
         self._door.open()
         notify("READY=1")
         self._log.info(
@@ -294,6 +282,7 @@ class Daemon:
         self._world.store.on_commit = fence
         try:
             self._heart.rest()
+            advance(self._world.store, self._generation)
         except StoreError as failed:
             self._log.error("store failing", reason=failed.message)
         if hanging:
@@ -326,7 +315,7 @@ class Daemon:
 
     def _lanes(self) -> list[Lane]:
         lanes = [attendant.lane for attendant in self._attendants.values()]
-        return [*lanes, self._crier.lane] if self._config.alerts.to else lanes
+        return [*lanes, *self._sides]
 
     def _signs(self) -> Signs:
         return Signs(
@@ -352,6 +341,7 @@ class Daemon:
         if self._folder is not None:
             room(self._folder, _FREE)
         self._heart.beat()
+        advance(self._world.store, self._generation)
 
     def _probe(self) -> None:
         """The same, and put what was on its way when the store failed in doubt. Only while no stage runs."""
@@ -385,13 +375,6 @@ def _in_force(world: World, waiting: Sequence[str], leaving: threading.Event) ->
     """The world without syncs that nobody has applied, its connectors ready to be left."""
     apps = {name: replace(app, connector=Leaving(app.connector, leaving)) for name, app in world.apps.items()}
     return replace(world, apps=apps, syncs={name: sync for name, sync in world.syncs.items() if name not in waiting})
-
-
-def _folder(config: Config) -> Path | None:
-    """Where an SQLite store lies."""
-    url = make_url(config.store.url)
-    kept = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-    return Path(str(url.database)).parent if kept else None
 
 
 def _poll(app: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
+from syncd.engine.setback import setback
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 
@@ -14,7 +15,7 @@ __all__ = ["AppHealth", "Health", "Signs", "examine", "lame"]
 _MISSED: Final = 3
 """Polls that may fail in a row before an app counts as broken."""
 
-State = Literal["running", "failing", "silent", "paused", "unused"]
+State = Literal["running", "failing", "silent", "paused", "held", "unused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class AppHealth:
     """One app. Ages in seconds.
 
     running: it answers. failing: it does not, for now. silent: no poll has gone well for three intervals. paused: a
-    guard or a lost login stopped it, and it waits for a person. unused: no sync that is in force names it.
+    guard or a lost login stopped it, and it waits for a person. held: the store was set back, and nothing is written
+    until a person agrees. unused: no sync that is in force names it.
     """
 
     state: State
@@ -97,7 +99,7 @@ def _health(apps: Mapping[str, AppHealth], parked: Mapping[str, int], signs: Sig
     status: Literal["quiet", "busy", "attention", "broken"]
     if signs.trouble or signs.dead or "silent" in states:
         status = "broken"
-    elif "paused" in states or parked or signs.waiting or any(signs.deaf.values()):
+    elif states & {"paused", "held"} or parked or signs.waiting or any(signs.deaf.values()):
         status = "attention"
     elif "failing" in states or any(app.owed or app.hints or app.unknown for app in apps.values()):
         status = "busy"
@@ -122,6 +124,8 @@ def _app(world: World, tx: Transaction, name: str, signs: Signs) -> AppHealth:
         shown = "unused"
     elif state.paused:
         shown = "paused"
+    elif setback(tx) is not None:
+        shown = "held"
     elif silence > _MISSED * signs.intervals[name]:
         shown = "silent"
     elif state.failing:

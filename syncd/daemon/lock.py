@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from syncd.settings import Config
 from syncd.store.connect import address
 from syncd.store.ports import Storage
 
-__all__ = ["BEAT", "STALE", "AlreadyRunning", "Beat", "Heart", "Held", "Holder", "last_beat", "sole"]
+__all__ = ["BEAT", "STALE", "AlreadyRunning", "Beat", "Heart", "Held", "Holder", "last_beat", "sole", "sole_on"]
 
 BEAT: Final = 10.0
 """Seconds between two heartbeats."""
@@ -63,16 +63,21 @@ class Held:
     """Raises StoreError if the lock has been lost."""
 
 
+def sole(config: Config, doing: str = "run") -> AbstractContextManager[Held]:
+    """The same for the store that is configured."""
+    return sole_on(config.store.url, doing)
+
+
 @contextmanager
-def sole(config: Config, doing: str = "run") -> Iterator[Held]:
-    """Be the only process that works on the configured store. Raises AlreadyRunning, or StoreError.
+def sole_on(store: str, doing: str) -> Iterator[Held]:
+    """Be the only process that works on a store. Raises AlreadyRunning, or StoreError.
 
     Beside an SQLite file stands a lock file, whose lock the system takes back when its holder dies; in PostgreSQL it is
-    an advisory lock, which ends with its connection. `doing` is what others are told: "run", "run --once", "apply".
+    an advisory lock, which ends with its connection. `doing` is what others are told: "run", "apply", "restore".
     """
     since = datetime.now(UTC).isoformat(timespec="seconds")
     holder = Holder(os.getpid(), socket.gethostname(), doing, since)
-    url = address(config.store.url)
+    url = address(store)
     if url.get_backend_name() != "sqlite":
         with _advisory(url, holder) as held:
             yield held

@@ -10,6 +10,7 @@ from syncd.alerts.news import LOOKED, Trouble
 from syncd.daemon.health import AppHealth, Signs, examine
 from syncd.destinations import Severity
 from syncd.engine.remedies import Stopped, stopped_by
+from syncd.engine.setback import setback
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import IntentState, ParkedKind
@@ -60,7 +61,7 @@ def standing(world: World, signs: Signs, patience: Patience, free: int | None) -
     health = examine(world, signs)
     with world.store.read() as tx:
         apps = [app for name in signs.intervals for app in _app(world, tx, name, health.apps[name], signs, patience)]
-        return [*_store(signs, free), *apps, *_mappings(signs), *_waiting(tx)]
+        return [*_store(signs, free), *_set_back(tx), *apps, *_mappings(signs), *_waiting(tx)]
 
 
 def store_down(why: str) -> Trouble:
@@ -89,6 +90,19 @@ def _store(signs: Signs, free: int | None) -> Iterator[Trouble]:
         )
 
 
+def _set_back(tx: Transaction) -> Iterator[Trouble]:
+    back = setback(tx)
+    if back is not None:
+        yield Trouble(
+            group="setback",
+            severity=Severity.URGENT,
+            since=back.noticed,
+            text=f"the store was set back, and nothing is written: {back.why}",
+            hint="syncd status has what would be written and how to go on",
+            good="it was agreed to go on from the store that was set back",
+        )
+
+
 def _app(
     world: World, tx: Transaction, name: str, health: AppHealth, signs: Signs, patience: Patience
 ) -> Iterator[Trouble]:
@@ -98,6 +112,8 @@ def _app(
     quiet_since = tx.now - health.answered if health.answered is not None else signs.started
     listed = min(tx.cursors.get(s.name, name).listed_at or 0.0 for s in world.syncs.values() if name in s.apps)
     swept = max(listed, signs.started)
+    if health.state == "held":
+        return
     if health.state == "paused":
         why = stopped_by(tx, name)
         yield Trouble(

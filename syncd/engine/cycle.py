@@ -12,6 +12,7 @@ from syncd.engine.pull import pull, read_hints
 from syncd.engine.push import push, waiting
 from syncd.engine.remedies import attempt
 from syncd.engine.resolve import resolve, ripened
+from syncd.engine.setback import listed_since
 from syncd.engine.world import Tally, World
 from syncd.store.values import Entry, Event
 
@@ -62,7 +63,10 @@ def tend(world: World, app: str) -> tuple[Tally, float]:
     """Everything but listing: settle doubts, read hints, deliver one batch."""
 
     def stage() -> Tally:
-        return resolve(world, app) + read_hints(world, app) + push(world, app)
+        done = resolve(world, app) + read_hints(world, app)
+        with world.store.read() as tx:
+            listed = listed_since(world, tx, app)
+        return done + push(world, app) if listed else done
 
     return attempt(world, app, stage, lambda: tell_opt_outs(world, app))
 

@@ -15,6 +15,7 @@ from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, note_debts, waits
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key, moves_on
+from syncd.engine.setback import ask_again
 from syncd.engine.sight import Sight
 from syncd.engine.take import bind, in_force
 from syncd.engine.world import World
@@ -63,6 +64,9 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         tx.deliveries.postpone(delivery, tx.now)
         return None
     if entity.deleted and link.state is not LinkState.OUT_OF_SCOPE:
+        if ask_again(tx, sync, entity, delivery):
+            tx.deliveries.settle(delivery)
+            return None
         if _hides(world, sync, link, fact, delivery):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # what is not shown could not be logged
             return None

@@ -17,6 +17,7 @@ from syncd.core.fieldmap import Deletion, Sync
 from syncd.core.guard import ABSENCE, REWRITING, Guard, Trip, listing, mass
 from syncd.core.record import Raws, Ref
 from syncd.engine.canary import accepted, resumed_at
+from syncd.engine.setback import expected as agreed_to
 from syncd.engine.world import World
 from syncd.errors import Halted
 from syncd.store.codec import dump
@@ -73,7 +74,7 @@ class _Seen:
 
 def watch(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     """Raise Tripped, and so take nothing of this page in, if too much has changed at this app within the hour."""
-    if accepted(tx, app) or tx.cursors.get(sync.name, app).listed_at is None:
+    if accepted(tx, app) or agreed_to(tx) or tx.cursors.get(sync.name, app).listed_at is None:
         return
     limits, after = world.limits(sync, app), expected(tx, sync)
     since = max(tx.now - _HOUR, resumed_at(tx, app) + _HOUR)  # what a person has let through is not counted again

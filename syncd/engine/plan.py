@@ -11,6 +11,7 @@ from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
 from syncd.engine.guards import expect
 from syncd.engine.rehearsal import rehearsal
+from syncd.engine.setback import accept, accept_for_now, setback
 from syncd.engine.standing import Standing
 from syncd.engine.world import Safety, Tally, Uncounted, World
 from syncd.engine.wrappers import Gated, Rehearsed
@@ -63,8 +64,10 @@ def _rehearse(world: World, store: Store, folder: Path, progress: Callable[[Tall
         for name, app in world.apps.items()
     }
     stage = replace(world, store=store, apps=apps, counts=Uncounted(), safety=_expecting(world.safety))
-    with store.read() as tx:
+    with store.begin() as tx:
         before = tx.parked.counts()
+        if setback(tx) is not None:
+            accept_for_now(tx)
     report = once(stage, whole=True, progress=progress)
     with store.read() as tx:
         after = tx.parked.counts()
@@ -105,6 +108,7 @@ def carry_out(world: World, plan: Plan, *, by: str, progress: Callable[[Tally], 
     }
     apps = {name: replace(app, connector=gates[name]) for name, app in world.apps.items()}
     gated = replace(world, apps=apps, safety=_expecting(world.safety))
+    accept(world.store, by)
     report = once(gated, whole=True, progress=progress)
     mark_applied(world, by=by)
     return report

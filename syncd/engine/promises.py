@@ -24,6 +24,7 @@ from syncd.core.merge import Merge
 from syncd.core.record import Absent, Create, Delete, EntityId, Record, Ref, Write
 from syncd.engine.canary import accepted, guarded
 from syncd.engine.consent import address_key, consent_rules
+from syncd.engine.setback import setback
 from syncd.engine.world import World
 from syncd.errors import BrokenPromise
 from syncd.store.ports import Transaction
@@ -255,16 +256,17 @@ def _undeleted(world: World, tx: Transaction, sync: Sync, app: str, one: Leaving
 
 
 def running(tx: Transaction, sync: Sync, app: str) -> bool:
-    """S11: False where the app was paused while the stage was under way. Raises BrokenPromise if it was long before.
+    """S11: False where the app was paused while the stage was under way, or is not to be written to yet.
 
-    An app that a guard has stopped hears of opt-outs all the same: by a mapping that has nothing else.
+    Raises BrokenPromise if it was paused long before. An app that a guard has stopped hears of opt-outs all the same:
+    by a mapping that has nothing else.
     """
     state = tx.apps.get(app)
     if guarded(tx, app) and all(rule.consent for rule in sync.mapped(app)):
-        return True
+        return setback(tx) is None
     if long_paused(state, tx.now):
         raise _broken("S11", app, about="the app is paused")
-    return not state.paused
+    return not state.paused and setback(tx) is None
 
 
 def long_paused(state: AppState, now: float) -> bool:

@@ -11,6 +11,7 @@ from syncd.engine import apart, calls, guards
 from syncd.engine.debts import reckon
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
+from syncd.engine.setback import counts
 from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World
 from syncd.sdk.contract import Deletes, Page
@@ -31,7 +32,8 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     with world.store.begin() as tx:
         progress = tx.cursors.get(sync.name, app)
         incremental = world.object(sync, app).capabilities.incremental
-        since = progress.cursor if incremental and not whole and progress.listed_at is not None else None
+        resumes = incremental and not whole and progress.listed_at is not None and counts(tx, progress)
+        since = progress.cursor if resumes else None
         sweep = int(tx.meta.get("sweep") or 0) + 1
         if since is None:
             tx.meta.put("sweep", str(sweep))

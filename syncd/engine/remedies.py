@@ -10,6 +10,7 @@ from syncd.core.record import EntityId, Ref
 from syncd.engine.canary import guarded, guarding
 from syncd.engine.guards import Tripped
 from syncd.engine.promises import sound_log
+from syncd.engine.setback import setback
 from syncd.engine.world import Tally, World
 from syncd.errors import (
     BrokenPromise,
@@ -55,7 +56,7 @@ def attempt(world: World, app: str, stage: Callable[[], Tally], spared: Callable
     stopped = False
     if paused(world, app):
         with world.store.read() as tx:
-            stopped = guarded(tx, app)
+            stopped = guarded(tx, app) and setback(tx) is None
         if not stopped:
             return Tally(), 60.0
     try:
@@ -115,9 +116,10 @@ def _stopped(app: str) -> str:
 
 
 def paused(world: World, app: str) -> str:
-    """Why the app is paused; "" if it is not."""
+    """Why the app is left alone: it is paused, or the store was set back; "" if it is not."""
     with world.store.read() as tx:
-        return tx.apps.get(app).paused
+        back = setback(tx)
+        return tx.apps.get(app).paused or (back.why if back else "")
 
 
 def stopped_by(tx: Transaction, app: str) -> Stopped | None:

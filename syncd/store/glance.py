@@ -66,6 +66,8 @@ class Glance:
     """Entries of the change log."""
     heart: str = ""
     """What the process that works on the store last said of itself, as it said it."""
+    setback: str = ""
+    """For what writes are held, as `syncd.engine.setback` keeps it."""
 
 
 def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None:
@@ -87,7 +89,7 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
         opted_out = ask("SELECT count(*) FROM opt_out WHERE lifted IS NULL")[0][0]
         changes = ask("SELECT coalesce(max(seq), 0) FROM change")[0][0]
         suspected = {row[0].partition(":")[2]: int(row[1]) for row in ask(_SUSPECTED)}
-        heart = ask("SELECT value FROM meta WHERE name = 'heart'")
+        said_of_it = dict(ask("SELECT name, value FROM meta WHERE name IN ('heart', 'setback')"))
     return Glance(
         apps={
             name: replace(
@@ -107,7 +109,8 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
         waiting=waiting,
         opted_out=opted_out,
         changes=changes,
-        heart=heart[0][0] if heart else "",
+        heart=said_of_it.get("heart", ""),
+        setback=said_of_it.get("setback", ""),
     )
 
 

@@ -48,6 +48,7 @@ class Event(StrEnum):
     RESUMED = "resumed"
     APPLIED = "applied"  # a mapping was put in force
     SUSPECTED = "suspected"  # somebody seems to have typed between our read and our write
+    SET_BACK = "set_back"  # an older copy of the store was put in its place
     BROKEN = "broken"  # a promise would have been broken; nothing was written
 
 

@@ -168,14 +168,27 @@ def pause(app: str, /, *, reason: str = "paused by a person", by: By = "", commo
     return common.answer(told, lambda: [show.words(f"{name} is paused" if news else f"{name} was paused already")])
 
 
-def resume(app: str, /, *, by: By = "", common: Common = COMMON) -> int:
-    """Go on with a paused app. Where a guard had stopped it, what it saw counts as accepted.
+def resume(
+    app: str = "",
+    /,
+    *,
+    restored: Annotated[bool, Parameter(negative="")] = False,
+    by: By = "",
+    common: Common = COMMON,
+) -> int:
+    """Go on with a paused app, or with a store that was set back. What a guard saw counts as accepted.
 
     Parameters
     ----------
     app
         The app, by its name in the configuration.
+    restored
+        Go on from an older copy of the store: write what `syncd plan` shows, and whatever comes.
     """
+    if restored == bool(app):
+        raise ConfigError("go on with what?", hint="name an app, or say --restored")
+    if restored:
+        return _accepted(person(by), common)
     from syncd.console import show
     from syncd.console.console import bare
     from syncd.console.outline import known_app
@@ -187,6 +200,18 @@ def resume(app: str, /, *, by: By = "", common: Common = COMMON) -> int:
         news = order(world, name, who)
     told = {"app": name, "paused": False, "changed": news}
     return common.answer(told, lambda: [show.words(f"{name} goes on" if news else f"{name} was not paused")])
+
+
+def _accepted(who: str, common: Common) -> int:
+    from syncd.console import show
+    from syncd.console.console import opened
+    from syncd.engine.setback import accept
+
+    with opened(common.outline()) as store:
+        news = accept(store, who)
+    told = {"restored": True, "changed": news}
+    said = "each app is listed whole, and then written to again" if news else "the store was not set back"
+    return common.answer(told, lambda: [show.words(said)])
 
 
 def _listed(kinds: Sequence[ParkedKind], sync: str, common: Common) -> int:

@@ -1,4 +1,4 @@
-"""Commands that keep the store safe: verify, backup."""
+"""Commands that keep the store safe: verify, backup, restore."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from syncd.console.commands import COMMON, Common
 from syncd.errors import ConfigError, Problem, StoreError
 
-__all__ = ["backup", "verify"]
+__all__ = ["backup", "restore", "verify"]
 
 
 def verify(*, common: Common = COMMON) -> int:
@@ -35,8 +35,10 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
     """
     from syncd.console import show
     from syncd.console.console import opened
+    from syncd.store.generation import advance, generation_file
 
-    with opened(common.outline()) as store:
+    outline = common.outline()
+    with opened(outline) as store:
         try:
             file.touch(mode=0o600, exist_ok=False)
         except OSError as error:
@@ -46,5 +48,26 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
         except StoreError:
             file.unlink(missing_ok=True)
             raise
+        advance(store, generation_file(outline.store))  # from now on the copy is older than the store
     size = file.stat().st_size
     return common.answer({"file": str(file), "bytes": size}, lambda: [show.words(f"{file}: {size:,} bytes")])
+
+
+def restore(file: Path | None = None, /, *, common: Common = COMMON) -> int:
+    """Put a backup in the store's place. Nothing is written to any app until you agree to what that leads to.
+
+    The file is looked at before: that it is a store, whole and sound. The store that stood there is kept beside it.
+
+    Parameters
+    ----------
+    file
+        What `syncd backup` wrote. Without it, the store as it stands is said to be an older copy: for a database that
+        was restored by its own tools.
+    """
+    from syncd.console import show
+    from syncd.console.restore import declare
+    from syncd.console.restore import restore as put
+
+    outline = common.outline()
+    done = declare(outline) if file is None else put(outline, file)
+    return common.answer(done, lambda: show.restored(done))

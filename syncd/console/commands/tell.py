@@ -17,15 +17,14 @@ def alerts(action: Literal["show", "test"] = "show", /, *, common: Common = COMM
     action
         show: what stood when the daemon last looked. test: send one test message to each destination.
     """
-    from syncd.console import show
-    from syncd.console.alerts import alerting, named, try_all
+    from syncd.console.alerts import alerting, named, results, shown, try_all
     from syncd.console.console import opened
 
     outline = common.outline()
     if action == "test":
         tried = try_all(common.path)
         failed = [one for one in tried if not one.done]
-        return common.answer(list(tried), lambda: show.tried(tried), UNREACHED if failed else DONE)
+        return common.answer(list(tried), lambda: results(tried), UNREACHED if failed else DONE)
     with opened(outline) as store:
         found = alerting(store, named(common.path))
-    return common.answer(found, lambda: show.alerting(found))
+    return common.answer(found, lambda: shown(found))
