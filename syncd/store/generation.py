@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,16 +87,13 @@ def _understood(text: str) -> Generation | None:
 
 def _write(file: Path, text: str) -> None:
     """The whole of it or what was there before, also after a power cut."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")  # a daemon and `syncd backup` may write at the same time
     try:
-        handle, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 600 from the start
-        try:
-            with os.fdopen(handle, "w") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(draft).replace(file)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(handle)
+        draft.replace(file)
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}", hint="see that there is room") from error

@@ -13,6 +13,7 @@ from syncd.daemon.health import Signs
 from syncd.daemon.standing import Patience, standing
 from syncd.destinations import Severity
 from syncd.engine.remedies import attempt, pause, resume
+from syncd.engine.setback import hold
 from syncd.engine.world import Tally
 from syncd.errors import BrokenPromise, BrokenProtocol, ConfigError, Halted, SyncdError, Unauthorised, Unavailable
 from syncd.store.values import Intent, IntentKind, IntentState, Parked, ParkedKind
@@ -150,6 +151,14 @@ def test_parked_work_is_told_by_list_with_counts_and_numbers_alone(scene: Scene)
         "waiting:quarantine": ("refused or doubtful records in quarantine: 1", [4], 4),
     }
     assert "ada" not in str(found)
+
+
+def test_while_the_store_is_set_back_that_is_all_there_is_to_tell_of_its_apps(scene: Scene) -> None:
+    scene.wait(hours=5)
+    with scene.store.begin() as tx:
+        hold(tx, "it is an older copy", None)
+    found = look(scene, started=0.0)
+    assert [(group, one.severity) for group, one in found.items()] == [("setback", Severity.URGENT)]
 
 
 def test_a_mapping_that_is_not_in_force_is_told_of(scene: Scene) -> None:
