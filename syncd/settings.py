@@ -4,6 +4,7 @@
     [syncs.NAME]    a mapping, kept here as written; `syncd.mapping` reads it
     [daemon] [store] [safety] [log]     all with defaults, each scalar also settable as SYNCD_SECTION_KEY
     [alerts]            whom to tell what, by the tables [alerts.to.NAME]; see `syncd.destinations`
+    [console]       who may open the web console; `syncd.access` reads it
 
 Secrets never stand in the file: `token = { env = "X" }`, `{ file = "path" }` or `{ keyring = "service/user" }`.
 Every fault is found in one go and told as `file:line:key: what is wrong (the nearest right spelling)`.
@@ -24,6 +25,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd import destinations, plugins, secrets, toml
+from syncd.access import Console, console_table
 from syncd.destinations import Alerts
 from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
@@ -220,6 +222,7 @@ class Config:
     safety: Safety
     log: Log
     alerts: Alerts = field(default_factory=Alerts)
+    console: Console = field(default_factory=Console)
 
 
 def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
@@ -237,6 +240,9 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
     }
     alerts = destinations.read(document, problems)
     syncs = {name: SyncConfig(name, table, document.places) for name, table in _tables(document, "syncs", problems)}
+    console = console_table(
+        document, host=sections.daemon.host, public_url=sections.daemon.public_url, problems=problems
+    )
     if problems:
         raise ConfigError(problems)
     return Config(
@@ -248,6 +254,7 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
         safety=sections.safety,
         log=sections.log,
         alerts=alerts,
+        console=console,
     )
 
 
@@ -258,7 +265,7 @@ def _insecure(document: Document) -> Iterator[Problem]:
 
 
 def _unknown_tables(document: Document) -> Iterator[Problem]:
-    known = ("apps", "syncs", "alerts", *_SECTIONS)
+    known = ("apps", "syncs", "alerts", "console", *_SECTIONS)
     for name in document.data:
         if name not in known:
             yield document.places.problem((name,), "unknown key", suggest(name, known))

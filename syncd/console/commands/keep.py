@@ -1,13 +1,16 @@
-"""Commands that keep the store safe: verify, backup."""
+"""Commands that keep the store and the web console safe: verify, backup, console."""
 
 from __future__ import annotations
 
+import getpass
+import sys
 from pathlib import Path
+from typing import Literal
 
 from syncd.console.commands import COMMON, Common
 from syncd.errors import ConfigError, Problem, StoreError
 
-__all__ = ["backup", "verify"]
+__all__ = ["backup", "console", "verify"]
 
 
 def verify(*, common: Common = COMMON) -> int:
@@ -48,3 +51,30 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
             raise
     size = file.stat().st_size
     return common.answer({"file": str(file), "bytes": size}, lambda: [show.words(f"{file}: {size:,} bytes")])
+
+
+def console(action: Literal["password"], /, *, common: Common = COMMON) -> int:
+    """Make the hash of a password for the web console, to stand in the configuration or where that says.
+
+    The password is asked for, or read from standard input; it is stored nowhere.
+
+    Parameters
+    ----------
+    action
+        password: make a hash.
+    """
+    from syncd.access import RECOMMENDED, hashed
+    from syncd.console import show
+    from syncd.console.voice import note
+
+    del action
+    if sys.stdin.isatty():
+        password = getpass.getpass("password: ")
+        if getpass.getpass("once more: ") != password:
+            raise ConfigError("the two were not the same")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    made = hashed(password)
+    if len(password) < RECOMMENDED:
+        note(f"it would be safer with {RECOMMENDED} characters or more: a few words")
+    return common.answer({"hash": made}, lambda: [show.words(made)])
