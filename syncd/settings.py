@@ -34,7 +34,19 @@ from syncd.section import Duration, Section
 from syncd.spelling import suggest
 from syncd.toml import Document, Places
 
-__all__ = ["AppConfig", "AppTable", "Config", "Daemon", "Duration", "Log", "Safety", "Store", "SyncConfig", "load"]
+__all__ = [
+    "AppConfig",
+    "AppTable",
+    "Config",
+    "Daemon",
+    "Duration",
+    "Log",
+    "Safety",
+    "Store",
+    "SyncConfig",
+    "load",
+    "loaded",
+]
 
 _PREFIX: Final = "SYNCD_"
 _SECTIONS: Final = ("daemon", "store", "safety", "log")
@@ -230,7 +242,11 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
 
     `plugin` finds a connector by name.
     """
-    document = toml.read(path)
+    return loaded(toml.read(path), plugin)
+
+
+def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
+    """The same of a text that may not stand in its file yet."""
     problems = [*_insecure(document), *_unknown_tables(document)]
     sections = _sections(document, problems)
     apps = {
@@ -246,7 +262,7 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
     if problems:
         raise ConfigError(problems)
     return Config(
-        path=path,
+        path=document.path,
         apps=apps,
         syncs=syncs,
         daemon=sections.daemon,

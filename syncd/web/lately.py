@@ -29,3 +29,8 @@ class Lately(Generic[T]):
                 self._known = self._ask()
                 self._until = time.monotonic() + self._seconds
             return self._known
+
+    def forget(self) -> None:
+        """Whoever has just changed something wants to see it."""
+        with self._lock:
+            self._until = 0.0

@@ -67,6 +67,11 @@ class Pulse:
                 self._until = time.monotonic() + _FRESH
             return self._beats
 
+    def forget(self) -> None:
+        """Count anew when next asked."""
+        with self._lock:
+            self._until = 0.0
+
     def _look(self, now: float) -> Mapping[str, Beat]:
         last = int(now // _WIDTH)
         first = last - _SPANS + 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from syncd import __version__
 from syncd.console.tell import Line, short
@@ -104,7 +104,7 @@ def _made() -> Environment:
     made.filters.update(
         exact=_exact, iso=_iso, count=_count, some=_some, shown=shown, short=short, words=_words, span=span
     )
-    made.globals.update(ago=ago, version=__version__, plots=plots, brief=brief, asset=_asset)
+    made.globals.update(ago=ago, version=__version__, plots=plots, brief=brief, raw=escape, asset=_asset)
     return made
 
 

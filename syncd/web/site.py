@@ -12,21 +12,25 @@ from starlette.staticfiles import StaticFiles
 from syncd.access import closed
 from syncd.console.outline import Outline
 from syncd.console.status import status
+from syncd.daemon.meter import Meter
 from syncd.engine.world import World
 from syncd.settings import Config
 from syncd.store.store import Store
 from syncd.web.changes import changes, export_csv, export_lines
 from syncd.web.guard import Headers
+from syncd.web.health import health
 from syncd.web.inbox import answer, answers, inbox, preview
 from syncd.web.lately import Lately
 from syncd.web.live import live_route
 from syncd.web.login import login_routes
+from syncd.web.mappings import edit, mappings, trial, try_edit
 from syncd.web.orders import pause_app, resume_app
 from syncd.web.overview import overview
 from syncd.web.pulse import Pulse
 from syncd.web.records import find_record, record
 from syncd.web.render import STATIC
 from syncd.web.sessions import Gatekeeper, Sessions
+from syncd.web.trials import Trials
 from syncd.web.visit import Desk, missing, order, page
 
 __all__ = ["desk_of", "pages", "routes"]
@@ -62,13 +66,15 @@ def desk_of(config: Config, world: World) -> Desk:
     return Desk(
         world=world,
         store=store,
+        config=config,
         outline=outline,
-        console=config.console,
         closed=closed(config.console, host=config.daemon.host, public_url=config.daemon.public_url),
         sessions=Sessions(now),
         gatekeeper=Gatekeeper(config.console.people, now),
         pulse=Pulse(store, list(config.apps)),
         standing=Lately(lambda: status(outline, now()), _FRESH),
+        heard=world.counts.heard if isinstance(world.counts, Meter) else dict,
+        trials=Trials(),
     )
 
 
@@ -88,6 +94,11 @@ def routes(desk: Desk) -> Sequence[BaseRoute]:
         order(desk, "/inbox/answer", answer),
         order(desk, "/inbox/preview", preview),
         order(desk, "/inbox/answers", answers),
+        page(desk, "/mappings", mappings),
+        page(desk, "/mappings/edit", edit, role="owner"),
+        order(desk, "/mappings/try", try_edit, role="owner"),
+        page(desk, "/mappings/trial/{number}", trial, role="owner"),
+        page(desk, "/health", health),
         order(desk, "/apps/pause", pause_app),
         order(desk, "/apps/resume", resume_app),
         missing(desk),

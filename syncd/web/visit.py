@@ -21,12 +21,14 @@ from syncd.console.tell import Line
 from syncd.core.record import EntityId
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted, StoreError, SyncdError
+from syncd.settings import Config
 from syncd.store.store import Store
 from syncd.web.guard import Denied, Form, form_of, same_origin, stranger
 from syncd.web.lately import Lately
 from syncd.web.pulse import Pulse
 from syncd.web.render import rendered
 from syncd.web.sessions import Gatekeeper, Note, Session, Sessions, Visitor
+from syncd.web.trials import Trials
 
 __all__ = [
     "Desk",
@@ -56,14 +58,22 @@ class Desk:
 
     world: World
     store: Store
+    config: Config
     outline: Outline
-    console: Console
     closed: str
     """Why nothing is shown; "" where it is."""
     sessions: Sessions
     gatekeeper: Gatekeeper
     pulse: Pulse
     standing: Lately[Status]
+    heard: Callable[[], Mapping[str, Mapping[str, int]]]
+    """App to status answered to how many webhook calls came in."""
+    trials: Trials
+
+    @property
+    def console(self) -> Console:
+        """Who may look, and from where."""
+        return self.config.console
 
     @property
     def asks_who(self) -> bool:
@@ -271,6 +281,7 @@ def _done(view: View, visit: Visit, role: Role) -> Response:
             return _told(visit, denied)
         except SyncdError as error:
             return _told(visit, _failed(error))
+        visit.desk.standing.forget()
         if once and response.status_code == 303:
             visit.session.carried_out(once, response.headers["location"])
         return response
