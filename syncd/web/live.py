@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -51,11 +51,13 @@ def live_route(desk: Desk) -> Route:
         if viewers >= _VIEWERS:
             return Response(status_code=503, headers={"retry-after": "30"})
 
+        leaving: Callable[[], bool] = request.app.state.leaving.is_set
+
         async def told() -> AsyncIterator[str]:
             nonlocal viewers
             viewers += 1
             try:
-                async for event in _events(desk, id):
+                async for event in _events(desk, id, leaving):
                     yield event
             finally:
                 viewers -= 1
@@ -65,12 +67,12 @@ def live_route(desk: Desk) -> Route:
     return Route("/live", answer, methods=["GET"])
 
 
-async def _events(desk: Desk, id: str) -> AsyncIterator[str]:
+async def _events(desk: Desk, id: str, leaving: Callable[[], bool]) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     end, due = loop.time() + _LONGEST, 0.0
     seen: int | None = None
     yield "retry: 2000\n\n"
-    while loop.time() < end:
+    while loop.time() < end and not leaving():
         if desk.asks_who and desk.sessions.peek(id) is None:
             yield "event: ended\ndata: {}\n\n"
             return

@@ -288,7 +288,7 @@ def heard(place: Office, count: int, *happens: Any) -> list[str]:
     async def listen() -> list[str]:
         found: list[str] = []
         todo = list(happens)
-        async for event in live._events(place.desk, ""):
+        async for event in live._events(place.desk, "", lambda: len(found) >= count):
             found.append(event)
             if todo and event.startswith("event: figures"):
                 todo.pop(0)()
