@@ -77,7 +77,7 @@ live: $(VENV)/.dev
 browser: export AXE := $(CURDIR)/build/axe/node_modules/axe-core/axe.min.js
 browser: $(VENV)/.dev build/axe/node_modules/axe-core
 	$(BIN)/python -m pytest tests/web/browser -m browser \
-	  --override-ini addopts="--strict-markers --import-mode=importlib -q" $(TESTS)
+	  --override-ini addopts="--strict-markers --import-mode=importlib -q" --timeout 600 $(TESTS)
 
 build/axe/node_modules/axe-core:
 	npm install --silent --no-audit --no-fund --prefix build/axe axe-core

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, func, literal, select
 
-from syncd.core.record import EntityId, Ref
+from syncd.core.record import EntityId
 from syncd.store.chain import told
 from syncd.store.codec import dump
 from syncd.store.tables import ChangeRow, table
@@ -38,7 +38,6 @@ class Wanted:
     app: str = ""
     sync: str = ""
     entity: EntityId | None = None
-    ref: Ref | None = None
     events: tuple[Event, ...] = ()
     field: str = ""
     rule: str = ""
@@ -82,9 +81,6 @@ def _conditions(wanted: Wanted) -> tuple[list[ColumnElement[bool]], bool]:
     where: list[ColumnElement[bool]] = []
     if wanted.entity is not None:
         where.append(CHANGE.c.entity == wanted.entity)
-    if wanted.ref is not None:
-        ref = wanted.ref
-        where += [CHANGE.c.app == ref.app, CHANGE.c.record == ref.id, _plain(CHANGE.c.object) == ref.object]
     if wanted.app:
         where.append(_plain(CHANGE.c.app) == wanted.app)
     if wanted.sync:
@@ -103,7 +99,7 @@ def _conditions(wanted: Wanted) -> tuple[list[ColumnElement[bool]], bool]:
             | func.lower(CHANGE.c.note).contains(part, autoescape=True)
             | func.lower(CHANGE.c.record).contains(part, autoescape=True)
         )
-    return where, wanted.entity is not None or wanted.ref is not None
+    return where, wanted.entity is not None
 
 
 def _plain(column: ColumnElement[str]) -> ColumnElement[str]:

@@ -31,6 +31,7 @@ from syncd.web.records import find_record, record
 from syncd.web.render import STATIC
 from syncd.web.sessions import Gatekeeper, Sessions
 from syncd.web.trials import Trials
+from syncd.web.undo import undo, undo_as_shown
 from syncd.web.visit import Desk, missing, order, page
 
 __all__ = ["desk_of", "pages", "routes"]
@@ -94,6 +95,8 @@ def routes(desk: Desk) -> Sequence[BaseRoute]:
         order(desk, "/inbox/answer", answer),
         order(desk, "/inbox/preview", preview),
         order(desk, "/inbox/answers", answers),
+        page(desk, "/undo", undo),
+        order(desk, "/undo/do", undo_as_shown, role="owner"),
         page(desk, "/mappings", mappings),
         page(desk, "/mappings/edit", edit, role="owner"),
         order(desk, "/mappings/try", try_edit, role="owner"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
@@ -159,6 +159,12 @@ class Office:
         """Something that has happened."""
         with self.world.store.begin() as tx:
             return tx.log.append(Entry(event=event, **about))
+
+    def log_all(self, entries: Iterable[Entry]) -> None:
+        """Much that has happened."""
+        with self.world.store.begin() as tx:
+            for entry in entries:
+                tx.log.append(entry)
 
     def decided(self) -> list[tuple[str, str]]:
         """Who decided what, in order."""

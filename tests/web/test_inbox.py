@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from syncd.console.questions import asked
 from syncd.store.values import ParkedKind
@@ -202,3 +203,33 @@ def test_a_thousand_open_questions_are_a_page_of_some_and_a_way_to_the_next(plac
     assert "1 to 25 of 1 000" in browser.text()
     browser.get("/inbox?from=975")
     assert "976 to 1000 of 1 000" in browser.text()
+
+
+def test_what_an_app_does_not_show_cannot_be_chosen(place: Office) -> None:
+    id = place.conflict()
+    with place.world.store.begin() as tx:
+        link = tx.links.at(place.who("ada@example.com"), "news")
+        assert link is not None
+        tx.links.put("people", replace(link, seen={name: raw for name, raw in link.seen.items() if name != "phone"}))
+    browser = opened(place)
+    assert "it shows none" in browser.text()
+    answered(browser, id, "app:news")
+    assert "what news shows cannot stand" in browser.text().lower()
+    assert place.decided() == []
+
+
+def test_a_question_about_what_is_no_longer_mapped_is_shown_and_cannot_be_answered(place: Office) -> None:
+    id = place.conflict()
+    sync = place.world.syncs["people"]
+    rules = {name: rule for name, rule in sync.rules.items() if name != "phone"}
+    place.world = replace(place.world, syncs={"people": replace(sync, rules=rules)})
+    place.open(place.console)
+    browser = opened(place)
+    answered(browser, id, "agreed")
+    assert "the configuration has no people.phone any more" in browser.text().lower()
+    place.world = replace(place.world, syncs={})
+    place.open(place.console)
+    browser = opened(place)
+    assert "ada@example.com" in browser.text()
+    assert browser.get(f"/record/{browser.last.text.partition('/record/')[2][:21]}").status_code == 404
+    assert "the sync people, which is not in force" in browser.text()

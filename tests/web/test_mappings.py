@@ -115,6 +115,26 @@ def test_a_rehearsal_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Mon
         assert "You changed nothing" in browser.text()
 
 
+def test_a_second_trial_waits_until_the_first_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with house(tmp_path, monkeypatch) as home, assemble(home.config()) as assembly:
+        desk = desk_of(assembly.config, assembly.world)
+        browser = Browser(Starlette(routes=routes(desk)))
+        home.crm.lock.acquire()
+        try:
+            for _ in range(2):
+                browser.get("/mappings/edit")
+                browser.send("/mappings/try", {"text": home.config_file.read_text()})
+            assert browser.last.status_code == 409
+            assert "another trial is running" in browser.text()
+            browser.get("/mappings/trial/1")
+            assert "This page loads itself again" in browser.text()
+        finally:
+            home.crm.lock.release()
+        trial = desk.trials.get(1)
+        assert trial is not None
+        eventually(lambda: trial.over, "it is over")
+
+
 def test_one_trial_runs_at_a_time(fetched: Office) -> None:
     trials, running, world = Trials(), threading.Event(), fetched.world
     fetched.company.apps["crm"].listing = lambda _: (running.wait(10), None)[1]

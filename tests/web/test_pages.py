@@ -17,7 +17,7 @@ from syncd.engine.remedies import pause
 from syncd.errors import StoreError
 from syncd.sdk.contract import Quota
 from syncd.sdk.pace import Gate
-from syncd.store.values import Event
+from syncd.store.values import Entry, Event
 from syncd.web import live
 from syncd.web.plots import bars, dots
 from syncd.web.site import routes
@@ -112,8 +112,8 @@ def test_a_record_that_does_not_exist_is_told(place: Office, id: str) -> None:
 
 def test_a_long_history_is_shown_page_by_page(place: Office) -> None:
     entity = place.person("ada@example.com", "Ada")
-    for number in range(100):
-        place.log(Event.MERGED, sync="people", entity=entity, app="crm", fields={"first": {"new": f"Ada{number}"}})
+    changes = [{"first": {"new": f"Ada{number}"}} for number in range(100)]
+    place.log_all(Entry(event=Event.MERGED, sync="people", entity=entity, app="crm", fields=what) for what in changes)
     browser = place.browser()
     browser.get(f"/record/{entity}")
     assert "Ada99" in browser.text()
@@ -213,8 +213,7 @@ def test_a_search_that_makes_no_sense_says_so_and_keeps_what_was_typed(place: Of
 
 
 def test_a_long_log_is_shown_page_by_page(place: Office) -> None:
-    for number in range(130):
-        place.log(Event.SENT, app="crm", note=f"write {number:03}")
+    place.log_all(Entry(event=Event.SENT, app="crm", note=f"write {number:03}") for number in range(130))
     browser = place.browser()
     browser.get("/changes")
     seen = []
@@ -237,11 +236,11 @@ def test_an_export_is_a_table_in_which_no_cell_is_a_formula(place: Office) -> No
 
 def test_an_export_as_json_has_an_entry_a_line_all_of_them(place: Office) -> None:
     noisy(place)
-    for number in range(1200):
-        place.log(Event.SENT, app="crm", note=str(number)) if number % 400 == 0 else None
+    place.log_all(Entry(event=Event.SENT, app="crm", note=str(number)) for number in range(1200))
     lines = [json.loads(line) for line in place.browser().get("/changes.jsonl").text.splitlines()]
     assert [line["seq"] for line in lines] == sorted((line["seq"] for line in lines), reverse=True)
     assert {line["event"] for line in lines} >= {"merged", "refused", "sent"}
+    assert len(lines) == 1206
     assert place.browser().get("/changes.csv?since=x").status_code == 404
 
 

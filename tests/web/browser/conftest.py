@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +31,23 @@ class Served:
     url: str
     chromium: Chromium
 
-    def page(self, *, scheme: str = "light", width: int = 1280, javascript: bool = True) -> Page:
+    @contextmanager
+    def again(self) -> Iterator[str]:
+        """The console as it has been opened anew, at an address of its own."""
+        door = Door(self.place.app, Daemon(listen="127.0.0.1:0"), lambda _: None)
+        door.open()
+        try:
+            yield f"http://127.0.0.1:{door.port}"
+        finally:
+            door.close()
+
+    def page(self, *, scheme: str = "light", width: int = 1280, javascript: bool = True, url: str = "") -> Page:
         """A window. What it logs as an error fails the test that looks at `errors`."""
         context = self.chromium.new_context(
             color_scheme="dark" if scheme == "dark" else "light",
             viewport={"width": width, "height": 900},
             java_script_enabled=javascript,
-            base_url=self.url,
+            base_url=url or self.url,
         )
         page = context.new_page()
         page.set_default_timeout(10_000)

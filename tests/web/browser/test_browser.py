@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from syncd.access import Console
 from syncd.store.values import Event
 from tests.web.browser.conftest import SCREENS, Served
+from tests.web.office import PASSWORD, PEOPLE
 
 pytestmark = pytest.mark.browser
 
@@ -26,6 +28,8 @@ PATHS = (
     "/record/{ada}",
     "/record/{eve}",
     "/find?q=nobody",
+    "/undo",
+    "/undo?record=ada@example.com",
     "/mappings",
     "/mappings?try=1",
     "/mappings/edit",
@@ -158,3 +162,38 @@ def test_the_first_thing_by_tab_leads_past_the_pages(served: Served) -> None:
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_that_only_a_form_leads_to_have_no_serious_fault(served: Served, axe: str, scheme: str) -> None:
+    page = served.page(scheme=scheme)
+    page.goto("/inbox?kind=conflicts")
+    page.get_by_label("these 2").check()
+    page.locator("#way").select_option("app:news")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("h1")).to_have_text("What this answer would do")
+    page.screenshot(path=SCREENS / f"preview-{scheme}.png", full_page=True)
+    assert serious(page, axe) == []
+    page.goto("/inbox?kind=conflicts")
+    page.evaluate("document.querySelector('.answer [name=token]').value = 'old'")
+    page.locator(".question input[type=radio]").first.check()
+    page.get_by_role("button", name="Let it stand").first.click()
+    expect(page.locator("h1")).to_have_text("This form is from before")
+    page.screenshot(path=SCREENS / f"again-{scheme}.png", full_page=True)
+    assert serious(page, axe) == []
+
+
+def test_signing_in_has_no_serious_fault_and_works_by_keyboard(served: Served, axe: str) -> None:
+    served.place.open(Console.model_construct(enabled=None, url="", people=PEOPLE))
+    with served.again() as url:
+        page = served.page(scheme="dark", url=url)
+        page.goto("/inbox")
+        page.screenshot(path=SCREENS / "login-dark.png")
+        assert serious(page, axe) == []
+        page.keyboard.type("ada")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Inbox")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.locator("h1")).to_have_text("Sign in to syncd")
