@@ -12,6 +12,7 @@
 #   make profile   show where the time goes, with a flame graph (docs/profile)
 #   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make live      tests against real third-party servers (see tests/live)
+#   make browser   the web console in a real browser (Chromium), with axe-core from npm; screens go to build/screens
 #   make lock      choose new versions for requirements.lock and requirements-dev.lock
 #   make clean     remove what the above made
 
@@ -30,7 +31,7 @@ TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage thorough lint docs campaign bench profile crash live soak lock clean
+.PHONY: help demo test coverage thorough lint docs campaign bench profile crash live browser soak lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -72,6 +73,14 @@ crash: $(VENV)/.dev
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/live tests/store -m live -s --override-ini timeout=900 \
 	  --override-ini addopts="--strict-markers --import-mode=importlib" $(TESTS)
+
+browser: export AXE := $(CURDIR)/build/axe/node_modules/axe-core/axe.min.js
+browser: $(VENV)/.dev build/axe/node_modules/axe-core
+	$(BIN)/python -m pytest tests/web/browser -m browser \
+	  --override-ini addopts="--strict-markers --import-mode=importlib -q" --timeout 600 $(TESTS)
+
+build/axe/node_modules/axe-core:
+	npm install --silent --no-audit --no-fund --prefix build/axe axe-core
 
 bench: $(VENV)/.runtime
 	$(BIN)/python -m benchmarks $(MEASURE) --sizes $(SIZES)

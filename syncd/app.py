@@ -172,7 +172,7 @@ def assemble(
         syncs = load_syncs(config, schemas)
         _remember(shelf.store(), schemas, unreachable)
         notice(shelf.store(), generation_file(config.store.url))
-        world = _world(config, shelf.store(), connectors, schemas, syncs, clock, chance or random.SystemRandom())
+        world = _world(config, shelf.store(), connectors, gates, schemas, syncs, clock, chance or random.SystemRandom())
         for name, error in unreachable.items():
             if isinstance(error, Unauthorised):
                 pause(world, name, str(error), kind=Stopped.LOGIN)
@@ -195,7 +195,8 @@ def recall(config: Config, *, clock: Clock | None = None) -> Assembly:
             if known is None:
                 raise ConfigError(f"nothing is known of {name} yet", hint="run syncd check, then syncd plan")
             schemas[name] = known
-        world = _world(config, store, connectors, schemas, load_syncs(config, schemas), clock, random.SystemRandom())
+        syncs = load_syncs(config, schemas)
+        world = _world(config, store, connectors, {}, schemas, syncs, clock, random.SystemRandom())
         return Assembly(config, world, {}, closing.pop_all())
 
 
@@ -218,6 +219,7 @@ def _world(
     config: Config,
     store: Store,
     connectors: Mapping[str, Connector],
+    gates: Mapping[str, Gate],
     schemas: Mapping[str, Sequence[Object]],
     syncs: Mapping[str, Sync],
     clock: Clock,
@@ -226,7 +228,13 @@ def _world(
     return World(
         store=store,
         apps={
-            name: App(name, connector, {o.name: o for o in schemas[name]}, config.apps[name].read_only)
+            name: App(
+                name,
+                connector,
+                {o.name: o for o in schemas[name]},
+                config.apps[name].read_only,
+                gate=gates.get(name),
+            )
             for name, connector in connectors.items()
         },
         syncs=syncs,

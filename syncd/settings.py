@@ -4,6 +4,7 @@
     [syncs.NAME]    a mapping, kept here as written; `syncd.mapping` reads it
     [daemon] [store] [safety] [log]     all with defaults, each scalar also settable as SYNCD_SECTION_KEY
     [alerts]            whom to tell what, by the tables [alerts.to.NAME]; see `syncd.destinations`
+    [console]       who may open the web console; `syncd.access` reads it
 
 Secrets never stand in the file: `token = { env = "X" }`, `{ file = "path" }` or `{ keyring = "service/user" }`.
 Every fault is found in one go and told as `file:line:key: what is wrong (the nearest right spelling)`.
@@ -24,6 +25,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd import destinations, plugins, secrets, toml
+from syncd.access import Console, console_table
 from syncd.destinations import Alerts
 from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
@@ -32,7 +34,19 @@ from syncd.section import Duration, Section
 from syncd.spelling import suggest
 from syncd.toml import Document, Places
 
-__all__ = ["AppConfig", "AppTable", "Config", "Daemon", "Duration", "Log", "Safety", "Store", "SyncConfig", "load"]
+__all__ = [
+    "AppConfig",
+    "AppTable",
+    "Config",
+    "Daemon",
+    "Duration",
+    "Log",
+    "Safety",
+    "Store",
+    "SyncConfig",
+    "load",
+    "loaded",
+]
 
 _PREFIX: Final = "SYNCD_"
 _SECTIONS: Final = ("daemon", "store", "safety", "log")
@@ -220,6 +234,7 @@ class Config:
     safety: Safety
     log: Log
     alerts: Alerts = field(default_factory=Alerts)
+    console: Console = field(default_factory=Console)
 
 
 def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
@@ -227,7 +242,11 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
 
     `plugin` finds a connector by name.
     """
-    document = toml.read(path)
+    return loaded(toml.read(path), plugin)
+
+
+def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
+    """The same of a text that may not stand in its file yet."""
     problems = [*_insecure(document), *_unknown_tables(document)]
     sections = _sections(document, problems)
     apps = {
@@ -237,10 +256,13 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
     }
     alerts = destinations.read(document, problems)
     syncs = {name: SyncConfig(name, table, document.places) for name, table in _tables(document, "syncs", problems)}
+    console = console_table(
+        document, host=sections.daemon.host, public_url=sections.daemon.public_url, problems=problems
+    )
     if problems:
         raise ConfigError(problems)
     return Config(
-        path=path,
+        path=document.path,
         apps=apps,
         syncs=syncs,
         daemon=sections.daemon,
@@ -248,6 +270,7 @@ def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
         safety=sections.safety,
         log=sections.log,
         alerts=alerts,
+        console=console,
     )
 
 
@@ -258,7 +281,7 @@ def _insecure(document: Document) -> Iterator[Problem]:
 
 
 def _unknown_tables(document: Document) -> Iterator[Problem]:
-    known = ("apps", "syncs", "alerts", *_SECTIONS)
+    known = ("apps", "syncs", "alerts", "console", *_SECTIONS)
     for name in document.data:
         if name not in known:
             yield document.places.problem((name,), "unknown key", suggest(name, known))

@@ -42,7 +42,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.retry,
         undo.undo,
     ),
-    "Keep": (keep.verify, keep.backup, keep.restore),
+    "Keep": (keep.verify, keep.backup, keep.restore, keep.console),
     "Develop": (develop.connector,),
 }
 """Heading to commands."""

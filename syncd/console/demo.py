@@ -44,6 +44,9 @@ _MEANING: Final = {
     "calls_per_change": "requests to the apps for each mirrored value, polling included",
 }
 """What each figure of the summary says."""
+_ASKED: Final = """fields.last_name.conflict = "manual"
+"""
+"""Added to the mapping where somebody is there to answer."""
 _COLUMNS: Final = {"when": 8, "who": 26, "app": 4, "what": 8, "field": 10, "from": 14, "to": 14, "why": 16}
 """Heading to width: lines stay where they are while values change."""
 
@@ -62,6 +65,7 @@ def demo(
     *,
     seconds: Annotated[str, Parameter("--for")] = "20s",
     seed: int = 1,
+    console: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
     """Show it: a CRM and a newsletter tool with 500 people each, edited on both sides at once, kept the same.
@@ -74,6 +78,8 @@ def demo(
         How long people edit, such as 20s or 2m.
     seed
         Which people, and what they do.
+    console
+        Serve the web console, with questions to answer, and stay until Ctrl-C.
     json
         Say only how it ended, as JSON.
     """
@@ -83,6 +89,8 @@ def demo(
         span = TypeAdapter(Duration).validate_python(seconds).total_seconds()
     except ValidationError as error:
         raise ConfigError(f'--for is "{seconds}"', hint='write a duration such as "20s" or "2m"') from error
+    if console:
+        return _keep_open(span, seed)
     try:
         found = _perform(span, seed, quiet=json)
     except KeyboardInterrupt:
@@ -155,18 +163,49 @@ def _rest(show: _Show) -> None:
         time.sleep(0.5)
 
 
+def _keep_open(seconds: float, seed: int) -> int:
+    """Two apps, the daemon and the web console, until Ctrl-C. Who edits a last name on both sides asks a question."""
+    from syncd.app import assemble
+    from syncd.console.stage import Audience, staged
+    from syncd.daemon import logs
+    from syncd.engine.cycle import once
+    from syncd.engine.plan import mark_applied
+    from syncd.testing.verdict import by_address
+
+    with tempfile.TemporaryDirectory(prefix="syncd-demo-") as folder, staged(Path(folder), seed) as stage:
+        with stage.config.open("a") as file:
+            file.write(_ASKED)
+        with _environment(stage.secrets):
+            config = load(stage.config)
+        logs.configure(config.log)
+        with assemble(config) as assembly:
+            ((_, sync),) = assembly.world.syncs.items()
+            _say(f"{len(stage.actors)} apps, {_crowd(stage.actors, sync)}: first sync", quiet=False)
+            once(assembly.world, whole=True)
+            mark_applied(assembly.world, by="demo")
+            known = by_address(stage.actors, sync)
+            both = {a: {app: ids[0] for app, ids in apps.items()} for a, apps in known.items() if len(apps) > 1}
+            with _daemon(assembly) as port:
+                _say(f"the console: http://127.0.0.1:{port}/   (Ctrl-C ends it, and nothing is left)", quiet=False)
+                Audience(stage, both, seed, pace=0.5).perform(seconds)
+                _say("people have stopped editing; the console stays open", quiet=False)
+                threading.Event().wait()
+    return 0
+
+
 @contextmanager
-def _daemon(assembly: Assembly) -> Iterator[None]:
-    """The real daemon, in a thread of this process."""
+def _daemon(assembly: Assembly) -> Iterator[int]:
+    """The real daemon, in a thread of this process, and the port of its door."""
     from syncd.daemon.daemon import Daemon
     from syncd.daemon.lock import sole
+    from syncd.web.site import pages
 
     with sole(assembly.config, "demo") as held:
-        daemon = Daemon(assembly, held)
+        daemon = Daemon(assembly, held, pages=pages(assembly.config))
         running = threading.Thread(target=daemon.run, name="daemon")
         running.start()
         try:
-            yield
+            yield daemon.port
         finally:
             daemon.stop()
             running.join()

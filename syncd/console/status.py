@@ -43,6 +43,8 @@ class SyncStatus:
     entities: int
     linked: Mapping[str, int]
     in_force: bool
+    owed: int
+    owed_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,4 +162,11 @@ def _app(name: str, connector: str, seen: AppGlance | None) -> AppStatus:
 
 def _sync(name: str, seen: SyncGlance | None) -> SyncStatus:
     seen = seen or SyncGlance(linked={})
-    return SyncStatus(name=name, entities=seen.entities, linked=seen.linked, in_force=seen.in_force)
+    return SyncStatus(
+        name=name,
+        entities=seen.entities,
+        linked=seen.linked,
+        in_force=seen.in_force,
+        owed=seen.owed,
+        owed_since=moment(seen.owed_since),
+    )

@@ -23,7 +23,7 @@ from syncd.spelling import suggest
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry
 
-__all__ = ["Holding", "Step", "Why", "why"]
+__all__ = ["Holding", "Step", "Why", "holdings", "why"]
 
 _ALL = 10_000
 
@@ -99,7 +99,7 @@ def why(world: World, found: Found, field: str) -> Why:
             set_by=held.seq if held else 0,
             register=f"opted out since {moment(opt_out.since)}, told by {opt_out.app}" if opt_out else "",
             steps=tuple(_steps(tx, entity, field)),
-            apps=tuple(_holdings(tx, sync, entity, sync.rules[field])),
+            apps=tuple(holdings(tx, sync, entity, sync.rules[field])),
             waiting=work_of(tx, [item for item in parked if item.field in ("", field)]),
         )
 
@@ -131,7 +131,8 @@ def _steps(tx: Transaction, entity: Entity, field: str) -> Iterable[Step]:
         )
 
 
-def _holdings(tx: Transaction, sync: Sync, entity: Entity, rule: FieldRule) -> Iterable[Holding]:
+def holdings(tx: Transaction, sync: Sync, entity: Entity, rule: FieldRule) -> Iterable[Holding]:
+    """What each app of the sync holds of one field, and what will be written there next."""
     links: dict[str, list[Link]] = {}
     for link in tx.links.of(entity.id):
         links.setdefault(link.ref.app, []).append(link)

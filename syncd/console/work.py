@@ -31,9 +31,11 @@ __all__ = [
     "approve_all",
     "open_work",
     "refuse_hold",
+    "resolve_agreed",
     "resolve_from",
     "resolve_to",
     "retry_all",
+    "typed",
     "work_of",
 ]
 
@@ -112,7 +114,7 @@ def resolve_to(world: World, id: int, text: str, *, by: str) -> Answered:
     """Let a value that a person typed stand everywhere. Raises ConfigError if it is none for the field."""
     sync, work = _contested(world, id)
     rule = sync.rules[work.field]
-    value = _typed(rule, text)
+    value = typed(rule, text)
     for app, lens in rule.lenses.items():
         put = lens.put(value, {}) if rule.ways[app] is not Way.READ else {}
         if isinstance(put, Misfit):
@@ -133,6 +135,14 @@ def resolve_from(world: World, id: int, app: str, *, by: str) -> Answered:
     if entity is None or link is None or isinstance(shown, Absent | Misfit):
         raise ConfigError(f"{app} shows no value of {work.field} that makes sense", hint="say --value VALUE instead")
     return _decided(world, id, shown, by)
+
+
+def resolve_agreed(world: World, id: int, *, by: str) -> Answered:
+    """Let the value that is agreed now stand everywhere."""
+    _, work = _contested(world, id)
+    with world.store.read() as tx:
+        value = tx.entities.get(work.entity).value(work.field) if work.entity else None
+    return _decided(world, id, value, by)
 
 
 def approve_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered, ...]:
@@ -191,8 +201,11 @@ def _contested(world: World, id: int) -> tuple[Sync, Parked]:
     return world.syncs[work.sync], work
 
 
-def _typed(rule: FieldRule, text: str) -> Value:
-    """A typed value in canonical form; an empty text is blank, and commas separate several choices."""
+def typed(rule: FieldRule, text: str) -> Value:
+    """A typed value in canonical form; an empty text is blank, and commas separate several choices.
+
+    Raises ConfigError if it is none for the field.
+    """
     given: Value = tuple(part.strip() for part in text.split(",")) if rule.type == "choices" and text else text
     options = next((lens.options for lens in rule.lenses.values() if isinstance(lens, Single)), Options())
     value = TYPES[rule.type].clean(given, options)

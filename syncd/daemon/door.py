@@ -98,6 +98,7 @@ class Door:
 
     def __init__(self, app: Starlette, settings: Daemon, ended: Callable[[str], None]) -> None:
         self._ended = ended
+        self._leaving = app.state.leaving = threading.Event()  # what is told without an end must come to one
         self._socket = _listen(settings)
         self.port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
@@ -125,6 +126,7 @@ class Door:
 
     def close(self) -> None:
         """Answer what is being asked, and serve no more."""
+        self._leaving.set()
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(5.0)

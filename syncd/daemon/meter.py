@@ -102,6 +102,14 @@ class Meter:
         """Note a webhook call that has been answered."""
         self._webhooks.labels(app, str(status)).inc()
 
+    def heard(self) -> Mapping[str, Mapping[str, int]]:
+        """App to status answered to how many webhook calls, since the process began."""
+        counts: dict[str, dict[str, int]] = {}
+        for sample in (sample for family in self._webhooks.collect() for sample in family.samples):
+            if sample.name.endswith("_total"):
+                counts.setdefault(sample.labels["app"], {})[sample.labels["status"]] = int(sample.value)
+        return counts
+
     def broken(self, app: str, promise: str) -> None:
         """Note a promise that would have been broken."""
         self._broken.labels(app, promise).inc()

@@ -14,6 +14,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
 from syncd.core.record import EntityId
 from syncd.sdk.contract import Clock, Connector, Object
+from syncd.sdk.pace import Gate
 from syncd.store.ports import Storage
 
 __all__ = ["App", "Counts", "Safety", "Tally", "Uncounted", "World"]
@@ -48,6 +49,8 @@ class App:
     objects: Mapping[str, Object]
     read_only: bool = False
     turn: threading.RLock = field(default_factory=threading.RLock)
+    gate: Gate | None = None
+    """What keeps to the app's budget of calls; None where nobody counts."""
 
 
 class Counts(Protocol):

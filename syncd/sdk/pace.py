@@ -39,11 +39,16 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The share of a quota that is used: 0 none, 1 all of it, above 1 where others have spent more than there was."""
+    """One quota as it stands: `left` of `limit` calls in any `seconds`.
+
+    `share` is used: 0 none, 1 all of it, above 1 where others have spent more than there was.
+    """
 
     bucket: str
     seconds: float
     share: float
+    limit: int
+    left: int
 
 
 class _Window:
@@ -162,10 +167,7 @@ class Gate:
         """How much of each quota is used now, of the vendor's own numbers where it tells them."""
         with self._places:
             now = self._clock.now()
-            return [
-                Spent(window.bucket, window.seconds, 1 - window.left(now) / max(1, window.limit))
-                for window in self._windows
-            ]
+            return [_spent(window, window.left(now)) for window in self._windows]
 
     def _window(self, left: Left) -> _Window | None:
         for window in self._windows:
@@ -206,3 +208,7 @@ class Gate:
 
     def _counting(self, bucket: str) -> Iterator[_Window]:
         return (window for window in self._windows if window.bucket in {"", bucket})
+
+
+def _spent(window: _Window, left: int) -> Spent:
+    return Spent(window.bucket, window.seconds, 1 - left / max(1, window.limit), window.limit, max(0, left))

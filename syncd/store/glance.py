@@ -7,7 +7,7 @@ may be asked while the daemon runs, and while a newer syncd is being installed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +51,9 @@ class SyncGlance:
     """App to how many of its records are linked and not gone."""
     in_force: bool = False
     """Whether a mapping of this sync was ever applied."""
+    owed: int = 0
+    """Deliveries of this sync that wait, and since when the oldest has been due."""
+    owed_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
             row[0]: row[1:]
             for row in ask("SELECT name, paused, paused_at, failing, failing_since, answered_at FROM app")
         }
-        owed = {row[0]: row[1:] for row in ask("SELECT app, count(*), min(due) FROM delivery GROUP BY app")}
+        owed = ask("SELECT sync, app, count(*), min(due) FROM delivery GROUP BY sync, app")
         hints = dict(ask("SELECT app, count(*) FROM hint GROUP BY app"))
         doubt = dict(ask("SELECT app, count(*) FROM intent WHERE state = 'unknown' GROUP BY app"))
         entities = dict(ask("SELECT sync, count(*) FROM entity WHERE NOT deleted GROUP BY sync"))
@@ -93,7 +96,12 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
     return Glance(
         apps={
             name: replace(
-                _app(said.get(name), owed.get(name), hints.get(name, 0), doubt.get(name, 0)),
+                _app(
+                    said.get(name),
+                    _owed(row[2:] for row in owed if row[1] == name),
+                    hints.get(name, 0),
+                    doubt.get(name, 0),
+                ),
                 suspected=suspected.get(name, 0),
             )
             for name in apps
@@ -103,8 +111,11 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
                 entities=entities.get(name, 0),
                 linked={app: count for sync, app, count in linked if sync == name},
                 in_force=f"applied:{name}" in applied,
+                owed=count,
+                owed_since=since,
             )
             for name in syncs
+            for count, since in (_owed(row[2:] for row in owed if row[0] == name),)
         },
         waiting=waiting,
         opted_out=opted_out,
@@ -114,9 +125,15 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
     )
 
 
-def _app(said: Sequence[Any] | None, owed: Sequence[Any] | None, hints: int, doubtful: int) -> AppGlance:
+def _owed(parts: Iterable[Sequence[Any]]) -> tuple[int, float | None]:
+    """How many deliveries in all, and since when the oldest has been due."""
+    known = list(parts)
+    return sum(count for count, _ in known), min((since for _, since in known), default=None)
+
+
+def _app(said: Sequence[Any] | None, owed: tuple[int, float | None], hints: int, doubtful: int) -> AppGlance:
     paused, paused_at, failing, failing_since, answered_at = said or ("", None, "", None, None)
-    count, since = owed or (0, None)
+    count, since = owed
     return AppGlance(
         paused=paused,
         paused_at=paused_at,

@@ -36,7 +36,7 @@ class EntityRow(Row, table=True):
     """An entity; `held` is JSON, field to [value, ver, author, at, seq]."""
 
     __tablename__ = "entity"
-    __table_args__ = (Index("ix_entity_sync", "sync"),)
+    __table_args__ = (Index("ix_entity_live", "sync", "deleted"),)
     id: str = Field(primary_key=True)
     sync: str
     held: str = Field(sa_column=Column(Text, nullable=False))
@@ -60,6 +60,7 @@ class LinkRow(Row, table=True):
     __tablename__ = "link"
     __table_args__ = (
         Index("ix_link_entity", "entity"),
+        Index("ix_link_state", "sync", "app", "state"),
         Index(
             "uq_link_live",
             "entity",

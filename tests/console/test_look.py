@@ -60,7 +60,14 @@ def test_the_status_counts_records_debts_and_work_and_tells_a_pause_with_its_rea
     assert (news["state"], news["owed"], news["doubtful"]) == ("running", 0, 0)
     assert datetime.fromisoformat(news["answered_at"]).tzinfo is not None
     assert status["syncs"] == [
-        {"entities": 6, "in_force": True, "linked": {"crm": 6, "news": 6}, "name": "people"},
+        {
+            "entities": 6,
+            "in_force": True,
+            "linked": {"crm": 6, "news": 6},
+            "name": "people",
+            "owed": 0,
+            "owed_since": None,
+        },
     ]
     assert status["waiting"] == {}
     assert status["holder"] is None

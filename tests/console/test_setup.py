@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import socket
 import sqlite3
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from syncd import plugins
+from syncd.access import fits
 from syncd.console.init import Wanted, interview
 from syncd.console.sandbox import build
 from syncd.errors import ConfigError
@@ -384,3 +386,27 @@ def test_init_leaves_out_what_the_account_does_not_have_and_says_so(desk: Desk) 
     assert "phone" not in made["fields"]
     assert [line for line in made["left_out"] if line.startswith('phone: crm has no property "phone"')]
     assert desk.say("check").code == 0
+
+
+def test_a_password_for_the_console_becomes_a_hash(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a few words here\n"))
+    assert fits("a few words here", desk.ask("console", "password")["hash"])
+    monkeypatch.setattr("sys.stdin", io.StringIO("only nine\n"))
+    assert "safer with 15 characters" in desk.say("console", "password").err
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    assert "at least 8 characters" in desk.say("console", "password").err
+
+
+class Keyboard(io.StringIO):
+    """Standard input with a person at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_password_that_is_typed_is_typed_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = iter(["a few words here", "a few words there", "a few words here", "a few words here"])
+    monkeypatch.setattr("getpass.getpass", lambda _: next(said))
+    monkeypatch.setattr("sys.stdin", Keyboard())
+    assert "the two were not the same" in desk.say("console", "password").err
+    assert fits("a few words here", desk.ask("console", "password")["hash"])

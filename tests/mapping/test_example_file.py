@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncd import toml
+from syncd.access import Console, Person
 from syncd.destinations import Alerts, Email, LogLines, Webhook, load
 from syncd.mapping import load_syncs
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
@@ -51,7 +52,7 @@ def test_every_key_of_the_alerts_is_shown_and_the_destinations_are_right(
     assert shown == known
 
 
-@pytest.mark.parametrize("table", [SyncShape, FieldShape, Cell])
-def test_every_key_of_the_mapping_is_shown(table: type[SyncShape | FieldShape | Cell]) -> None:
+@pytest.mark.parametrize("table", [SyncShape, FieldShape, Cell, Console, Person])
+def test_every_key_of_a_table_is_shown(table: type[SyncShape | FieldShape | Cell | Console | Person]) -> None:
     missing = [name for name in table.model_fields if not re.search(rf"(?m)\b{name}\b *(=|\.)|\.{name}\]", EXAMPLE)]
     assert missing == []

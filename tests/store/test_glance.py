@@ -50,7 +50,7 @@ def test_a_glance_counts_what_stands_in_the_store(place: str) -> None:
         "news": AppGlance(),
     }
     assert seen.syncs == {
-        "people": SyncGlance(entities=1, linked={"crm": 1}, in_force=True),
+        "people": SyncGlance(entities=1, linked={"crm": 1}, in_force=True, owed=2, owed_since=START + 5),
         "firms": SyncGlance(linked={}),
     }
     assert (seen.waiting, seen.opted_out, seen.changes) == ({"conflict": 1}, 1, 1)

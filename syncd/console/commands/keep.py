@@ -1,13 +1,16 @@
-"""Commands that keep the store safe: verify, backup, restore."""
+"""Commands that keep the store and the web console safe: verify, backup, restore, console."""
 
 from __future__ import annotations
 
+import getpass
+import sys
 from pathlib import Path
+from typing import Literal
 
 from syncd.console.commands import COMMON, Common
 from syncd.errors import ConfigError, Problem, StoreError
 
-__all__ = ["backup", "restore", "verify"]
+__all__ = ["backup", "console", "restore", "verify"]
 
 
 def verify(*, common: Common = COMMON) -> int:
@@ -71,3 +74,30 @@ def restore(file: Path | None = None, /, *, common: Common = COMMON) -> int:
     outline = common.outline()
     done = declare(outline) if file is None else put(outline, file)
     return common.answer(done, lambda: show.restored(done))
+
+
+def console(action: Literal["password"], /, *, common: Common = COMMON) -> int:
+    """Make the hash of a password for the web console, to stand in the configuration or where that says.
+
+    The password is asked for, or read from standard input; it is stored nowhere.
+
+    Parameters
+    ----------
+    action
+        password: make a hash.
+    """
+    from syncd.access import RECOMMENDED, hashed
+    from syncd.console import show
+    from syncd.console.voice import note
+
+    del action
+    if sys.stdin.isatty():
+        password = getpass.getpass("password: ")
+        if getpass.getpass("once more: ") != password:
+            raise ConfigError("the two were not the same")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    made = hashed(password)
+    if len(password) < RECOMMENDED:
+        note(f"it would be safer with {RECOMMENDED} characters or more: a few words")
+    return common.answer({"hash": made}, lambda: [show.words(made)])

@@ -96,8 +96,10 @@ def run(*, once: Annotated[bool, Parameter(negative="")] = False, common: Common
     """
     if not once:
         from syncd.daemon.daemon import serve
+        from syncd.web.site import pages
 
-        return serve(common.working())
+        config = common.working()
+        return serve(config, pages=pages(config))
     from syncd.console import show
     from syncd.console.console import alone
     from syncd.console.runs import run_once

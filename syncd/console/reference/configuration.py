@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from syncd.access import Console, Person
 from syncd.console.reference.markdown import code, keys, table
 from syncd.destinations import Alerts, Email, LogLines, Webhook
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
@@ -29,6 +30,8 @@ _TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
         (f"### `[alerts.to.NAME]`, kind `{kind}`", f"{to.__doc__ or ''}", to)
         for kind, to in (("log", LogLines), ("webhook", Webhook), ("email", Email))
     ),
+    ("## `[console]`", "The web console: see [console.md](../console.md).", Console),
+    ("## `[console.people.NAME]`", "", Person),
     (
         "## `[apps.NAME]`",
         "One account, under a name of yours (`a-z`, `0-9`, `-`, `_`). The connector has keys of its own: see its page.",

@@ -1,0 +1,59 @@
+"""One record from all sides, and finding it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.responses import Response
+
+from syncd.console.find import candidates, find
+from syncd.console.questions import asked
+from syncd.console.tell import line
+from syncd.console.whole import whole
+from syncd.core.record import EntityId
+from syncd.store.survey import Wanted, search
+from syncd.web.guard import Denied
+from syncd.web.sessions import Note
+from syncd.web.visit import Visit
+
+__all__ = ["find_record", "record"]
+
+_HISTORY: Final = 60
+_LONGEST: Final = 300
+
+
+def record(visit: Visit) -> Response:
+    """The record with its history, the newest entry first."""
+    id, before = visit.path["entity"], visit.query.get("before", "0")
+    if not re.fullmatch(r"e[0-9a-f]{20}", id) or not re.fullmatch(r"\d{1,15}", before):
+        raise Denied(404, "There is no such record", "An address ends in an entity's id: e and twenty digits, a to f.")
+    found = whole(visit.desk.world, id)
+    with visit.desk.store.read() as tx:
+        hits = search(tx.db, Wanted(entity=EntityId(id)), before=int(before), limit=_HISTORY)
+    _, questions = asked(visit.desk.world, ids=found.open)
+    apps = list(dict.fromkeys(holding.app for fact in found.facts for holding in fact.apps))
+    return visit.render(
+        "record.html",
+        record=found,
+        apps=apps,
+        questions=questions,
+        history=[line(entry) for entry in hits.entries],
+        further=hits.further,
+        before=int(before),
+    )
+
+
+def find_record(visit: Visit) -> Response:
+    """The record that somebody means, or the ones that it may be."""
+    text = visit.query.get("q", "").strip()[:_LONGEST]
+    if not text:
+        return visit.to("/")
+    syncs = list(visit.desk.world.syncs)
+    with visit.desk.store.read() as tx:
+        several = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
+        labels = tx.entities.labels([one.entity for one in several])
+    if len(several) > 1:
+        return visit.render("found.html", text=text, several=several, labels=labels)
+    found = find(visit.desk.store, text, syncs)
+    return visit.to(f"/record/{found.entity}", Note(found.note, "warn") if found.note else None)
