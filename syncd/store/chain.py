@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.core.record import Ref
-from syncd.store.codec import dump, load
+from syncd.store.codec import dump
+from syncd.store.fields import fields_from, fields_text
 from syncd.store.values import Entry, Event
 
 __all__ = ["ChainEnd", "broken_at", "chained", "loose_at", "noted", "told"]
@@ -46,7 +47,7 @@ def chained(end: ChainEnd, entry: Entry, now: float) -> dict[str, Any]:
         "app": entry.app or (entry.ref.app if entry.ref else ""),
         "object": entry.ref.object if entry.ref else "",
         "record": entry.ref.id if entry.ref else "",
-        "fields": dump({name: dict(what) for name, what in entry.fields.items()}),
+        "fields": fields_text(entry.fields),
         "cause": entry.cause,
         "note": entry.note,
         "by": entry.by,
@@ -64,7 +65,7 @@ def told(row: Mapping[Any, Any]) -> Entry:
         entity=row["entity"],
         ref=Ref(row["app"], row["object"], row["record"]) if row["record"] else None,
         app=row["app"],
-        fields=load(row["fields"]),
+        fields=fields_from(row["fields"]),
         cause=row["cause"],
         note=row["note"],
         by=row["by"],

@@ -47,13 +47,24 @@ def instant(at: float | None) -> datetime | None:
 
 
 def held_text(held: Mapping[str, Held]) -> str:
-    """An entity's values as JSON."""
-    return dump({n: [h.value, h.ver, h.author, seconds(h.at), h.seq] for n, h in held.items()})
+    """An entity's values as JSON: those that came about alike together, for most came at first contact, all at once."""
+    groups: dict[tuple[Any, ...], dict[str, Value]] = {}
+    for name in sorted(held):
+        own = held[name]
+        groups.setdefault((own.ver, own.author, own.at, own.seq), {})[name] = own.value
+    return dump([[ver, author, seconds(at), seq, own] for (ver, author, at, seq), own in groups.items()])
 
 
 def held_from(text: str) -> dict[str, Held]:
-    """An entity's values out of JSON."""
-    return {
-        name: Held(value_from(value), ver, author, instant(at), seq)
-        for name, (value, ver, author, at, seq) in load(text).items()
-    }
+    """An entity's values out of JSON, also of a store that has them field by field."""
+    told = load(text)
+    if isinstance(told, dict):
+        return {
+            name: Held(value_from(value), ver, author, instant(at), seq)
+            for name, (value, ver, author, at, seq) in told.items()
+        }
+    held: dict[str, Held] = {}
+    for ver, author, at, seq, own in told:
+        when = instant(at)
+        held.update({name: Held(value_from(value), ver, author, when, seq) for name, value in own.items()})
+    return dict(sorted(held.items()))

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.chain import ChainEnd, broken_at, chained, loose_at, noted, told
 from syncd.store.codec import dump
+from syncd.store.fields import OLDER
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
@@ -70,7 +71,7 @@ class Log:
         if events:
             where.append(CHANGE.c.event.in_([event.value for event in events]))
         if field:
-            where.append(CHANGE.c.fields.contains(f'"{field}":{{', autoescape=True))  # values in it are never objects
+            where.append(_tells_of(field))
         if value:
             where.append(func.lower(CHANGE.c.fields).contains(dump(value.lower()), autoescape=True))
         if since is not None:
@@ -111,6 +112,13 @@ class Log:
             self._db.execute(CHANGE.insert(), self._new)
             self._new.clear()
             upsert(self._db, META, [{"name": _END, "value": self._end.note}])
+
+
+def _tells_of(field: str) -> ColumnElement[bool]:
+    """Entries about a field, in either form of the text; no value in it is an object."""
+    older = CHANGE.c.fields.startswith(OLDER)
+    named = CHANGE.c.fields.contains(f'"{field}":', autoescape=True)
+    return and_(named, or_(not_(older), CHANGE.c.fields.contains(f'"{field}":{{', autoescape=True)))
 
 
 def verify(db: Connection) -> int | None:

@@ -33,7 +33,7 @@ class MetaRow(Row, table=True):
 
 
 class EntityRow(Row, table=True):
-    """An entity; `held` is JSON, field to [value, ver, author, at, seq]."""
+    """An entity; `held` is JSON: [ver, author, at, seq, {field: value}], once for all fields that have these alike."""
 
     __tablename__ = "entity"
     __table_args__ = (Index("ix_entity_live", "sync", "deleted"),)

@@ -91,4 +91,4 @@ class Log:
 
 
 def _tells_of(row: dict[str, Any], field: str) -> bool:
-    return f'"{field}":{{' in row["fields"]
+    return f'"{field}":' in row["fields"]
