@@ -15,7 +15,7 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import IntentState, ParkedKind
 
-__all__ = ["Patience", "standing", "store_down"]
+__all__ = ["WAITING", "Patience", "standing", "store_down"]
 
 _SWEEPS: Final = 3
 """Intervals after which a full comparison is overdue."""
@@ -33,12 +33,12 @@ _STOPPED: Final[Mapping[Stopped | None, str]] = {
     Stopped.PERSON: "a person paused it",
     None: "something stopped it",
 }
-_WAITING: Final[Mapping[str, tuple[str, Sequence[ParkedKind]]]] = {
+WAITING: Final[Mapping[str, tuple[str, Sequence[ParkedKind]]]] = {
     "conflicts": (
         "conflicts that wait for a person",
         (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP),
     ),
-    "holds": ("deletes that wait for a yes", (ParkedKind.HOLD,)),
+    "holds": ("deletes, or a mass of changes, that wait for a yes", (ParkedKind.HOLD, ParkedKind.GUARD)),
     "quarantine": (
         "refused or doubtful records in quarantine",
         (ParkedKind.QUARANTINE, ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE),
@@ -191,7 +191,7 @@ def _mappings(signs: Signs) -> Iterator[Trouble]:
 
 def _waiting(tx: Transaction) -> Iterator[Trouble]:
     counts = tx.parked.counts()
-    for listing, (what, kinds) in _WAITING.items():
+    for listing, (what, kinds) in WAITING.items():
         count = sum(counts.get(kind, 0) for kind in kinds)
         if not count:
             continue

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from syncd.alerts.news import Trouble
+from syncd.console.work import CONFLICTS, HOLDS, QUARANTINE
 from syncd.core.record import EntityId
 from syncd.daemon.health import Signs
-from syncd.daemon.standing import Patience, standing
+from syncd.daemon.standing import WAITING, Patience, standing
 from syncd.destinations import Severity
 from syncd.engine.remedies import attempt, pause, resume
 from syncd.engine.setback import hold
@@ -147,7 +148,7 @@ def test_parked_work_is_told_by_list_with_counts_and_numbers_alone(scene: Scene)
     found = look(scene)
     assert {group: (one.text, one.numbers, one.mark) for group, one in found.items()} == {
         "waiting:conflicts": ("conflicts that wait for a person: 2", [2, 1], 2),
-        "waiting:holds": ("deletes that wait for a yes: 1", [3], 3),
+        "waiting:holds": ("deletes, or a mass of changes, that wait for a yes: 1", [3], 3),
         "waiting:quarantine": ("refused or doubtful records in quarantine: 1", [4], 4),
     }
     assert "ada" not in str(found)
@@ -159,6 +160,12 @@ def test_while_the_store_is_set_back_that_is_all_there_is_to_tell_of_its_apps(sc
         hold(tx, "it is an older copy", None)
     found = look(scene, started=0.0)
     assert [(group, one.severity) for group, one in found.items()] == [("setback", Severity.URGENT)]
+
+
+def test_every_kind_of_parked_work_is_told_of_under_the_command_that_lists_it() -> None:
+    told = {listing: set(kinds) for listing, (_, kinds) in WAITING.items()}
+    assert told == {"conflicts": set(CONFLICTS), "holds": set(HOLDS), "quarantine": set(QUARANTINE)}
+    assert set().union(*told.values()) == set(ParkedKind)
 
 
 def test_a_mapping_that_is_not_in_force_is_told_of(scene: Scene) -> None:
