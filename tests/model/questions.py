@@ -165,7 +165,8 @@ def _asked_about(town: Town, tx: Transaction) -> set[str]:
         entities: list[Any] = [work.entity, work.detail.get("entity"), *work.detail.get("entities", ())]
         for entity in filter(None, entities):
             asked.add(str(tx.entities.get(entity).value("email")))
-            asked |= {own[link.ref.app, link.ref.id] for link in tx.links.of(entity)}
+            places = [(link.ref.app, link.ref.id) for link in tx.links.of(entity)]
+            asked |= {own[place] for place in places if place in own}  # a grave has an id of its own
         if work.ref is not None:
             asked.add(own[work.ref.app, work.ref.id])
     return asked

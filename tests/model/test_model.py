@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from syncd.core.fieldmap import Deletion, Policy
-from syncd.engine import decide
+from syncd.engine import decide, masses
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.remedies import resume
 from syncd.engine.world import World
@@ -132,6 +132,8 @@ class Story(RuleBasedStateMachine):
                     decide.approve(world, id, by="op")
             case ParkedKind.HOLD:
                 decide.drop_hold(world, id, by="op")
+            case ParkedKind.GUARD:
+                (masses.let_through if yes else masses.put_aside)(world, id, by="op")
             case ParkedKind.QUARANTINE | ParkedKind.AMBIGUOUS | ParkedKind.DUPLICATE:
                 decide.retry(world, id, by="op")
             case _ if field == "out":
