@@ -17,7 +17,7 @@ from syncd.store.statements import chunks, upsert
 from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
 
-__all__ = ["Log", "verify"]
+__all__ = ["Log", "tells_of", "verify"]
 
 CHANGE, META = table(ChangeRow), table(MetaRow)
 
@@ -71,7 +71,7 @@ class Log:
         if events:
             where.append(CHANGE.c.event.in_([event.value for event in events]))
         if field:
-            where.append(_tells_of(field))
+            where.append(tells_of(field))
         if value:
             where.append(func.lower(CHANGE.c.fields).contains(dump(value.lower()), autoescape=True))
         if since is not None:
@@ -114,7 +114,7 @@ class Log:
             upsert(self._db, META, [{"name": _END, "value": self._end.note}])
 
 
-def _tells_of(field: str) -> ColumnElement[bool]:
+def tells_of(field: str) -> ColumnElement[bool]:
     """Entries about a field, in either form of the text; no value in it is an object."""
     older = CHANGE.c.fields.startswith(OLDER)
     named = CHANGE.c.fields.contains(f'"{field}":', autoescape=True)

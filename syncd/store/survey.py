@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, func, lit
 from syncd.core.record import EntityId
 from syncd.store.chain import told
 from syncd.store.codec import dump
+from syncd.store.log import tells_of
 from syncd.store.tables import ChangeRow, table
 from syncd.store.values import Entry, Event
 
@@ -88,9 +89,11 @@ def _conditions(wanted: Wanted) -> tuple[list[ColumnElement[bool]], bool]:
     if wanted.events:
         where.append(_plain(CHANGE.c.event).in_([event.value for event in wanted.events]))
     if wanted.field:
-        where.append(CHANGE.c.fields.contains(f"{dump(wanted.field)}:{{", autoescape=True))
+        where.append(tells_of(wanted.field))
     if wanted.rule:
-        where.append(CHANGE.c.fields.contains(f'"rule":{dump(wanted.rule)[:-1]}', autoescape=True))
+        where.append(
+            CHANGE.c.fields.contains(f'rule":{dump(wanted.rule)[:-1]}', autoescape=True)
+        )  # in either form of the text
     if wanted.text:
         part = wanted.text.lower()
         said = fields.contains(dump(part)[1:-1], autoescape=True)
