@@ -4,7 +4,8 @@ With nobody named, the console needs no login and answers this machine alone. Na
 
     viewer      looks at everything
     operator    answers conflicts and quarantine, keeps what a delete would take, pauses and resumes apps
-    owner       also lets deletes go through, and tries changes of the configuration
+    owner       also lets deletes go through, and what a guard has stopped; takes changes back; tries changes of the
+                configuration
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def closed(console: Console, *, host: str, public_url: str) -> str:
     return "console.url is set, and nobody may sign in: name console.people" if console.url else ""
 
 
-def console_table(document: Document, *, host: str, public_url: str, problems: list[Problem]) -> Console:
+def console_table(document: Document, problems: list[Problem], host: str, public_url: str) -> Console:
     """The table `[console]`; what is wrong with it is added to `problems`, and then the console stays off."""
     table = document.data.get("console", {})
     before = len(problems)

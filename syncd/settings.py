@@ -204,10 +204,7 @@ class Config:
 
 
 def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
-    """Read a configuration file. Raises ConfigError with every problem there is.
-
-    `plugin` finds a connector by name.
-    """
+    """Read a configuration file, with `plugin` to find a connector. Raises ConfigError with every problem there is."""
     return loaded(toml.read(path), plugin)
 
 
@@ -222,9 +219,7 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
     }
     alerts = destinations.read(document, problems)
     syncs = {name: SyncConfig(name, table, document.places) for name, table in _tables(document, "syncs", problems)}
-    console = console_table(
-        document, host=sections.daemon.host, public_url=sections.daemon.public_url, problems=problems
-    )
+    console = console_table(document, problems, sections.daemon.host, sections.daemon.public_url)
     if problems:
         raise ConfigError(problems)
     return Config(

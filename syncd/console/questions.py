@@ -35,14 +35,19 @@ from syncd.store.values import Parked, ParkedKind
 __all__ = ["GROUPS", "Answer", "Choice", "Effect", "Foreseen", "Question", "Rival", "answer_all", "asked", "foresee"]
 
 GROUPS: Final[Mapping[str, tuple[ParkedKind, ...]]] = {
+    "guards": (ParkedKind.GUARD,),
     "conflicts": CONFLICTS,
-    "deletes": HOLDS,
+    "deletes": (ParkedKind.HOLD,),
     "refused": (ParkedKind.QUARANTINE,),
     "whose": (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE),
 }
 """What is asked of a person, by what the question is about."""
 
 _MOST: Final = 100_000
+_ASIDE: Final = (
+    "goes on, and what it shows of that is put aside: values give way to those before, new records are left alone, "
+    "deleted ones are made again"
+)
 _WAYS: Final[Mapping[str, tuple[ParkedKind, ...]]] = {
     "agreed": CONFLICTS,
     "app": CONFLICTS,
@@ -58,7 +63,7 @@ class Answer:
     """What a person says to a question.
 
     agreed: what is agreed stands. app: what `app` shows stands. value: `value`, as typed, stands. approve, refuse: yes
-    or no to a held delete. retry: what was refused is tried again.
+    or no to a held delete, or to what a guard has stopped. retry: what was refused is tried again.
     """
 
     way: Literal["agreed", "app", "value", "approve", "refuse", "retry"]
@@ -224,6 +229,9 @@ def _foreseen(world: World, tx: Transaction, question: Question, answer: Answer)
     if ParkedKind(work.kind) not in _WAYS[answer.way]:
         return Foreseen(question=question, fault=f"this is no answer to a {work.kind.replace('_', ' ')}")
     match answer.way:
+        case "approve" | "refuse" if question.group == "guards":
+            told = "goes on, and what it shows is taken in" if answer.way == "approve" else _ASIDE
+            return Foreseen(question=question, effects=(Effect(app=work.app, record="", text=told),))
         case "approve":
             told = "is deleted, unless somebody has edited it since; then it stays"
             gone = (Effect(app=ref.partition("/")[0], record=ref, text=told) for ref in question.records)

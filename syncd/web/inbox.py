@@ -21,6 +21,7 @@ _MOST: Final = 2000
 """Questions that one answer may be given to."""
 TITLES: Final = {
     "": "Everything",
+    "guards": "Stopped by a guard",
     "conflicts": "Conflicts",
     "deletes": "Held deletes",
     "refused": "Refused",
@@ -136,7 +137,11 @@ def _answer(visit: Visit) -> Answer:
     if way not in _WAYS:
         raise Denied(422, "Nothing was done", "Choose one of the answers first.")
     if way == "approve" and not visit.visitor.may("owner"):
-        raise Denied(403, "That is not yours to do", "Only an owner may let a delete go through. Nothing was done.")
+        raise Denied(
+            403,
+            "That is not yours to do",
+            "Only an owner may let a delete, or what a guard has stopped, go through. Nothing was done.",
+        )
     return Answer(way=cast("object", way), app=app, value=visit.form.get("value"))  # type: ignore[arg-type]
 
 

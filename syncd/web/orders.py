@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from syncd.engine.remedies import pause, resume
+from syncd.store.values import ParkedKind
 from syncd.web.guard import Denied
 from syncd.web.sessions import Note
 from syncd.web.visit import Visit
@@ -23,8 +24,16 @@ def pause_app(visit: Visit) -> Response:
 def resume_app(visit: Visit) -> Response:
     """Go on; where a guard had stopped it, what it saw counts as accepted."""
     app = _app(visit)
+    if not visit.visitor.may("owner") and _guarded(visit, app):
+        told = f"A guard has stopped {app}: to go on is to let through what it stopped, and that takes an owner."
+        raise Denied(403, "That is not yours to do", told)
     news = resume(visit.desk.world, app, visit.visitor.name)
     return visit.to("/health", Note(f"{app} goes on." if news else f"{app} was not paused."))
+
+
+def _guarded(visit: Visit, app: str) -> bool:
+    with visit.desk.store.read() as tx:
+        return any(work.app == app for work in tx.parked.open((ParkedKind.GUARD,)))
 
 
 def _app(visit: Visit) -> str:

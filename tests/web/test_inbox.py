@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from syncd.access import Console
 from syncd.console.questions import asked
+from syncd.core.guard import Guard, Trip
+from syncd.engine.guards import Tripped, tripped
+from syncd.engine.remedies import attempt
+from syncd.engine.world import Tally
 from syncd.store.values import ParkedKind
-from tests.web.office import Browser, Office, refusal
+from tests.web.office import PEOPLE, Browser, Office, refusal
 
 
 def opened(place: Office, path: str = "/inbox") -> Browser:
@@ -233,3 +238,56 @@ def test_a_question_about_what_is_no_longer_mapped_is_shown_and_cannot_be_answer
     assert "ada@example.com" in browser.text()
     assert browser.get(f"/record/{browser.last.text.partition('/record/')[2][:21]}").status_code == 404
     assert "the sync people, which is not in force" in browser.text()
+
+
+def stopped(place: Office) -> int:
+    """A guard has stopped the CRM; the number of its question."""
+    entity = place.person("ada@example.com", "Ada")
+    with place.world.store.read() as tx:
+        link = tx.links.at(entity, "crm")
+    assert link is not None
+    sync = place.world.syncs["people"]
+    trip = Trip(Guard.CHANGES, "700 records have changed within an hour", 700, 1000)
+    work = tripped(sync, "crm", trip, {link.ref: ("first",)})
+
+    def stage() -> Tally:
+        raise Tripped(work)
+
+    attempt(place.world, "crm", stage, stage)
+    with place.world.store.read() as tx:
+        return tx.parked.open((ParkedKind.GUARD,))[0].id
+
+
+def test_what_a_guard_has_stopped_is_shown_with_examples_and_let_through_by_a_yes(place: Office) -> None:
+    id = stopped(place)
+    browser = opened(place, "/inbox?kind=guards")
+    assert "700 records have changed within an hour" in browser.text()
+    assert "For example: crm/people/crm-1 (first)" in browser.text()
+    answered(browser, id, "approve")
+    assert "the app goes on, and what it shows is taken in" in browser.text()
+    browser.get("/health")
+    assert "paused" not in browser.text()
+
+
+def test_what_a_guard_has_stopped_is_put_aside_by_a_no(place: Office) -> None:
+    id = stopped(place)
+    answered(opened(place), id, "refuse")
+    assert place.decided()[-1] == ("console", "mass change: put aside")
+
+
+def test_what_an_answer_to_a_guard_would_do_is_said_before(place: Office) -> None:
+    id = stopped(place)
+    assert "values give way to those before" in bulk(place, "guards", "refuse", [id]).text()
+    assert "what it shows is taken in" in bulk(place, "guards", "approve", [id]).text()
+
+
+def test_to_go_on_with_an_app_that_a_guard_has_stopped_takes_an_owner(place: Office) -> None:
+    stopped(place)
+    place.open(Console.model_construct(enabled=None, url="", people=PEOPLE))
+    browser = place.browser(name="ben")
+    browser.send("/apps/resume", {"app": "crm"})
+    assert browser.last.status_code == 403
+    assert "A guard has stopped crm" in browser.text()
+    browser = place.browser(name="ada")
+    browser.send("/apps/resume", {"app": "crm"})
+    assert "crm goes on" in browser.text()
