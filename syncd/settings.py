@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 _PREFIX: Final = "SYNCD_"
-_SECTIONS: Final = ("daemon", "store", "safety", "log")
+_SECTIONS: Final = ("daemon", "store", "safety", "audit", "log")
 RESERVED: Final = frozenset(
     "type conflict blank default empty region zone options partial personal address channel".split()
     + "opt_in_from to expr apps".split()
@@ -104,6 +104,13 @@ class Store(Section):
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
 
 
+class Audit(Section):
+    """The full comparison that `syncd audit` makes, by the daemon itself."""
+
+    every: Duration | None = Field(default=None, gt=timedelta(0))
+    """How often the daemon makes one and keeps its figures; unset: never."""
+
+
 class Log(Section):
     """What is written to standard error."""
 
@@ -114,7 +121,7 @@ class Log(Section):
 
 
 class _Sections(BaseSettings):
-    """The four sections: the environment first, then the file."""
+    """The sections: the environment first, then the file."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", frozen=True
@@ -123,6 +130,7 @@ class _Sections(BaseSettings):
     daemon: Daemon = Daemon()
     store: Store = Store()
     safety: Safety = Safety()
+    audit: Audit = Audit()
     log: Log = Log()
 
     @classmethod
@@ -200,6 +208,7 @@ class Config:
     safety: Safety
     log: Log
     alerts: Alerts = field(default_factory=Alerts)
+    audit: Audit = field(default_factory=Audit)
     console: Console = field(default_factory=Console)
 
 
@@ -230,6 +239,7 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
         store=sections.store,
         safety=sections.safety,
         log=sections.log,
+        audit=sections.audit,
         alerts=alerts,
         console=console,
     )
@@ -266,7 +276,7 @@ def _tables(document: Document, section: str, problems: list[Problem]) -> Iterat
 
 
 def _sections(document: Document, problems: list[Problem]) -> _Sections:
-    """The four sections; defaults stand in where there is a problem, so that the search for problems goes on."""
+    """The sections; defaults stand in where there is a problem, so that the search for problems goes on."""
     given = {name: document.data[name] for name in _SECTIONS if name in document.data}
     if isinstance(given.get("store"), Mapping):
         given["store"] = _store(given["store"], document, problems)

@@ -19,7 +19,7 @@ from typing import Final
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from syncd import __version__
-from syncd.console.commands import decide, develop, keep, look, move, setup, tell, undo
+from syncd.console.commands import compare, decide, develop, keep, look, move, setup, tell, undo
 from syncd.console.voice import fail
 from syncd.errors import ConfigError, SyncdError
 
@@ -31,7 +31,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
     "Set up": (setup.init, setup.check, setup.schema, setup.mappings, setup.sandbox),
     "Run": (move.plan, move.apply, move.run, decide.pause, decide.resume),
-    "Look": (look.status, tell.alerts, look.log, look.why, look.history, undo.runs),
+    "Look": (look.status, tell.alerts, look.log, look.why, look.history, undo.runs, compare.audit),
     "Decide": (
         decide.conflicts,
         decide.resolve,

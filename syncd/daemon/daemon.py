@@ -20,6 +20,7 @@ from syncd.alerts.senders import opened
 from syncd.app import Assembly, assemble
 from syncd.daemon import logs, memory
 from syncd.daemon.attendant import Attendant, Desk
+from syncd.daemon.auditor import Auditor
 from syncd.daemon.comparison import Comparison
 from syncd.daemon.crier import Crier
 from syncd.daemon.door import Door, application
@@ -130,6 +131,8 @@ class Daemon:
             name: Attendant(name, desk, self._ended, subscribe=self._subscription(name, self._connectors[name]))
             for name in used
         }
+        every = self._config.audit.every
+        auditors = [] if every is None else [Auditor(self._world, self._footing, every, self._ended)]
         intake = Intake(
             self._world,
             self._connectors,
@@ -145,7 +148,11 @@ class Daemon:
         with self._world.store.read() as tx:
             back = setback(tx)
         comparison = Comparison(self._world, self._footing, self._ended)
-        self._sides = [*([self._crier.lane] if alerts.to else []), *([comparison.lane] if back else [])]
+        self._sides = [
+            *([self._crier.lane] if alerts.to else []),
+            *([comparison.lane] if back else []),
+            *(auditor.lane for auditor in auditors),
+        ]
         self._door = Door(
             application(self._config.daemon, intake, self.health, self._figures, pages(self._world)),
             self._config.daemon,

@@ -25,7 +25,7 @@ from syncd.engine.world import App, World
 from syncd.errors import ConnectorError, Unauthorised
 from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Page, Plugin, Request, Settings
-from syncd.settings import AppConfig, Config, Log, Safety
+from syncd.settings import AppConfig, Audit, Config, Log, Safety
 from syncd.settings import Daemon as DaemonSettings
 from syncd.settings import Store as StoreSettings
 from syncd.store.store import Store
@@ -83,6 +83,7 @@ class Company:
     listen: str = "127.0.0.1:0"
     pages: Pages = no_pages
     alerts: Alerts = field(default_factory=Alerts)
+    audit: Audit = field(default_factory=Audit)
     apps: dict[str, Caller] = field(default_factory=dict)
     unreachable: Mapping[str, ConnectorError] = field(default_factory=dict)
     said: list[Mapping[str, Any]] = field(default_factory=list)
@@ -115,6 +116,7 @@ class Company:
             safety=Safety(),
             log=Log(),
             alerts=self.alerts,
+            audit=self.audit,
         )
 
     def world(self) -> World:

@@ -12,7 +12,7 @@ from syncd.console.reference.markdown import code, keys, table
 from syncd.destinations import Alerts, Email, LogLines, Webhook
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
 from syncd.mapping.types import TYPES
-from syncd.settings import AppTable, Daemon, Guards, Log, Safety, Store
+from syncd.settings import AppTable, Audit, Daemon, Guards, Log, Safety, Store
 
 __all__ = ["configuration_page"]
 
@@ -20,11 +20,11 @@ _HEAD: Final = """\
 # Configuration
 
 One TOML file: `config.toml`, or what `--config` or `SYNCD_CONFIG` names. Durations are written `"90s"`, `"10m"`,
-`"1h30m"`, `"2d"`. Each scalar of the first four sections may come from the environment, which wins:
+`"1h30m"`, `"2d"`. Each scalar of the first five sections may come from the environment, which wins:
 `SYNCD_DAEMON_LISTEN`, `SYNCD_SAFETY_MAX_DELETES`.
 """
 _TABLES: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
-    *((f"## `[{part.__name__.lower()}]`", part.__doc__ or "", part) for part in (Daemon, Store, Safety, Log)),
+    *((f"## `[{part.__name__.lower()}]`", part.__doc__ or "", part) for part in (Daemon, Store, Safety, Audit, Log)),
     ("## `[alerts]`", Alerts.__doc__ or "", Alerts),
     *(
         (f"### `[alerts.to.NAME]`, kind `{kind}`", f"{to.__doc__ or ''}", to)
