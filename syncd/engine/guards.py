@@ -85,10 +85,11 @@ def watch(world: World, tx: Transaction, sync: Sync, app: str) -> None:
         ((Guard.DELETES,), Event.GONE, limits.shrink),
     ):
         open_ones = [guard for guard in guards if guard not in answered]
-        if not open_ones or tx.log.count(app=app, sync=sync.name, event=event, since=since) <= few:
-            continue
+        told = tx.log.count(app=app, sync=sync.name, event=event, since=since) if open_ones else 0
+        linked = tx.links.linked(sync.name, app) if told > few else 0
+        if told <= few or not any(mass(guard, linked, told, limits) for guard in open_ones):
+            continue  # were each of them about another record, it would not be too much: none need be read
         entries = tx.log.find(app=app, sync=sync.name, events=(event,), since=since, after=after, limit=_MOST)
-        linked = tx.links.linked(sync.name, app)
         for guard in open_ones:
             seen = _counted(entries, guard)
             trip = mass(guard, linked, len(seen.records), limits)
