@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from syncd.core.entity import PEOPLE, Entity, Held, LinkState
+from syncd.core.entity import Entity, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import ABSENCE, REWRITING, Guard
 from syncd.core.record import EntityId
-from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debts, unreckoned
+from syncd.engine.debts import unreckoned
 from syncd.engine.decide import asked, sync_of
+from syncd.engine.decree import decree
 from syncd.engine.deletes import REFUSED, bring_back
 from syncd.engine.guards import answer, set_aside, telling
 from syncd.engine.namesakes import part
@@ -55,7 +54,7 @@ def put_aside(world: World, id: int, *, by: str) -> int:
         answer(tx, sync, work.app, guard, yes=False)
         seq = _decided(tx, work, "refused", f"{guard}: put aside", by)
         if guard in REWRITING:
-            return _take_back(tx, sync, work, guard, seq, by)
+            return _take_back(world, tx, sync, work, guard, seq, by)
         if guard in ABSENCE:
             return _restore(tx, sync, work, seq, by)
         return _leave_alone(tx, sync, work)
@@ -79,7 +78,7 @@ def _told(tx: Transaction, work: Parked, event: Event) -> Sequence[Entry]:
     return tx.log.find(app=work.app, sync=work.sync, events=(event,), after=since, limit=_MOST)[::-1]
 
 
-def _take_back(tx: Transaction, sync: Sync, work: Parked, guard: Guard, seq: int, by: str) -> int:
+def _take_back(world: World, tx: Transaction, sync: Sync, work: Parked, guard: Guard, seq: int, by: str) -> int:
     """Values that have come from the app, and still stand, give way to those that they had taken the place of."""
     first: dict[tuple[EntityId, str], Any] = {}
     last: dict[EntityId, dict[str, Any]] = defaultdict(dict)
@@ -93,7 +92,7 @@ def _take_back(tx: Transaction, sync: Sync, work: Parked, guard: Guard, seq: int
         entity = tx.entities.get(id)
         stand = {name: first[id, name] for name, new in fields.items() if _stands(entity, work.app, name, new)}
         if stand and not entity.deleted:
-            _put_back(tx, sync, entity, stand, seq, by)
+            _put_back(world, tx, sync, entity, stand, seq, by)
             done += 1
     return done
 
@@ -103,18 +102,15 @@ def _stands(entity: Entity, app: str, name: str, value: object) -> bool:
     return held is not None and held.author == app and held.value == value
 
 
-def _put_back(tx: Transaction, sync: Sync, entity: Entity, stand: dict[str, Any], cause: int, by: str) -> None:
+def _put_back(
+    world: World, tx: Transaction, sync: Sync, entity: Entity, stand: dict[str, Any], cause: int, by: str
+) -> None:
     fields = {n: {"old": plain(entity.value(n)), "new": plain(v), "from": entity.held[n].seq} for n, v in stand.items()}
     note = "put aside, with all the others"
     seq = tx.log.append(
         Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, fields=fields, cause=cause, by=by, note=note)
     )
-    for name, value in stand.items():
-        entity = entity.holding(
-            name, Held(value, entity.held[name].ver + 1, PEOPLE, datetime.fromtimestamp(tx.now, UTC), seq)
-        )
-    tx.entities.put(entity, all_keys(sync, entity.fields))
-    note_debts(tx, sync, entity, seq)
+    decree(world, tx, sync, entity, stand, seq, answer="put aside", by=by)
 
 
 def _leave_alone(tx: Transaction, sync: Sync, work: Parked) -> int:

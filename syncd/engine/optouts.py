@@ -16,7 +16,7 @@ from syncd.core.lens import view
 from syncd.core.record import Absent, Record, Ref
 from syncd.engine import apart, calls
 from syncd.engine.consent import consent_rules, enrol, newly_opted_out
-from syncd.engine.debts import claims, frozen, note_debts
+from syncd.engine.debts import claims, frozen, note_debt
 from syncd.engine.push import deliver, payable
 from syncd.engine.take import READ, another, take, told
 from syncd.engine.world import Tally, World
@@ -131,10 +131,15 @@ def _heard(world: World, sync: Sync, app: str, facts: Iterable[Record]) -> Tally
 
 
 def _owe_the_rest(world: World, sync: Sync, app: str, told_now: Sequence[Delivery]) -> None:
-    """What else the app lacks is owed as before, and what it showed meanwhile is read again."""
+    """What else the app lacks is owed as before, and what it showed meanwhile is read again.
+
+    Of those alone that were told: a debt that was put off stays so.
+    """
     with world.store.begin() as tx:
         for delivery in told_now:
-            note_debts(tx, sync, tx.entities.get(delivery.entity), delivery.cause)
+            if tx.deliveries.get(sync.name, app, delivery.entity) is not None:
+                continue
+            note_debt(tx, sync, tx.entities.get(delivery.entity), app, delivery.cause)
             link = tx.links.at(delivery.entity, app)
             if link is not None:
                 tx.hints.add([link.ref], tx.now)

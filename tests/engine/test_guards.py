@@ -315,3 +315,19 @@ def test_what_an_app_shows_by_webhooks_alone_trips_a_guard_and_is_put_aside_as_w
     tend(scene.world, "crm")
     tend(scene.world, "news")
     assert "X" not in {*_firsts(scene, "news"), *_firsts(scene, "crm")}
+
+
+def test_an_opt_out_holds_for_the_address_that_stands_again_once_a_mass_change_was_put_aside() -> None:
+    scene = _office()
+    crm = scene.fake("crm")
+    crm.person_edits("crm-1", email="q1@example.com")
+    scene.run()
+    crm.person_edits("crm-1", out=True)
+    scene.run()
+    _renamed(scene)
+    put_aside(scene.world, _question(scene).id, by="op")
+    scene.run()
+    with scene.store.read() as tx:
+        known = tx.optouts.of("consent:email", ["p1@example.com", "q1@example.com"])
+    assert crm.rows["crm-1"].fields["email"] == "p1@example.com"
+    assert set(known) == {"p1@example.com", "q1@example.com"}
