@@ -17,7 +17,10 @@ __all__ = ["drawn_limits", "drawn_sync", "refiltered", "without_note"]
 
 _GENEROUS: Final = Limits(deletes=1000, delete_share=1.0, changes=100_000, blanks=100_000, shrink=100_000)
 _STRICT: Final = Limits(
-    deletes=1, delete_share=0.2, changes=1, change_share=0.1, blanks=1, blank_share=0.1, creates=1, shrink=1
+    deletes=1, delete_share=0.2, changes=4, change_share=0.5, blanks=2, creates=100_000, shrink=100_000
+)
+_TIGHT: Final = Limits(
+    deletes=1000, delete_share=1.0, changes=1, change_share=0.1, blanks=1, blank_share=0.1, creates=1, shrink=1
 )
 
 
@@ -61,8 +64,9 @@ def drawn_sync(apps: Sequence[SimApp], chance: random.Random) -> Sync:
 
 
 def drawn_limits(chance: random.Random) -> Limits:
-    """Mostly such as never trip in so small a world."""
-    return _STRICT if chance.random() < 0.1 else _GENEROUS
+    """Mostly such as never trip in so small a world; some hold deletes early, some trip at every turn."""
+    roll = chance.random()
+    return _STRICT if roll < 0.1 else _TIGHT if roll < 0.2 else _GENEROUS
 
 
 def refiltered(sync: Sync, chance: random.Random) -> Sync:
