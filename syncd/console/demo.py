@@ -292,3 +292,4 @@ def _close(found: Summary) -> None:
     for name, value in asdict(found).items():
         table.add_row(name.replace("_", " "), str(value), _MEANING[name])
     output().print(table)
+    output().print("to look around in a browser, answer a question and take something back: syncd demo --console")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from syncd.access import Console
+from syncd.engine.cycle import began
+from syncd.store.values import Event
 from tests.web.office import PEOPLE, Browser, Office
 
 
@@ -103,3 +105,16 @@ def test_what_nobody_knows_cannot_be_taken_back(place: Office) -> None:
     browser.send("/undo/do", {"record": "nobody@example.com"})
     assert browser.last.status_code == 404
     assert 'nothing is known of "nobody@example.com"' in browser.text()
+
+
+def test_where_nothing_is_chosen_yet_what_has_run_is_offered(place: Office) -> None:
+    began(place.world, "apply", by="ada")
+    renamed(place)
+    browser = asked(place, "")
+    text = browser.text()
+    assert "What has run" in text
+    assert "apply" in text
+    with place.world.store.read() as tx:
+        run = tx.log.find(events=(Event.BEGAN,), limit=1)[0].seq
+    browser.get(f"/undo?run={run}")
+    assert "would be taken back" in browser.text()
