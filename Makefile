@@ -84,6 +84,7 @@ build/axe/node_modules/axe-core:
 
 bench: $(VENV)/.runtime
 	$(BIN)/python -m benchmarks $(MEASURE) --sizes $(SIZES)
+	$(BIN)/python -m benchmarks.plots
 
 profile: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.profile

@@ -166,7 +166,7 @@ def spared(before: Entity, result: Merge, sync: Sync, refused: Collection[Guard]
         taken = one.verdict is Verdict.TAKEN and one.old is not None and not sync.rules[one.field].consent
         if taken and (Guard.CHANGES in refused or emptied):
             held[one.field] = before.held[one.field]
-            verdicts.append(replace(one, verdict=Verdict.LOST, rule="a person refused it, with all the others"))
+            verdicts.append(one._replace(verdict=Verdict.LOST, rule="a person refused it, with all the others"))
         else:
             verdicts.append(one)
     return replace(result, entity=replace(result.entity, held=held), verdicts=tuple(verdicts))

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from syncd.core.record import ABSENT, Absent, Fields, Raw, Raws, Value
 
-__all__ = ["Lens", "Misfit", "View", "view", "window"]
+__all__ = ["UNTOLD", "Lens", "Misfit", "View", "view", "window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,9 @@ class Misfit:
 
 
 View: TypeAlias = Value | Absent | Misfit
+
+UNTOLD: Final = (Absent, Misfit)
+"""What a lens sees where there is no value. To `isinstance` a tuple is three times as fast as a union made anew."""
 
 
 class Lens(Protocol):

@@ -22,14 +22,14 @@ the rule says; an opt-in against an opt-out waits for a person unless the app's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.core.entity import PEOPLE, Entity, Held, Link, base
 from syncd.core.fieldmap import Blank, FieldRule, Policy, Seed, Sync, Way
-from syncd.core.lens import Misfit, view
+from syncd.core.lens import UNTOLD, Misfit, view
 from syncd.core.record import ABSENT, Absent, Raws, Record, Value
 
 __all__ = ["Merge", "Verdict", "Verdicts", "merge"]
@@ -52,8 +52,7 @@ class Verdict(StrEnum):
     MISFIT = "misfit"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(NamedTuple):
     """One field's outcome: `old` was agreed before, `new` is what the app showed, `rule` says why."""
 
     field: str
@@ -70,6 +69,7 @@ class Merge:
     entity: Entity
     link: Link
     verdicts: tuple[Verdicts, ...]
+    _changed: tuple[str, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def news(self) -> bool:
@@ -79,11 +79,13 @@ class Merge:
     @property
     def changed(self) -> tuple[str, ...]:
         """The fields whose agreed value is another now."""
-        return tuple(v.field for v in self.verdicts if v.verdict in (Verdict.TAKEN, Verdict.SEEDED))
+        if self._changed is None:  # asked for several times with every record that is taken in
+            changed = tuple(v.field for v in self.verdicts if v.verdict in (Verdict.TAKEN, Verdict.SEEDED))
+            object.__setattr__(self, "_changed", changed)
+        return self._changed or ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Ruling:
+class _Ruling(NamedTuple):
     verdict: Verdict
     value: Value
     rule: str
@@ -113,7 +115,7 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
         if isinstance(now, Misfit):
             if not rule.partial:
                 verdicts.append(Verdicts(rule.name, Verdict.MISFIT, entity.value(rule.name), now.found, now.reason))
-            if not isinstance(last, Absent | Misfit):
+            if not isinstance(last, UNTOLD):
                 sent.setdefault(rule.name, last)  # what was settled before it stopped making sense
             continue
         settled = sent.pop(rule.name, last)  # it shows something of its own now
@@ -132,8 +134,8 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
         if ruling.verdict in (Verdict.TAKEN, Verdict.SEEDED):
             ver = 1 if old is None else old.ver + 1
             held[rule.name] = Held(ruling.value, ver, app, fact.version.at)
-        elif old is not None and _lends_rank(rule, ruling, app, old, first=isinstance(settled, Absent | Misfit)):
-            held[rule.name] = replace(old, author=app)
+        elif old is not None and _lends_rank(rule, ruling, app, old, first=isinstance(settled, UNTOLD)):
+            held[rule.name] = old._replace(author=app)
     if held:
         entity = replace(entity, held={**entity.held, **held})
     tied = replace(link, seen=seen, sent=sent, version=fact.version, created=fact.created or link.created)
@@ -159,7 +161,7 @@ def _rule(
 ) -> _Ruling | None:
     ours = entity.held.get(rule.name)
     value = None if ours is None else ours.value
-    first = isinstance(settled, Absent | Misfit)
+    first = isinstance(settled, UNTOLD)
     if now == value:
         return _Ruling(Verdict.AGREED, now, "agreed") if ours is not None else None
     if rule.consent:

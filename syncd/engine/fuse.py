@@ -89,7 +89,7 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     for name, value in lose.held.items():
         rule = sync.rules.get(name)
         if name not in held or held[name].value is None or (rule and rule.consent and value.value is True):
-            held[name] = replace(value, ver=value.ver + held[name].ver) if name in held else value
+            held[name] = value._replace(ver=value.ver + held[name].ver) if name in held else value
     fields = {name: {"old": keep.value(name), "new": lose.value(name)} for name in lose.held}
     seq = tx.log.append(
         Entry(event=Event.LINKED, sync=sync.name, entity=keep.id, fields=fields, note=f"fused with {lose.id}: {why}")

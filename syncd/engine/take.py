@@ -9,10 +9,10 @@ from functools import cache
 from syncd.core.entity import Entity, Held, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Guard, spared
-from syncd.core.lens import Misfit, view
+from syncd.core.lens import UNTOLD, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, merge
-from syncd.core.record import Absent, EntityId, Fields, Record, Ref, Value
+from syncd.core.record import EntityId, Fields, Record, Ref, Value
 from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
@@ -119,7 +119,7 @@ def told(sync: Sync, fact: Record) -> Fields:
     fields: dict[str, Value] = {}
     for rule in sync.mapped(fact.ref.app):
         seen = view(rule.lenses[fact.ref.app], fact.fields, {})
-        if not isinstance(seen, Absent | Misfit):
+        if not isinstance(seen, UNTOLD):
             fields[rule.name] = seen
     return fields
 

@@ -275,7 +275,7 @@ def _these(sync: str, refs: Iterable[Ref]) -> Iterator[ColumnElement[bool]]:
 
 
 def _entity(row: Row[Any]) -> Entity:
-    return _known_entity(row.id, row.sync, row.held, row.deleted)
+    return _known_entity(*row)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -284,16 +284,15 @@ def _known_entity(id: str, sync: str, held: str, deleted: Any) -> Entity:
 
 
 def _link(row: Row[Any]) -> Link:
-    tied = (row.entity, row.app, row.object, row.record)
-    return _known_link(*tied, row.seen, row.sent, row.version, row.version_at, row.created, row.state, row.missed_at)
+    return _known_link(*row[1:-1])  # of which sync it is, and when it was last swept, is no part of it
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _known_link(
-    entity: str,
     app: str,
     object: str,
     record: str,
+    entity: str,
     seen: str,
     sent: str,
     version: str,

@@ -123,7 +123,7 @@ def test_an_address_in_the_register_counts_though_the_entity_has_forgotten(monke
     _owing(scene, phone="1")
     (entity,) = scene.entities()
     with scene.store.begin() as tx:
-        held = {**entity.held, "out": replace(entity.held["out"], value=False)}
+        held = {**entity.held, "out": entity.held["out"]._replace(value=False)}
         tx.entities.put(replace(entity, held=held), [("email", "ada@example.com")])
     monkeypatch.setattr(draft, "heed", lambda tx, sync, entity: entity)
     _trips(scene, "S5", "field out")

@@ -235,7 +235,7 @@ def asks_the_clock(rule_on: Function) -> Function:
         if at is None or ours is None or ours.at is None:
             return ruling
         wins = at > ours.at
-        return replace(ruling, verdict=Verdict.TAKEN if wins else Verdict.LOST, value=now if wins else ours.value)
+        return ruling._replace(verdict=Verdict.TAKEN if wins else Verdict.LOST, value=now if wins else ours.value)
 
     return newest
 
@@ -257,7 +257,7 @@ def takes_every_opt_in(consent: Function) -> Function:
 
     def newest(rule: FieldRule, app: str, now: Value, value: Value, *, told: bool) -> Any:
         ruling = consent(rule, app, now, value, told=told)
-        return None if now is None or ruling is None else replace(ruling, verdict=Verdict.TAKEN, value=now)
+        return None if now is None or ruling is None else ruling._replace(verdict=Verdict.TAKEN, value=now)
 
     return newest
 
