@@ -19,7 +19,7 @@ from typing import Final
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from syncd import __version__
-from syncd.console.commands import compare, decide, develop, keep, look, move, setup, tell, undo
+from syncd.console.commands import compare, decide, develop, keep, look, move, people, setup, tell, undo
 from syncd.console.voice import fail
 from syncd.errors import ConfigError, SyncdError
 
@@ -42,6 +42,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.retry,
         undo.undo,
     ),
+    "People": (people.export,),
     "Keep": (keep.verify, keep.backup, keep.restore, keep.console),
     "Develop": (develop.connector,),
 }

@@ -13,7 +13,7 @@ from syncd.errors import ConfigError, Problem
 
 __all__ = ["form_of", "keep_private", "may_keep"]
 
-_FORM: Final = re.compile(rb'"form": *"((?:plan|undo)-\d+)"')
+_FORM: Final = re.compile(rb'"form": *"((?:plan|undo|person|certificate)-\d+)"')
 """What every such file has among the first things that it says."""
 
 
@@ -39,7 +39,7 @@ def keep_private(lines: Iterable[bytes], path: Path) -> None:
 def may_keep(path: Path) -> None:
     """Raise ConfigError if `keep_private` would refuse the file: known before a rehearsal that takes long."""
     if path.exists() and not form_of(path):
-        what = "is a folder" if path.is_dir() else "exists, and is no plan"
+        what = "is a folder" if path.is_dir() else "exists, and is no file of syncd"
         raise ConfigError([Problem(str(path), what, "name another file with --out")])
 
 

@@ -87,6 +87,8 @@ def tell(entry: Entry) -> str:
             return f"syncd {entry.note} began{by}"
         case Event.PAUSED | Event.RESUMED:
             start = f"{who} was {entry.event.value}{by}{note}"
+        case Event.EXPORTED:
+            return f"everything known of the person was exported{by}"
         case Event.BROKEN:
             return f"{who}: a promise would have been broken{note}"
         case Event.SUSPECTED:

@@ -75,6 +75,16 @@ class ParkedWork:
         where = and_(PARKED.c.closed.is_(None), PARKED.c.kind.in_([kind.value for kind in kinds]))
         return self._db.scalars(select(PARKED.c.id).where(where).order_by(PARKED.c.id.desc()).limit(limit)).all()
 
+    def ever(self, entities: Iterable[EntityId], refs: Iterable[Ref]) -> Sequence[Parked]:
+        found: dict[int, Parked] = {}
+        for part in chunks(list(entities)):
+            rows = self._db.execute(select(PARKED).where(PARKED.c.entity.in_(part)))
+            found.update({row.id: _parked(row) for row in rows})
+        for ref in refs:
+            same = and_(PARKED.c.app == ref.app, PARKED.c.object == ref.object, PARKED.c.record == ref.id)
+            found.update({row.id: _parked(row) for row in self._db.execute(select(PARKED).where(same))})
+        return [found[id] for id in sorted(found)]
+
     def begin(self, entity: EntityId) -> None:
         self._of.setdefault(entity, [])
 

@@ -184,6 +184,9 @@ class ParkedWork(Protocol):
     def newest(self, kinds: Sequence[ParkedKind], limit: int) -> Sequence[int]:
         """The numbers of open work, newest first."""
 
+    def ever(self, entities: Iterable[EntityId], refs: Iterable[Ref]) -> Sequence[Parked]:
+        """All work there ever was about these entities and records, open or closed, oldest first."""
+
     def begin(self, entity: EntityId) -> None:
         """The same for a new entity, as for links."""
 

@@ -72,7 +72,7 @@ def test_a_file_that_is_no_plan_is_a_mistake(desk: Desk) -> None:
 def test_a_plan_is_never_written_over_anything_that_is_no_plan(desk: Desk) -> None:
     folder = desk.folder / "d"
     folder.mkdir(mode=0o755)
-    for place, words in ((folder, "is a folder"), (desk.config, "is no plan")):
+    for place, words in ((folder, "is a folder"), (desk.config, "is no file of syncd")):
         before = place.stat().st_mode, desk.config.read_bytes()
         said = desk.say("plan", "--out", str(place))
         assert said.code == 3

@@ -152,3 +152,12 @@ def test_a_fact_of_the_store_is_the_last_one_put(store: Storage) -> None:
         tx.meta.put("applied:people", "b")
     with store.read() as tx:
         assert tx.meta.get("applied:people") == "b"
+
+
+def test_all_work_about_somebody_is_found_open_or_closed(store: Storage) -> None:
+    with store.begin() as tx:
+        first = tx.parked.park(question(ANN))
+        tx.parked.close(first, "agreed", "op")
+        second = tx.parked.park(question(BEN, kind=ParkedKind.DUPLICATE, app="crm", ref=ref("9")))
+        tx.parked.park(question(BEN))
+        assert [work.id for work in tx.parked.ever([ANN], [ref("9")])] == [first, second]

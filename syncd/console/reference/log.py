@@ -37,6 +37,7 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.APPLIED: "a mapping was put in force",
     Event.SUSPECTED: "somebody seems to have typed between syncd's read and its write, and to have been overwritten",
     Event.SET_BACK: "an older copy of the store was found in its place; writes are held until a person agrees",
+    Event.EXPORTED: "everything that is known of a person was handed out, by `syncd export`",
     Event.BROKEN: "syncd was about to break a promise of its own; it wrote nothing and paused the app",
 }
 

@@ -44,6 +44,10 @@ class ParkedWork:
         works = [self._tables.parked[id] for id in sorted(self._tables.waiting.values(), reverse=True)]
         return [work.id for work in works if work.kind in kinds][:limit]
 
+    def ever(self, entities: Iterable[EntityId], refs: Iterable[Ref]) -> Sequence[Parked]:
+        these, those = set(entities), set(refs)
+        return [work for work in self._tables.parked.values() if work.entity in these or work.ref in those]
+
     def begin(self, entity: EntityId) -> None:
         pass
 
