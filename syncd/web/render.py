@@ -38,7 +38,8 @@ def span(seconds: float) -> str:
     """A length of time: `12 s`, `1.5 min`."""
     for below, unit, name in _STEPS:
         if seconds < below:
-            return f"{seconds / unit:.{0 if seconds >= 10 * unit else 1}f} {name}"
+            count = round(seconds / unit, 0 if seconds >= 10 * unit else 1)
+            return f"{count:g}\N{NO-BREAK SPACE}{name}"
     return ""
 
 
