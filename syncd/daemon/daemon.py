@@ -140,6 +140,7 @@ class Daemon:
             self._meter,
             self._heard,
             public_url=self._config.daemon.public_url,
+            folder=self._folder,
         )
         self._closing = ExitStack()
         alerts = self._config.alerts

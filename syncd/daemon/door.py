@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from syncd.daemon.health import Health
 from syncd.daemon.intake import Intake
+from syncd.daemon.wire import Prompt
 from syncd.errors import ConfigError
 from syncd.settings import Daemon
 
@@ -105,7 +106,7 @@ class Door:
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="h11",
+                http=Prompt,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -7,10 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from syncd.errors import StoreError
 
-__all__ = ["Footing", "room"]
+__all__ = ["SCARCE", "Footing", "room"]
+
+SCARCE: Final = 512 * 1024 * 1024
+"""Bytes free beside the store below which no more is taken in than must be, and somebody is told."""
 
 
 def room(folder: Path, least: int) -> None:

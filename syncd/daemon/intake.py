@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
+import shutil
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from syncd.core.record import Ref
-from syncd.daemon.footing import Footing
+from syncd.daemon.footing import SCARCE, Footing
 from syncd.daemon.meter import Meter
 from syncd.daemon.together import Together
 from syncd.engine.world import World
@@ -23,10 +29,14 @@ from syncd.sdk import contract
 from syncd.sdk.contract import Connector, Hears
 from syncd.store.ports import Transaction
 
-__all__ = ["BODY", "Intake", "Limit"]
+__all__ = ["BODY", "DEEPEST", "HELD", "Intake", "Limit", "Limits"]
 
 BODY: Final = 1024 * 1024
 """The longest body, in bytes."""
+HELD: Final = 64 * 1024 * 1024
+"""Bytes of all the bodies that are held at the same time."""
+DEEPEST: Final = 64
+"""Brackets within brackets, where a body is JSON."""
 _READING: Final = 5.0
 """Seconds that a caller has to send its body."""
 _LATER: Final = {"retry-after": "10"}
@@ -35,25 +45,42 @@ _MOST: Final = 1000
 _LONGEST_ID: Final = 200
 _SIGNS: Final = ("signature", "timestamp", "webhook-id")
 _SOURCES: Final = 4096
+# A text that is never closed runs to the end: looked for from every quote in it, its end would cost minutes.
+_BRACKET: Final = re.compile(rb'"(?:\\.|[^"\\])*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Limit:
-    """So many calls a second from each source, and twice as many at once. For one thread."""
+    """So much a second from each source, and `burst` at once (twice as much, where nothing is said)."""
 
-    def __init__(self, rate: float = 200.0, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float, now: Callable[[], float] = time.monotonic, *, burst: float | None = None) -> None:
         self._rate = rate
+        self._burst = rate * 2 if burst is None else burst
         self._now = now
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # source to tokens, and when that was
+        self._lock = threading.Lock()
 
-    def allows(self, source: str) -> bool:
-        """Count a call; False if it is one too many."""
-        now, most = self._now(), self._rate * 2
-        left, at = self._left.pop(source, (most, now))
-        left = min(most, left + (now - at) * self._rate)
-        self._left[source] = (left - 1 if left >= 1 else left, now)
-        if len(self._left) > _SOURCES:
-            self._left.popitem(last=False)
-        return left >= 1
+    def allows(self, source: str, count: int = 1) -> bool:
+        """Take so many; False, and nothing is taken, if they are too many."""
+        with self._lock:
+            now = self._now()
+            left, at = self._left.pop(source, (self._burst, now))
+            left = min(self._burst, left + (now - at) * self._rate)
+            self._left[source] = (left - count if left >= count else left, now)
+            if len(self._left) > _SOURCES:
+                self._left.popitem(last=False)
+            return left >= count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What may come in, for each second. A caller that is asked to wait loses nothing: it comes again."""
+
+    source: Limit = field(default_factory=lambda: Limit(200.0))
+    """Calls of one source for one app."""
+    app: Limit = field(default_factory=lambda: Limit(400.0))
+    """Calls for one app, from everywhere."""
+    hints: Limit = field(default_factory=lambda: Limit(500.0, burst=20_000.0))
+    """Records of one app to be read: whoever has got hold of an address must not use up the quota of the app."""
 
 
 class Intake:
@@ -68,15 +95,19 @@ class Intake:
         heard: Callable[[str], None],
         *,
         public_url: str,
-        limit: Limit | None = None,
+        limits: Limits | None = None,
+        folder: Path | None = None,
     ) -> None:
+        """`folder`: where the store lies, if it is a file; while the disk is nearly full there, nothing is taken in."""
         self._world = world
         self._hearing = {name: able for name, able in connectors.items() if isinstance(able, Hears)}
         self._footing = footing
         self._meter = meter
         self._heard = heard
         self._public_url = public_url
-        self._limit = limit or Limit()
+        self._limits = limits or Limits()
+        self._folder = folder
+        self._held = 0
         self._together: Together[int] = Together(world.store.begin)
         self._wanted = {(app, object) for sync in world.syncs.values() for app, object in sync.apps.items()}
 
@@ -95,22 +126,47 @@ class Intake:
 
     async def _answer(self, request: Request, app: str, connector: Hears) -> Response:
         source = request.client.host if request.client else ""
-        if not self._limit.allows(f"{app} {source}"):
+        if not (self._limits.source.allows(f"{app} {source}") and self._limits.app.allows(app)):
             return Response("too many calls", 503, _LATER)
         if self._footing.trouble:
             return Response("the store cannot be written to", 503, _LATER)
+        if self._folder is not None and shutil.disk_usage(self._folder).free < SCARCE:
+            return Response("the disk is nearly full", 503, _LATER)
         if request.headers.get("content-encoding", "identity") != "identity":
             return Response("send the body as it is", 415)
-        body = await _body(request)
-        if isinstance(body, Response):
-            return body
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        call = contract.Request(request.method, self._address(request), headers, body)
-        return await run_in_threadpool(self._take, app, connector, call)
+        with self._holding() as more:
+            body = await _body(request, more)
+            if isinstance(body, Response):
+                return body
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            call = contract.Request(request.method, self._address(request), headers, body)
+            return await run_in_threadpool(self._take, app, connector, call)
+
+    @contextmanager
+    def _holding(self) -> Iterator[Callable[[int], bool]]:
+        """Asks whether there is room for so many bytes more, and lets go of all of them at the end."""
+        mine = 0
+
+        def more(size: int) -> bool:
+            nonlocal mine
+            if self._held + size > HELD:
+                return False
+            self._held += size
+            mine += size
+            return True
+
+        try:
+            yield more
+        finally:
+            self._held -= mine
 
     def _take(self, app: str, connector: Hears, call: contract.Request) -> Response:
+        if _depth(call.body) > DEEPEST:
+            return Response("too deep", 400)
         try:
             refs = connector.hear(call)
+            if not self._limits.hints.allows(app, len(refs)):
+                return Response("too many records", 503, _LATER)
             fresh = self._store(app, call, refs)
         except Unauthorised:
             self._world.log.warning("webhook not believed", app=app)
@@ -154,8 +210,8 @@ class Intake:
         return base + path.decode("ascii", "replace") + (f"?{query.decode('ascii', 'replace')}" if query else "")
 
 
-async def _body(request: Request) -> bytes | Response:
-    """The body, or why it was not taken."""
+async def _body(request: Request, more: Callable[[int], bool]) -> bytes | Response:
+    """The body, or why it was not taken. `more`: whether so many bytes more may be held."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -164,12 +220,27 @@ async def _body(request: Request) -> bytes | Response:
                 size += len(part)
                 if size > BODY:
                     return Response("the body is too long", 413)
+                if not more(len(part)):
+                    return Response("too much at once", 503, _LATER)
                 parts.append(part)
     except TimeoutError:
-        return Response("the body came too slowly", 408)
+        return Response("the body came too slowly", 503, _LATER)
     except ClientDisconnect:
         return Response("the caller has left", 400)
     return b"".join(parts)
+
+
+def _depth(body: bytes) -> int:
+    """How deep its brackets nest, as far as that matters, in linear time; 0 for what is no JSON object or array."""
+    deepest = depth = 0
+    if body.lstrip()[:1] in {b"{", b"["}:
+        for found in _BRACKET.finditer(body):
+            token = found[0]
+            depth += (token in b"[{") - (token in b"]}")
+            deepest = max(deepest, depth)
+            if deepest > DEEPEST:
+                break
+    return deepest
 
 
 def _readable(id: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncd.alerts.news import LOOKED, Trouble
+from syncd.daemon.footing import SCARCE
 from syncd.daemon.health import AppHealth, Signs, examine
 from syncd.destinations import Severity
 from syncd.engine.remedies import Stopped, stopped_by
@@ -21,8 +22,6 @@ _SWEEPS: Final = 3
 """Intervals after which a full comparison is overdue."""
 _DOUBT: Final = 3600.0
 """Seconds after which a write whose outcome is not known is worth a word: reads settle it in minutes."""
-_ROOM: Final = 512 * 1024 * 1024
-"""Bytes that should be free beside the store."""
 
 _STOPPED: Final[Mapping[Stopped | None, str]] = {
     Stopped.GUARD: "a guard stopped it",
@@ -79,7 +78,7 @@ def store_down(why: str) -> Trouble:
 def _store(signs: Signs, free: int | None) -> Iterator[Trouble]:
     if signs.trouble:
         yield store_down(signs.trouble)
-    if free is not None and free < _ROOM:
+    if free is not None and free < SCARCE:
         yield Trouble(
             group="disk",
             severity=Severity.WARNING,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from syncd.access import Console, loopback
@@ -19,6 +21,8 @@ __all__ = ["MOST_BYTES", "Denied", "Form", "Headers", "address_of", "form_of", "
 MOST_BYTES: Final = 512 * 1024
 """Of a form: a configuration of the longest kind fits."""
 _MOST_FIELDS: Final = 5000
+_SENDING: Final = 15.0
+"""Seconds that a browser has to send a form."""
 _HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
@@ -93,7 +97,14 @@ def address_of(request: Request, console: Console) -> str:
     """Where a call comes from: what the declared proxy, which is on this machine or near it, says; else the caller."""
     peer = request.client.host if request.client else ""
     said = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return said if console.url and said else peer
+    return said if console.url and said and _near(peer) else peer
+
+
+def _near(address: str) -> bool:
+    try:
+        return not ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +137,18 @@ async def form_of(request: Request) -> Form:
     if kind != "application/x-www-form-urlencoded":
         raise Denied(415, "That is no form", "The console takes forms as browsers send them, and nothing else.")
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise Denied(413, "That is too long", f"A form may have {MOST_BYTES // 1024} KiB. Nothing was done.")
+    try:
+        async with asyncio.timeout(_SENDING):
+            async for part in request.stream():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise Denied(
+                        413, "That is too long", f"A form may have {MOST_BYTES // 1024} KiB."
+                    )
+    except TimeoutError as late:
+        raise Denied(408, "That came too slowly", f"A form has {_SENDING:.0f} seconds. Nothing was done.") from late
+    except ClientDisconnect as left:
+        raise Denied(400, "That was broken off", "The form did not come whole. Nothing was done.") from left
     try:
         pairs = parse_qsl(bytes(body).decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as error:

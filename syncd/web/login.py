@@ -30,6 +30,8 @@ __all__ = ["login_routes"]
 _MARKED: Final = 365 * 24 * 3600
 """Seconds for which a browser keeps the mark of somebody who has signed in there."""
 _KEPT: Final = "kept."
+_AT_ONCE: Final = 4
+"""Passwords that are being looked at, or wait for it. Each holds a thread that webhooks need, too."""
 
 
 def login_routes(desk: Desk) -> list[Route]:
@@ -44,13 +46,23 @@ def login_routes(desk: Desk) -> list[Route]:
             return RedirectResponse("/", 303)
         return _asking(request.query_params.get("next", "/"))
 
+    busy = 0
+
     async def enter(request: Request) -> Response:
+        nonlocal busy
         try:
             own_form(desk, request)
             form = await form_of(request)
-            return await run_in_threadpool(_enter, desk, request, form)
         except Denied as denied:
             return refused(denied)
+        if busy >= _AT_ONCE:
+            wrong = "Too many are signing in at this moment. Try again."
+            return _asking(form.get("next"), name=form.get("name").strip()[:64], wrong=wrong, status=429, wait=2)
+        busy += 1
+        try:
+            return await run_in_threadpool(_enter, desk, request, form)
+        finally:
+            busy -= 1
 
     return [
         Route("/login", ask, methods=["GET"]),
@@ -69,9 +81,7 @@ def _enter(desk: Desk, request: Request, form: Form) -> Response:
     except Throttled as throttled:
         log.warning("sign-in throttled", address=address)
         wrong = f"{str(throttled)[:1].upper()}{str(throttled)[1:]}."
-        response = _asking(form.get("next"), kept, name=name, wrong=wrong, status=429)
-        response.headers["retry-after"] = str(int(throttled.wait) + 1)
-        return response
+        return _asking(form.get("next"), kept, name=name, wrong=wrong, status=429, wait=int(throttled.wait) + 1)
     if visitor is None:
         known = name if name in desk.console.people else "nobody known"  # it may be a password in the wrong place
         log.warning("sign-in refused", person=known, address=address)
@@ -110,10 +120,12 @@ def _leave(visit: Visit) -> Response:
     return response
 
 
-def _asking(next: str, kept: Form | None = None, *, name: str = "", wrong: str = "", status: int = 200) -> HTMLResponse:
+def _asking(
+    next: str, kept: Form | None = None, *, name: str = "", wrong: str = "", status: int = 200, wait: int = 0
+) -> HTMLResponse:
     pairs = [] if kept is None else worth_keeping(kept)
     known = {"next": local(next), "pairs": pairs, "name": name, "wrong": wrong, "ended": False}
-    return HTMLResponse(rendered("login.html", known), status)
+    return HTMLResponse(rendered("login.html", known), status, {"retry-after": str(wait)} if wait else None)
 
 
 def _mark_name(desk: Desk) -> str:

@@ -257,7 +257,7 @@ def test_a_caller_that_sends_its_body_too_slowly_is_let_go(company: Company, mon
     with company.running() as service, socket.create_connection(("127.0.0.1", service.daemon.port)) as caller:
         caller.settimeout(5)
         caller.sendall(b"POST /hooks/crm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n1")
-        assert caller.recv(100).startswith(b"HTTP/1.1 408")
+        assert caller.recv(100).startswith(b"HTTP/1.1 503")
 
 
 def test_a_caller_that_leaves_before_its_body_is_whole_leaves_nothing_behind(company: Company) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
 
 from syncd.core.record import Ref
+from syncd.daemon import intake as intakes
 from syncd.daemon.door import application
 from syncd.daemon.footing import Footing
 from syncd.daemon.health import Health
-from syncd.daemon.intake import BODY, Intake, Limit
+from syncd.daemon.intake import BODY, DEEPEST, Intake, Limit, Limits
 from syncd.daemon.meter import Meter
 from syncd.errors import BrokenProtocol, StoreError, Unavailable
 from syncd.sdk.contract import Request
@@ -28,9 +31,10 @@ class Door:
     """The door of a company, and who was poked."""
 
     company: Company
-    limit: Limit = field(default_factory=Limit)
+    limits: Limits = field(default_factory=Limits)
     footing: Footing = field(default_factory=lambda: Footing(lambda: None))
     poked: list[str] = field(default_factory=list)
+    folder: Path | None = None
     listen: str = "127.0.0.1:8420"
 
     def __post_init__(self) -> None:
@@ -43,7 +47,8 @@ class Door:
             Meter(),
             self.poked.append,
             public_url=settings.public_url,
-            limit=self.limit,
+            limits=self.limits,
+            folder=self.folder,
         )
         well = Health("quiet", {}, {}, (), (), "up")
         self.app = application(settings, intake, lambda: well, lambda: b"")
@@ -141,15 +146,75 @@ def test_a_packed_body_is_not_unpacked(door: Door) -> None:
 
 
 def test_too_many_calls_are_asked_to_come_again_before_any_work_is_done(company: Company) -> None:
-    door = Door(company, Limit(rate=1.0, now=lambda: 0.0))
+    door = Door(company, Limits(source=Limit(1.0, lambda: 0.0)))
     statuses = [door.post(str(number), **SIGNED).status_code for number in range(3)]
     assert statuses == [200, 200, 503]
     assert len(door.crm.heard) == 2
 
 
+def test_one_app_is_called_so_often_and_no_more_from_wherever_the_calls_come(company: Company) -> None:
+    door = Door(company, Limits(app=Limit(1.0, lambda: 0.0)))
+    assert [door.post(str(number), **SIGNED).status_code for number in range(3)] == [200, 200, 503]
+    assert door.post("1", "/hooks/news", **SIGNED).status_code == 200
+
+
+def test_more_records_than_an_app_could_be_asked_for_wait_for_another_call(company: Company) -> None:
+    door = Door(company, Limits(hints=Limit(1.0, lambda: 0.0, burst=3.0)))
+    answers = [door.post(body, **SIGNED) for body in ("1 2", "3 4", "5")]
+    assert [answer.status_code for answer in answers] == [200, 503, 200]
+    assert answers[1].headers["retry-after"] == "10"
+    assert [ref.id for ref in door.hints()] == ["1", "2", "5"]
+
+
+def test_while_the_disk_is_nearly_full_nothing_is_taken_in(
+    company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door(company, folder=tmp_path)
+    assert door.post("1", **SIGNED).status_code == 200
+    monkeypatch.setattr(intakes, "SCARCE", 1 << 62)
+    answer = door.post("2", **SIGNED)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert [ref.id for ref in door.hints()] == ["1"]
+
+
+def test_so_many_bytes_are_held_at_once_and_are_let_go_of_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "HELD", 10)
+    statuses = [door.post(body, **SIGNED).status_code for body in ("1 " * 5, "1" * 11, "2 " * 5)]
+    assert statuses == [200, 503, 200]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" * DEEPEST + b"]" * DEEPEST, 200),
+        (b"[" * (DEEPEST + 1), 400),
+        (b' {"a":' * (DEEPEST + 1), 400),
+        (b'["' + b"[" * 1000 + b'"]', 200),
+        (b"[" + b"[]," * 1000 + b"[]]", 200),
+        (b'["' + b'\\"[' * 1000, 200),
+        (b"a=" + b"[" * 1000, 200),
+    ],
+    ids=["just as deep", "deeper", "objects", "in a text", "side by side", "a text without end", "no JSON"],
+)
+def test_a_body_that_nests_deeper_than_anybody_needs_is_refused_before_any_work(
+    door: Door, body: bytes, status: int
+) -> None:
+    door.crm.understands = lambda _: []
+    assert door.post(body, **SIGNED).status_code == status
+    assert len(door.crm.heard) == (status == 200)
+
+
+def test_a_body_that_is_all_quotes_is_measured_in_a_moment(door: Door) -> None:
+    door.crm.understands = lambda _: []
+    began = time.monotonic()
+    assert door.post(b"[" + b'"' * (BODY - 1), **SIGNED).status_code == 200
+    assert door.post(b'["' + b"\\" * (BODY - 2), **SIGNED).status_code == 200
+    assert time.monotonic() - began < 5
+
+
 def test_a_source_that_waits_may_call_again_and_others_never_wait_for_it() -> None:
     now = [0.0]
-    limit = Limit(rate=1.0, now=lambda: now[0])
+    limit = Limit(1.0, lambda: now[0])
     assert [limit.allows("a") for _ in range(3)] == [True, True, False]
     assert limit.allows("b")
     now[0] = 1.0

@@ -23,7 +23,7 @@ from syncd.core.record import Ref
 from syncd.daemon.door import application
 from syncd.daemon.footing import Footing
 from syncd.daemon.health import Health
-from syncd.daemon.intake import Intake, Limit
+from syncd.daemon.intake import Intake, Limit, Limits
 from syncd.daemon.meter import Meter
 from syncd.engine.world import App, World
 from syncd.settings import Daemon
@@ -131,7 +131,7 @@ def house(name: str) -> Iterator[House]:
             Meter(),
             lambda _: None,
             public_url=PUBLIC,
-            limit=Limit(1e9),
+            limits=Limits(source=Limit(1e9), app=Limit(1e9), hints=Limit(1e9)),
         )
         well = Health("quiet", {}, {}, (), (), "up")
         door = application(Daemon(public_url=PUBLIC), intake, lambda: well, lambda: b"")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlencode
 
 import pytest
+from starlette.types import Message
 
 from syncd.access import Console
+from syncd.web import guard
 from syncd.web.guard import MOST_BYTES
 from syncd.web.visit import local
 from tests.web.office import PEOPLE, Browser, Office
@@ -205,3 +208,34 @@ def test_no_way_in_is_open_to_a_forged_host(place: Office, method: str, path: st
 
 def test_where_nobody_need_sign_in_there_is_no_page_to(place: Office) -> None:
     assert place.browser().get("/login").url.path == "/"
+
+
+def test_a_form_that_comes_too_slowly_or_not_whole_does_nothing(place: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_SENDING", 0.05)
+    headers = [(b"host", b"127.0.0.1:8420"), (b"content-type", FORM.encode()), (b"sec-fetch-site", b"same-origin")]
+    scope = {
+        "type": "http", "method": "POST", "path": "/inbox/answer", "raw_path": b"/inbox/answer", "query_string": b"",
+        "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8420), "scheme": "http",
+        "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+
+    async def status(*parts: Message) -> int:
+        said: list[Message] = []
+        coming = iter(parts)
+
+        async def receive() -> Message:
+            for part in coming:
+                return part
+            await asyncio.sleep(5)
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        await place.app(dict(scope), receive, send)
+        return int(said[0]["status"])
+
+    begun: Message = {"type": "http.request", "body": b"id=1&", "more_body": True}
+    assert asyncio.run(status(begun)) == 408
+    assert asyncio.run(status(begun, {"type": "http.disconnect"})) == 400
+    assert place.decided() == []

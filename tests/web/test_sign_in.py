@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
+import httpx
 import pytest
 
 from syncd.access import Console, fits, hashed
 from syncd.engine.deletes import believe
 from syncd.errors import ConfigError
-from syncd.web.sessions import ABSOLUTE, IDLE
+from syncd.web.sessions import ABSOLUTE, IDLE, Visitor
 from tests.web.office import PASSWORD, PEOPLE, Browser, Office
 
 NAMED = Console.model_construct(enabled=None, url="", people=PEOPLE)
@@ -240,3 +244,34 @@ def test_only_an_owner_sees_the_configuration(guarded: Office) -> None:
     browser = guarded.browser(name="ben")
     assert browser.get("/mappings/edit").status_code == 403
     assert "This takes the role owner; ben is operator" in browser.text()
+
+
+def test_from_afar_nobody_says_for_whom_they_call(place: Office) -> None:
+    place.open(Console.model_construct(enabled=None, url="https://sync.example.com", people=PEOPLE))
+    stranger = Browser(place.app, base="https://sync.example.com", client=("8.8.8.8", 50000))
+    for number in range(6):
+        stranger.send("/login", {"name": "ada", "password": "guess"}, x_forwarded_for=f"203.0.113.{number}")
+    assert stranger.last.status_code == 429
+
+
+def test_many_who_sign_in_at_once_leave_threads_for_others(guarded: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = threading.Event()
+    admit = guarded.desk.gatekeeper.admit
+
+    def slowly(*who: str, **known: str) -> Visitor | None:
+        hold.wait(10)
+        return admit(*who, **known)
+
+    monkeypatch.setattr(guarded.desk.gatekeeper, "admit", slowly)
+
+    async def crowd() -> list[int]:
+        transport = httpx.ASGITransport(guarded.app)
+        form, own = {"name": "ada", "password": PASSWORD}, {"origin": "http://127.0.0.1:8420"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420") as client:
+            tries = [asyncio.create_task(client.post("/login", data=form, headers=own)) for _ in range(30)]
+            while sum(one.done() for one in tries) < 26:
+                await asyncio.sleep(0.01)
+            hold.set()
+            return sorted(answer.status_code for answer in await asyncio.gather(*tries))
+
+    assert asyncio.run(crowd()) == [303] * 4 + [429] * 26
