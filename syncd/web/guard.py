@@ -142,9 +142,7 @@ async def form_of(request: Request) -> Form:
             async for part in request.stream():
                 body += part
                 if len(body) > MOST_BYTES:
-                    raise Denied(
-                        413, "That is too long", f"A form may have {MOST_BYTES // 1024} KiB."
-                    )
+                    raise Denied(413, "That is too long", f"A form may have {MOST_BYTES // 1024} KiB.")
     except TimeoutError as late:
         raise Denied(408, "That came too slowly", f"A form has {_SENDING:.0f} seconds. Nothing was done.") from late
     except ClientDisconnect as left:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from syncd.access import Console
-from syncd.console.questions import asked
+from syncd.console.questions import Answer, answer_all, asked
 from syncd.core.guard import Guard, Trip
 from syncd.engine.guards import Tripped, tripped
 from syncd.engine.remedies import attempt
@@ -291,3 +291,10 @@ def test_to_go_on_with_an_app_that_a_guard_has_stopped_takes_an_owner(place: Off
     browser = place.browser(name="ada")
     browser.send("/apps/resume", {"app": "crm"})
     assert "crm goes on" in browser.text()
+
+
+def test_of_many_answers_one_that_cannot_be_given_does_not_stop_the_others(place: Office) -> None:
+    work = place.conflict()
+    given = answer_all(place.world, [4711, work], Answer(way="value", value="777"), by="ada")
+    assert [one.done for one in given] == [False, True]
+    assert "4711" in given[0].error
