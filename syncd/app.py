@@ -24,8 +24,10 @@ from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Clock, Connector, Object, Tools, Vault
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
+from syncd.sdk.reach import Reach, abroad, beyond
 from syncd.sdk.redact import conceal
 from syncd.sdk.ties import objects_of
+from syncd.secrets import near
 from syncd.settings import AppConfig, Config, Guards
 from syncd.spelling import suggest
 from syncd.store.generation import generation_file
@@ -142,11 +144,23 @@ def open_connector(
     client = open_client(connections=plugin.concurrency, transport=transport)
     closing.callback(client.close)
     http = Http(
-        client, app=app.name, clock=clock, gate=gate, log=log, base_url=app.settings.base_url or plugin.base_url
+        client,
+        app=app.name,
+        clock=clock,
+        gate=gate,
+        log=log,
+        base_url=app.settings.base_url or plugin.base_url,
+        reach=_reach(app),
     )
     connector = plugin.open(app.settings, Tools(app.name, http, clock, log, vault))
     closing.callback(connector.close)
     return connector
+
+
+def _reach(app: AppConfig) -> Reach:
+    """Where the app may be: a vendor's is public, unless the operator says otherwise."""
+    vendors = app.plugin.hosts and not app.allow_host and not near(app.settings.base_url)
+    return abroad if vendors else beyond
 
 
 def assemble(

@@ -21,7 +21,7 @@ from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["misplaced", "resolve", "resolve_all", "unusable"]
+__all__ = ["misplaced", "near", "resolve", "resolve_all", "unusable"]
 
 _WAYS: Final = ("env", "file", "keyring")
 _MAX_BYTES: Final = 64 * 1024
@@ -98,21 +98,23 @@ def unusable(base_url: str) -> tuple[str, str] | None:
 def misplaced(base_url: str, plugin: Plugin) -> tuple[str, str] | None:
     """Why credentials should not go to this address, and what to do; None for the vendor's own and for loopback.
 
-    A self-hosted app names no hosts, and may be anywhere.
+    A self-hosted app names no hosts, and may be anywhere; but what is sent there is encrypted.
     """
-    if not base_url or not plugin.hosts:
+    if not base_url:
         return None
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if _is_loopback(host):
+    if near(base_url):
         return None
     remedy = "say allow_host = true if it is to have the credentials"
-    if not any(fnmatch(host, pattern) for pattern in plugin.hosts):
+    if plugin.hosts and not any(fnmatch(host, pattern) for pattern in plugin.hosts):
         return f'"{host}" is no address of {plugin.title}: {", ".join(plugin.hosts)}', remedy
     return None if parts.scheme == "https" else ("is not https", remedy)
 
 
-def _is_loopback(host: str) -> bool:
+def near(base_url: str) -> bool:
+    """Whether an app lives on this machine, by its address."""
+    host = urlsplit(base_url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -159,7 +159,7 @@ class AppTable(Section):
     read_only: bool = False
     """Nothing is ever written to it."""
     allow_host: bool = False
-    """The connector's credentials may go to a `base_url` that is not the vendor's."""
+    """The credentials may go to a `base_url` that is not the vendor's, is not public, or is not `https`."""
     guards: dict[str, Guards] = Field(default_factory=dict)
     """Object = its own bounds, in place of those of `[safety]`."""
 
@@ -176,6 +176,8 @@ class AppConfig:
     sweep: timedelta
     read_only: bool = False
     """Nothing is ever written to this app."""
+    allow_host: bool = False
+    """The credentials may go where the vendor is not."""
     guards: Mapping[str, Guards] = field(default_factory=dict)
     """Object to bounds of its own; what a table does not say is as `[safety]` says."""
     places: Places = field(default_factory=lambda: Places("", {}))
@@ -367,6 +369,7 @@ def _app(
         poll=daemon.poll if own.poll is None else own.poll,
         sweep=daemon.sweep if own.sweep is None else own.sweep,
         read_only=own.read_only,
+        allow_host=own.allow_host,
         guards=own.guards,
         places=document.places,
     )

@@ -292,6 +292,27 @@ def test_credentials_go_to_the_vendors_own_hosts(tmp_path: Path, base_url: str, 
     assert str(caught.value) == f"syncd.toml:3:apps.a.base_url: {problem}"
 
 
+@pytest.mark.parametrize(
+    ("base_url", "more", "problem"),
+    [
+        ("https://crm.example.com", "", ""),
+        ("http://localhost:9000", "", ""),
+        ("http://crm.example.com", "allow_host = true", ""),
+        ("http://crm.example.com", "", "is not https (say allow_host = true if it is to have the credentials)"),
+    ],
+)
+def test_credentials_for_an_app_of_one_s_own_are_sent_encrypted(
+    loaded: Callable[[str], Config], base_url: str, more: str, problem: str
+) -> None:
+    text = f'[apps.a]\nconnector = "plain"\nbase_url = "{base_url}"\n{more}\n'
+    if not problem:
+        assert loaded(text).apps["a"].allow_host is bool(more)
+        return
+    with pytest.raises(ConfigError, match="is not https") as caught:
+        loaded(text)
+    assert problem in str(caught.value)
+
+
 def test_a_secret_deeper_in_a_table_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Login(Settings):
         user: str = ""
