@@ -31,6 +31,7 @@ from syncd.secrets import near
 from syncd.settings import AppConfig, Config, Guards
 from syncd.spelling import suggest
 from syncd.store.generation import generation_file
+from syncd.store.sealing import Seal, key_file, seal_all
 from syncd.store.store import Store
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "open_connector",
     "placed",
     "recall",
+    "seal_of",
 ]
 
 _OBJECTS: TypeAdapter[list[Object]] = TypeAdapter(list[Object])
@@ -79,6 +81,7 @@ class Shelf:
 
     def __init__(self, config: Config, clock: Clock, closing: ExitStack) -> None:
         self._url = config.store.url
+        self.seal = seal_of(config)
         self._clock = clock
         self._closing = closing
         self._store: Store | None = None
@@ -98,7 +101,7 @@ class Shelf:
 
 
 class StoreVault:
-    """Changing secrets, kept in the store: durable before they are used."""
+    """Changing secrets, kept in the store and sealed there: durable before they are used."""
 
     def __init__(self, shelf: Shelf, app: str) -> None:
         self._shelf = shelf
@@ -110,12 +113,20 @@ class StoreVault:
         if store is None:
             return None
         with store.read() as tx:
-            return tx.apps.secret(self._app, name)
+            kept = tx.apps.secret(self._app, name)
+        return None if kept is None else self._shelf.seal.open(self._app, name, kept)
 
     def put(self, name: str, value: str) -> None:
         """Make the secret durable before returning."""
+        sealed = self._shelf.seal.close(self._app, name, value)
         with self._shelf.store().begin() as tx:
-            tx.apps.keep_secret(self._app, name, value)
+            tx.apps.keep_secret(self._app, name, sealed)
+
+
+def seal_of(config: Config) -> Seal:
+    """What secrets that change while running are sealed with in the store of a configuration."""
+    key = config.store.key
+    return Seal(key.get_secret_value() if key else "", key_file(config.store.url))
 
 
 def gate_of(app: AppConfig, clock: Clock) -> Gate:
@@ -222,7 +233,9 @@ def _opened(
     closing: ExitStack,
     gates: Mapping[str, Gate],
 ) -> dict[str, Connector]:
-    shelf.there()  # a store that cannot be used is told before any app is asked
+    store = shelf.there()  # one that cannot be used, or opened, is told before any app is asked
+    if store is not None:
+        seal_all(store, shelf.seal)
     return {
         name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name), gates.get(name))
         for name, app in config.apps.items()

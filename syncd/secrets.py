@@ -5,6 +5,8 @@ And where they may go: to the vendor's own hosts, unless the operator says other
 
 from __future__ import annotations
 
+import base64
+import binascii
 import importlib
 import ipaddress
 import os
@@ -21,8 +23,10 @@ from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["misplaced", "near", "resolve", "resolve_all", "unusable"]
+__all__ = ["KEY", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unusable"]
 
+KEY: Final = 32
+"""Bytes of a key that secrets are sealed with."""
 _WAYS: Final = ("env", "file", "keyring")
 _MAX_BYTES: Final = 64 * 1024
 
@@ -80,6 +84,20 @@ def resolve_all(
         else:
             resolved[name] = value
     return resolved, frozenset(at for at, _, _ in faults), faults
+
+
+def keys_of(text: str) -> tuple[bytes, ...]:
+    """The keys in a text, each 32 bytes in base64. Raises ValueError for anything else."""
+    found = []
+    for word in text.split():
+        try:
+            key = base64.b64decode(word, validate=True)
+        except binascii.Error as error:
+            raise ValueError("is no key: 32 bytes in base64") from error
+        if len(key) != KEY:
+            raise ValueError(f"is no key: 32 bytes in base64, not {len(key)}")
+        found.append(key)
+    return tuple(found)
 
 
 def unusable(base_url: str) -> tuple[str, str] | None:

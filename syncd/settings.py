@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd import destinations, plugins, secrets, toml
@@ -102,6 +102,15 @@ class Store(Section):
 
     url: str = Field(default="sqlite:///syncd.db", repr=False)
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
+    key: SecretStr | None = None
+    """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store."""
+
+    @field_validator("key")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not secrets.keys_of(value.get_secret_value()):
+            raise ValueError("is no key: 32 bytes in base64, such as: openssl rand -base64 32")
+        return value
 
 
 class Audit(Section):
@@ -292,24 +301,21 @@ def _sections(document: Document, problems: list[Problem]) -> _Sections:
     file = url.removeprefix("sqlite:///")
     if file not in {url, "", ":memory:"} and not file.startswith("/"):
         settled = f"sqlite:///{(document.path.parent / file).resolve()}"
-        return sections.model_copy(update={"store": Store(url=settled)})
+        return sections.model_copy(update={"store": sections.store.model_copy(update={"url": settled})})
     return sections
 
 
 def _store(table: Mapping[str, Any], document: Document, problems: list[Problem]) -> Mapping[str, Any]:
-    """The `[store]` table with its reference resolved, or without an address that cannot be used."""
-    url, key = table.get("url"), ("store", "url")
-    if isinstance(url, Mapping):
-        try:
-            return {**table, "url": secrets.resolve(url, document.path.parent)}
-        except ValueError as error:
-            problems.append(document.places.problem(key, str(error)))
-    elif isinstance(url, str) and urlsplit(url).password:
+    """The `[store]` table with its references resolved, or without what cannot be used."""
+    given, _, faults = secrets.resolve_all(table, Store, document.path.parent)
+    for at, message, hint in faults:
+        problem = document.places.problem(("store", *at), message, hint.replace("VARIABLE", _variable("store", at)))
+        problems.append(problem)
+    if isinstance(url := table.get("url"), str) and urlsplit(url).password:
         hint = 'write url = { env = "DATABASE_URL" }, or set SYNCD_STORE_URL'
-        problems.append(document.places.problem(key, "has a password in it", hint))
-    else:
-        return table
-    return {name: value for name, value in table.items() if name != "url"}
+        problems.append(document.places.problem(("store", "url"), "has a password in it", hint))
+        del given["url"]
+    return given
 
 
 def _from_environment(problem: Problem) -> Problem:
