@@ -145,15 +145,27 @@ def _is_secret(annotation: Any) -> bool:
 
 def _from_file(path: Path) -> str:
     try:
-        mode = path.stat().st_mode
+        told = path.stat()
+        mode = told.st_mode
         if not stat.S_ISREG(mode):
             raise ValueError(f"{path.name} is not a file")
-        if mode & 0o077:
+        if mode & (0o007 if _from_systemd(path) else 0o077):
             raise ValueError(f"the file {path.name} may be read by others: chmod 600 {path.name}")
+        if told.st_uid not in {0, os.geteuid()}:
+            raise ValueError(f"the file {path.name} belongs to another user: chown it")
         with path.open(encoding="utf-8") as file:
             return file.read(_MAX_BYTES).rstrip("\r\n")
     except OSError as error:
         raise ValueError(f"the file {path.name} cannot be read: {error.strerror}") from error
+
+
+def _from_systemd(path: Path) -> bool:
+    """Whether it is a credential that systemd hands to this service alone: it lets us in by an ACL.
+
+    The permissions of a file with an ACL show its mask in place of those of the group.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(folder) and path.resolve().is_relative_to(Path(folder).resolve())
 
 
 def _from_keyring(name: str) -> str:

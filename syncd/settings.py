@@ -258,8 +258,11 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
 
 def _insecure(document: Document) -> Iterator[Problem]:
     """A configuration that anybody may write to decides for everybody."""
-    if document.path.stat().st_mode & 0o002:
-        yield Problem(document.path.name, "may be written by anybody", f"chmod o-w {document.path.name}")
+    told, name = document.path.stat(), document.path.name
+    if told.st_mode & 0o002:
+        yield Problem(name, "may be written by anybody", f"chmod o-w {name}")
+    if told.st_uid not in {0, os.geteuid()}:
+        yield Problem(name, "belongs to another user, who decides what is in it", "chown it to root or to syncd")
 
 
 def _unknown_tables(document: Document) -> Iterator[Problem]:

@@ -111,6 +111,7 @@ def test_no_secret_gets_out_anywhere(home: House, capsys: pytest.CaptureFixture[
     email = home.emails()[0]
     home.crm.person_edit("contacts", home.contact(email)[0], {"firstname": "Ada"})
     eventually(lambda: home.first_name(email) == ("Ada", "Ada"), "the newsletter tool hears of Ada", 60)
+    assert isinstance(home.news, MailchimpTwin)
     signing = next(iter(home.news.secrets.values()))
     with home.store().read() as tx:
         kept = tx.apps.secret("news", "webhook_signing_secret")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -218,6 +219,45 @@ def test_a_secret_file_must_be_private(
     assert told(text) == ["syncd.toml:3:apps.crm.token: the file token may be read by others: chmod 600 token"]
     secret.chmod(0o600)
     assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
+
+
+def test_a_secret_that_systemd_hands_over_may_show_the_mask_of_its_acl(
+    loaded: Callable[[str], Config], told: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "token").write_text("canary\n")
+    (handed / "token").chmod(0o440)
+    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "credentials/token" }\n'
+    assert "may be read by others" in told(text)[0]
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
+    (handed / "token").chmod(0o444)
+    assert "may be read by others" in told(text)[0]
+    (tmp_path / "token").write_text("canary\n")
+    (tmp_path / "token").chmod(0o440)
+    assert "may be read by others" in told(text.replace("credentials/token", "credentials/../token"))[0]
+
+
+def test_what_belongs_to_somebody_else_is_not_believed(
+    told: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("canary\n")
+    (tmp_path / "token").chmod(0o600)
+    told_of, stranger = Path.stat, os.stat_result(range(100, 110))
+
+    def stat(path: Path, **how: Any) -> os.stat_result:
+        found = told_of(path, **how)
+        return os.stat_result((*found[:4], stranger.st_uid, *found[5:])) if path.name in theirs else found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "token" }\n'
+    theirs = {"token"}
+    assert told(text) == ["syncd.toml:3:apps.crm.token: the file token belongs to another user: chown it"]
+    theirs = {"syncd.toml"}
+    assert told(text) == [
+        "syncd.toml: belongs to another user, who decides what is in it (chown it to root or to syncd)"
+    ]
 
 
 @pytest.mark.skipif(find_spec("keyring") is not None, reason="keyring is installed")
