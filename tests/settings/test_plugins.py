@@ -65,3 +65,14 @@ def test_no_connector_comes_from_the_folder_in_which_one_happens_to_be(tmp_path:
     assert done.returncode == 3
     assert 'there is no connector "evil"' in done.stderr
     assert not (tmp_path / "hacked").exists()
+
+
+def test_what_the_command_writes_is_for_its_owner_s_eyes_only(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "syncd", "connector", "new", "mine", "--folder", str(tmp_path / "new")]
+    before = os.umask(0o022)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True)
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "new").rglob("*")} == {0}

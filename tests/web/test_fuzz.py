@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, quote_from_bytes, urlencode
+from urllib.parse import quote_from_bytes, urlencode
 
 import pytest
 from hypothesis import example, given
