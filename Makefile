@@ -13,6 +13,7 @@
 #   make soak      run the daemon for hours between two busy apps, and watch what it takes (make soak FOR=10m)
 #   make live      tests against real third-party servers (see tests/live)
 #   make browser   the web console in a real browser (Chromium), with axe-core from npm; screens go to build/screens
+#   make audit     known vulnerabilities in what the locks name, and a bill of materials (build/sbom.json)
 #   make lock      choose new versions for requirements.lock and requirements-dev.lock
 #   make clean     remove what the above made
 
@@ -31,7 +32,7 @@ TOUGH  := tests/model tests/fuzz tests/mapping tests/settings/test_toml.py tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage thorough lint docs campaign bench profile crash live browser soak lock clean
+.PHONY: help demo test coverage thorough lint docs campaign bench profile crash live browser soak audit lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -118,6 +119,7 @@ $(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
 
 # Versions are resolved for every Python and platform at once. No index is named: each machine has its own.
 LOCKING := build/lock
+AUDITING := build/audit
 RESOLVE  = $(LOCKING)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --upgrade --quiet \
              --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build
 
@@ -128,6 +130,16 @@ lock: $(LOCKING)/bin/uv
 $(LOCKING)/bin/uv:
 	$(PYTHON) -m venv $(LOCKING)
 	$(LOCKING)/bin/python -m pip install --quiet uv
+
+# Asks an advisory service by name and version of each package; nothing is installed but the two tools themselves.
+audit: $(AUDITING)/bin/pip-audit
+	$(AUDITING)/bin/cyclonedx-py requirements requirements.lock --of JSON -o build/sbom.json
+	$(AUDITING)/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+	$(AUDITING)/bin/pip-audit --requirement requirements-dev.lock --require-hashes --disable-pip --progress-spinner off
+
+$(AUDITING)/bin/pip-audit:
+	$(PYTHON) -m venv $(AUDITING)
+	$(AUDITING)/bin/python -m pip install --quiet pip-audit cyclonedx-bom
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -6,6 +6,7 @@ What the command line needs is imported within: a Ctrl-C ends it quietly from th
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 __all__ = ["main"]
@@ -19,6 +20,7 @@ is freed without it; to look through it after every 700 took a fifth of a first 
 def main() -> int:
     """Run the command that this process was started with; its exit code."""
     gc.set_threshold(_YOUNG, _OLDER, _OLD)
+    os.umask(0o077)  # what is written is for its owner's eyes only
     try:
         from syncd.console.cli import main as run
 
@@ -28,4 +30,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # `-m` puts the folder there in which one happens to be: no plug-in comes from there
     sys.exit(main())

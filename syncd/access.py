@@ -188,8 +188,14 @@ def _resolved(table: Mapping[str, Any], document: Document, problems: list[Probl
     if not isinstance(people, Mapping):
         return dict(table)
     found: dict[str, Any] = {}
+    private = not document.path.stat().st_mode & 0o077
     for name, person in people.items():
         found[name] = person
+        if not private and isinstance(person, Mapping) and _FORM.fullmatch(str(person.get("password"))):
+            file = document.path.name
+            hint = f"chmod 600 {file}, or keep the hash elsewhere"
+            key = ("console", "people", name, "password")
+            problems.append(document.places.problem(key, f"is a hash, and others may read {file}", hint))
         if isinstance(person, Mapping) and isinstance(person.get("password"), Mapping):
             try:
                 found[name] = {**person, "password": secrets.resolve(person["password"], document.path.parent)}

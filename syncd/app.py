@@ -24,11 +24,14 @@ from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Clock, Connector, Object, Tools, Vault
 from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
+from syncd.sdk.reach import Reach, abroad, beyond
 from syncd.sdk.redact import conceal
 from syncd.sdk.ties import objects_of
+from syncd.secrets import near
 from syncd.settings import AppConfig, Config, Guards
 from syncd.spelling import suggest
 from syncd.store.generation import generation_file
+from syncd.store.sealing import Seal, key_file, seal_all
 from syncd.store.store import Store
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "open_connector",
     "placed",
     "recall",
+    "seal_of",
 ]
 
 _OBJECTS: TypeAdapter[list[Object]] = TypeAdapter(list[Object])
@@ -77,6 +81,7 @@ class Shelf:
 
     def __init__(self, config: Config, clock: Clock, closing: ExitStack) -> None:
         self._url = config.store.url
+        self.seal = seal_of(config)
         self._clock = clock
         self._closing = closing
         self._store: Store | None = None
@@ -96,7 +101,7 @@ class Shelf:
 
 
 class StoreVault:
-    """Changing secrets, kept in the store: durable before they are used."""
+    """Changing secrets, kept in the store and sealed there: durable before they are used."""
 
     def __init__(self, shelf: Shelf, app: str) -> None:
         self._shelf = shelf
@@ -108,12 +113,20 @@ class StoreVault:
         if store is None:
             return None
         with store.read() as tx:
-            return tx.apps.secret(self._app, name)
+            kept = tx.apps.secret(self._app, name)
+        return None if kept is None else self._shelf.seal.open(self._app, name, kept)
 
     def put(self, name: str, value: str) -> None:
         """Make the secret durable before returning."""
+        sealed = self._shelf.seal.close(self._app, name, value)
         with self._shelf.store().begin() as tx:
-            tx.apps.keep_secret(self._app, name, value)
+            tx.apps.keep_secret(self._app, name, sealed)
+
+
+def seal_of(config: Config) -> Seal:
+    """What secrets that change while running are sealed with in the store of a configuration."""
+    key = config.store.key
+    return Seal(key.get_secret_value() if key else "", key_file(config.store.url))
 
 
 def gate_of(app: AppConfig, clock: Clock) -> Gate:
@@ -142,11 +155,23 @@ def open_connector(
     client = open_client(connections=plugin.concurrency, transport=transport)
     closing.callback(client.close)
     http = Http(
-        client, app=app.name, clock=clock, gate=gate, log=log, base_url=app.settings.base_url or plugin.base_url
+        client,
+        app=app.name,
+        clock=clock,
+        gate=gate,
+        log=log,
+        base_url=app.settings.base_url or plugin.base_url,
+        reach=_reach(app),
     )
     connector = plugin.open(app.settings, Tools(app.name, http, clock, log, vault))
     closing.callback(connector.close)
     return connector
+
+
+def _reach(app: AppConfig) -> Reach:
+    """Where the app may be: a vendor's is public, unless the operator says otherwise."""
+    vendors = app.plugin.hosts and not app.allow_host and not near(app.settings.base_url)
+    return abroad if vendors else beyond
 
 
 def assemble(
@@ -208,7 +233,9 @@ def _opened(
     closing: ExitStack,
     gates: Mapping[str, Gate],
 ) -> dict[str, Connector]:
-    shelf.there()  # a store that cannot be used is told before any app is asked
+    store = shelf.there()  # one that cannot be used, or opened, is told before any app is asked
+    if store is not None:
+        seal_all(store, shelf.seal)
     return {
         name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name), gates.get(name))
         for name, app in config.apps.items()

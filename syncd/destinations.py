@@ -106,6 +106,8 @@ class Webhook(Destination):
             raise ValueError('is empty, expected "https://alerts.example.com/syncd"')
         if (wrong := secrets.unusable(value)) is not None:
             raise ValueError(" ".join(wrong))
+        if not value.startswith("https://") and not secrets.near(value):
+            raise ValueError("is not https, and not on this machine")
         return value
 
     @field_validator("secret")

@@ -5,6 +5,8 @@ And where they may go: to the vendor's own hosts, unless the operator says other
 
 from __future__ import annotations
 
+import base64
+import binascii
 import importlib
 import ipaddress
 import os
@@ -21,8 +23,10 @@ from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["misplaced", "resolve", "resolve_all", "unusable"]
+__all__ = ["KEY", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unusable"]
 
+KEY: Final = 32
+"""Bytes of a key that secrets are sealed with."""
 _WAYS: Final = ("env", "file", "keyring")
 _MAX_BYTES: Final = 64 * 1024
 
@@ -82,6 +86,20 @@ def resolve_all(
     return resolved, frozenset(at for at, _, _ in faults), faults
 
 
+def keys_of(text: str) -> tuple[bytes, ...]:
+    """The keys in a text, each 32 bytes in base64. Raises ValueError for anything else."""
+    found = []
+    for word in text.split():
+        try:
+            key = base64.b64decode(word, validate=True)
+        except binascii.Error as error:
+            raise ValueError("is no key: 32 bytes in base64") from error
+        if len(key) != KEY:
+            raise ValueError(f"is no key: 32 bytes in base64, not {len(key)}")
+        found.append(key)
+    return tuple(found)
+
+
 def unusable(base_url: str) -> tuple[str, str] | None:
     """Why this is no address to call an app at, and what would be; None if it is one, or unset."""
     example = 'such as "https://crm.example.com"'
@@ -98,21 +116,23 @@ def unusable(base_url: str) -> tuple[str, str] | None:
 def misplaced(base_url: str, plugin: Plugin) -> tuple[str, str] | None:
     """Why credentials should not go to this address, and what to do; None for the vendor's own and for loopback.
 
-    A self-hosted app names no hosts, and may be anywhere.
+    A self-hosted app names no hosts, and may be anywhere; but what is sent there is encrypted.
     """
-    if not base_url or not plugin.hosts:
+    if not base_url:
         return None
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if _is_loopback(host):
+    if near(base_url):
         return None
     remedy = "say allow_host = true if it is to have the credentials"
-    if not any(fnmatch(host, pattern) for pattern in plugin.hosts):
+    if plugin.hosts and not any(fnmatch(host, pattern) for pattern in plugin.hosts):
         return f'"{host}" is no address of {plugin.title}: {", ".join(plugin.hosts)}', remedy
     return None if parts.scheme == "https" else ("is not https", remedy)
 
 
-def _is_loopback(host: str) -> bool:
+def near(base_url: str) -> bool:
+    """Whether an app lives on this machine, by its address."""
+    host = urlsplit(base_url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -125,15 +145,27 @@ def _is_secret(annotation: Any) -> bool:
 
 def _from_file(path: Path) -> str:
     try:
-        mode = path.stat().st_mode
+        told = path.stat()
+        mode = told.st_mode
         if not stat.S_ISREG(mode):
             raise ValueError(f"{path.name} is not a file")
-        if mode & 0o077:
+        if mode & (0o007 if _from_systemd(path) else 0o077):
             raise ValueError(f"the file {path.name} may be read by others: chmod 600 {path.name}")
+        if told.st_uid not in {0, os.geteuid()}:
+            raise ValueError(f"the file {path.name} belongs to another user: chown it")
         with path.open(encoding="utf-8") as file:
             return file.read(_MAX_BYTES).rstrip("\r\n")
     except OSError as error:
         raise ValueError(f"the file {path.name} cannot be read: {error.strerror}") from error
+
+
+def _from_systemd(path: Path) -> bool:
+    """Whether it is a credential that systemd hands to this service alone: it lets us in by an ACL.
+
+    The permissions of a file with an ACL show its mask in place of those of the group.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(folder) and path.resolve().is_relative_to(Path(folder).resolve())
 
 
 def _from_keyring(name: str) -> str:

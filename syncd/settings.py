@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd import destinations, plugins, secrets, toml
@@ -102,6 +102,15 @@ class Store(Section):
 
     url: str = Field(default="sqlite:///syncd.db", repr=False)
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
+    key: SecretStr | None = None
+    """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store."""
+
+    @field_validator("key")
+    @classmethod
+    def _keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not secrets.keys_of(value.get_secret_value()):
+            raise ValueError("is no key: 32 bytes in base64, such as: openssl rand -base64 32")
+        return value
 
 
 class Audit(Section):
@@ -159,7 +168,7 @@ class AppTable(Section):
     read_only: bool = False
     """Nothing is ever written to it."""
     allow_host: bool = False
-    """The connector's credentials may go to a `base_url` that is not the vendor's."""
+    """The credentials may go to a `base_url` that is not the vendor's, is not public, or is not `https`."""
     guards: dict[str, Guards] = Field(default_factory=dict)
     """Object = its own bounds, in place of those of `[safety]`."""
 
@@ -176,6 +185,8 @@ class AppConfig:
     sweep: timedelta
     read_only: bool = False
     """Nothing is ever written to this app."""
+    allow_host: bool = False
+    """The credentials may go where the vendor is not."""
     guards: Mapping[str, Guards] = field(default_factory=dict)
     """Object to bounds of its own; what a table does not say is as `[safety]` says."""
     places: Places = field(default_factory=lambda: Places("", {}))
@@ -247,8 +258,11 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
 
 def _insecure(document: Document) -> Iterator[Problem]:
     """A configuration that anybody may write to decides for everybody."""
-    if document.path.stat().st_mode & 0o002:
-        yield Problem(document.path.name, "may be written by anybody", f"chmod o-w {document.path.name}")
+    told, name = document.path.stat(), document.path.name
+    if told.st_mode & 0o002:
+        yield Problem(name, "may be written by anybody", f"chmod o-w {name}")
+    if told.st_uid not in {0, os.geteuid()}:
+        yield Problem(name, "belongs to another user, who decides what is in it", "chown it to root or to syncd")
 
 
 def _unknown_tables(document: Document) -> Iterator[Problem]:
@@ -290,24 +304,21 @@ def _sections(document: Document, problems: list[Problem]) -> _Sections:
     file = url.removeprefix("sqlite:///")
     if file not in {url, "", ":memory:"} and not file.startswith("/"):
         settled = f"sqlite:///{(document.path.parent / file).resolve()}"
-        return sections.model_copy(update={"store": Store(url=settled)})
+        return sections.model_copy(update={"store": sections.store.model_copy(update={"url": settled})})
     return sections
 
 
 def _store(table: Mapping[str, Any], document: Document, problems: list[Problem]) -> Mapping[str, Any]:
-    """The `[store]` table with its reference resolved, or without an address that cannot be used."""
-    url, key = table.get("url"), ("store", "url")
-    if isinstance(url, Mapping):
-        try:
-            return {**table, "url": secrets.resolve(url, document.path.parent)}
-        except ValueError as error:
-            problems.append(document.places.problem(key, str(error)))
-    elif isinstance(url, str) and urlsplit(url).password:
+    """The `[store]` table with its references resolved, or without what cannot be used."""
+    given, _, faults = secrets.resolve_all(table, Store, document.path.parent)
+    for at, message, hint in faults:
+        problem = document.places.problem(("store", *at), message, hint.replace("VARIABLE", _variable("store", at)))
+        problems.append(problem)
+    if isinstance(url := table.get("url"), str) and urlsplit(url).password:
         hint = 'write url = { env = "DATABASE_URL" }, or set SYNCD_STORE_URL'
-        problems.append(document.places.problem(key, "has a password in it", hint))
-    else:
-        return table
-    return {name: value for name, value in table.items() if name != "url"}
+        problems.append(document.places.problem(("store", "url"), "has a password in it", hint))
+        del given["url"]
+    return given
 
 
 def _from_environment(problem: Problem) -> Problem:
@@ -367,6 +378,7 @@ def _app(
         poll=daemon.poll if own.poll is None else own.poll,
         sweep=daemon.sweep if own.sweep is None else own.sweep,
         read_only=own.read_only,
+        allow_host=own.allow_host,
         guards=own.guards,
         places=document.places,
     )

@@ -43,7 +43,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         undo.undo,
     ),
     "People": (people.export,),
-    "Keep": (keep.verify, keep.backup, keep.restore, keep.console),
+    "Keep": (keep.verify, keep.backup, keep.restore, keep.key, keep.console),
     "Develop": (develop.connector,),
 }
 """Heading to commands."""

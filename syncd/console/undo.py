@@ -194,12 +194,12 @@ def read_order(path: Path) -> Order | None:
         data = orjson.loads(path.read_bytes())
         chosen = Chosen(**{**data["chosen"], "entity": data["chosen"]["entity"] and EntityId(data["chosen"]["entity"])})
         undo = Undo(back=tuple(_read_back(one) for one in data["back"]), kept=())
-        words, digest = str(data["words"]), data["digest"]
-    except (KeyError, TypeError) as error:
+        words, same = str(data["words"]), data["digest"] == undo.digest
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(
             f"{path} is no undo, or only a part of one", hint="make one with: syncd undo --out"
         ) from error
-    if digest != undo.digest:
+    if not same:
         raise ConfigError(f"{path} was altered after it was made", hint="make one with: syncd undo --out FILE")
     return Order(chosen=chosen, words=words, undo=undo)
 

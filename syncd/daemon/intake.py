@@ -77,9 +77,9 @@ class Limits:
 
     source: Limit = field(default_factory=lambda: Limit(200.0))
     """Calls of one source for one app."""
-    app: Limit = field(default_factory=lambda: Limit(400.0))
+    app: Limit = field(default_factory=lambda: Limit(2000.0))
     """Calls for one app, from everywhere."""
-    hints: Limit = field(default_factory=lambda: Limit(500.0, burst=20_000.0))
+    hints: Limit = field(default_factory=lambda: Limit(1000.0, burst=20_000.0))
     """Records of one app to be read: whoever has got hold of an address must not use up the quota of the app."""
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
+from typing import Final
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from syncd.sdk.redact import quiet_http_loggers, redact_event
 from syncd.settings import Log
 
 __all__ = ["configure"]
+
+_OBEYED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_OBEYED_BUT_LINES: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def configure(log: Log) -> None:
@@ -24,6 +29,7 @@ def configure(log: Log) -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         redact_event,
+        _in_lines,
     ]
     structlog.configure(
         processors=[
@@ -54,6 +60,19 @@ def configure(log: Log) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     quiet_http_loggers()
     threading.excepthook = _thread_died
+
+
+def _in_lines(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """What came from outside begins no line of its own, and no terminal obeys it. Values are quoted anyhow."""
+    event["event"] = _OBEYED.sub(_written, str(event.get("event", "")))
+    for name in ("exception", "stack"):
+        if isinstance(told := event.get(name), str):
+            event[name] = _OBEYED_BUT_LINES.sub(_written, told)
+    return event
+
+
+def _written(hit: re.Match[str]) -> str:
+    return hit[0].encode("unicode_escape").decode()
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

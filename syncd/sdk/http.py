@@ -23,6 +23,7 @@ from syncd.errors import Rejected, Throttled, Transient, Unavailable
 from syncd.sdk.contract import Clock
 from syncd.sdk.pace import Gate, Left
 from syncd.sdk.pages import same_origin
+from syncd.sdk.reach import OutOfReach, Reach, beyond, judged
 from syncd.sdk.redact import quiet_http_loggers, redact
 from syncd.sdk.verdicts import GARBLED, LOST, Remedy, error, remedy_of, remedy_of_status, retry_after
 
@@ -106,6 +107,7 @@ class _Shared:
     log: Any
     limits: Limits
     chance: random.Random
+    reach: Reach
 
 
 class Http:
@@ -125,8 +127,12 @@ class Http:
         limits: Limits | None = None,
         rates: Rates = _no_rates,
         chance: random.Random | None = None,
+        reach: Reach = beyond,
     ) -> None:
-        """`log` is a structlog logger; `chance` spreads retries, and is seeded by the app's name if not given."""
+        """`log` is a structlog logger; `chance` spreads retries, and is seeded by the app's name if not given.
+
+        `reach` says to which machines nothing may be said.
+        """
         self._shared = _Shared(
             client=client,
             app=app,
@@ -135,6 +141,7 @@ class Http:
             log=log,
             limits=limits or Limits(),
             chance=chance or random.Random(app),
+            reach=reach,
         )
         self._base_url = base_url.rstrip("/")
         self._auth = auth
@@ -169,6 +176,7 @@ class Http:
             limits=shared.limits,
             rates=rates or self._rates,
             chance=shared.chance,
+            reach=shared.reach,
         )
 
     def close(self) -> None:
@@ -251,7 +259,8 @@ class Http:
             except _HTTPX as failure:
                 shared.log.info("call failed", app=shared.app, call=redact(call.shown), error=type(failure).__name__)
                 where = f" to reach {request.url.netloc.decode()}" if isinstance(failure, _UNMET) else ""
-                what = f"{call.shown} failed{where} ({type(failure).__name__})"
+                why = str(failure) if isinstance(failure, OutOfReach) else type(failure).__name__
+                what = f"{call.shown} failed{where} ({why})"
                 raise error(remedy_of(failure), what, writes=call.writes) from failure
             shared.log.debug(
                 "called",
@@ -265,14 +274,16 @@ class Http:
     def _request(self, call: _Call) -> httpx.Request:
         limits = self._shared.limits
         try:
+            url = httpx.URL(call.url).copy_merge_params(call.params) if call.params else httpx.URL(call.url)
             return self._shared.client.build_request(
                 call.method,
-                httpx.URL(call.url).copy_merge_params(call.params) if call.params else call.url,
+                url,
                 json=call.json,
                 data=dict(call.form) if call.form is not None else None,
                 content=call.content,
                 headers=call.headers,
                 timeout=httpx.Timeout(call.timeout, connect=min(limits.connect, call.timeout)),
+                extensions={"trace": judged(url, self._shared.reach)},
             )
         except (ValueError, httpx.InvalidURL) as unsayable:
             # A lone surrogate, NaN, or a control character in an id. The cause may quote the value: not chained.

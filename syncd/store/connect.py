@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from syncd.errors import StoreError
 
-__all__ = ["address", "begin", "begin_reading", "commit", "engine", "explained", "private"]
+__all__ = ["address", "begin", "begin_reading", "commit", "engine", "explained", "overwriting", "private"]
 
 _PATIENCE: Final = 30
 """Seconds that a writer waits for another process to finish its transaction."""
@@ -88,6 +88,19 @@ def begin_reading(db: Connection) -> None:
     """Start a transaction that sees one state of the store, however long it lasts."""
     sqlite = db.dialect.name == "sqlite"
     db.execute(text("BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+@contextmanager
+def overwriting(db: Connection) -> Iterator[None]:
+    """What is replaced or deleted within leaves nothing behind in SQLite's pages. It costs writes: not for all."""
+    if db.dialect.name != "sqlite":
+        yield
+        return
+    db.execute(text("PRAGMA secure_delete = ON"))
+    try:
+        yield
+    finally:
+        db.execute(text("PRAGMA secure_delete = OFF"))
 
 
 def commit(db: Connection) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, selec
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
+from syncd.store.connect import overwriting
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import AppRow, HeardRow, MetaRow, OptOutRow, ParkedRow, SecretRow, table
 from syncd.store.values import AppState, OptOut, Parked, ParkedKind
@@ -197,7 +198,16 @@ class Apps:
         return value
 
     def keep_secret(self, app: str, name: str, value: str) -> None:
-        upsert(self._db, SECRET, [{"app": app, "name": name, "value": value}])
+        with overwriting(self._db):
+            upsert(self._db, SECRET, [{"app": app, "name": name, "value": value}])
+
+    def drop_secret(self, app: str, name: str) -> None:
+        with overwriting(self._db):
+            self._db.execute(delete(SECRET).where(and_(SECRET.c.app == app, SECRET.c.name == name)))
+
+    def secrets(self) -> Sequence[tuple[str, str, str]]:
+        rows = self._db.execute(select(SECRET).order_by(SECRET.c.app, SECRET.c.name))
+        return [(row.app, row.name, row.value) for row in rows]
 
     def heard(self, digest: str) -> bool:
         if self._db.execute(select(HEARD.c.digest).where(HEARD.c.digest == digest)).first():

@@ -244,7 +244,13 @@ class Apps(Protocol):
         """A secret that changes while running."""
 
     def keep_secret(self, app: str, name: str, value: str) -> None:
-        """Replace a secret."""
+        """Replace a secret; nothing of the one before stays in the file."""
+
+    def drop_secret(self, app: str, name: str) -> None:
+        """Let go of a secret, in the same way."""
+
+    def secrets(self) -> Sequence[tuple[str, str, str]]:
+        """App, name and secret, as they are kept."""
 
     def heard(self, digest: str) -> bool:
         """Note a webhook call; True if the same call came in before."""

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import structlog
@@ -102,3 +103,16 @@ def test_without_systemd_nothing_is_told_and_nothing_fails(tmp_path: Path, monke
     notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     notify("READY=1")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_an_app_says_begins_no_line_of_its_own_and_obeys_no_terminal(
+    capsys: pytest.CaptureFixture[str], form: Literal["console", "json"]
+) -> None:
+    configure(Log(format=form))
+    hostile = "x\n2030-01-01T00:00:00Z [info ] forged\r\x1b[2J\u2028y"
+    structlog.get_logger().warning("refused", reason=hostile, about={hostile: [hostile]})
+    logging.getLogger("other").warning("said %s", hostile)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert not any(character in "".join(lines) for character in "\r\x1b\u2028")

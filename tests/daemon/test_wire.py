@@ -51,6 +51,12 @@ def test_who_never_comes_to_the_end_of_a_head_is_let_go(service: Service) -> Non
         assert left(line) < SOON + 2
 
 
+def test_a_head_without_end_is_refused(service: Service) -> None:
+    with closing(caller(service)) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 17 * 1024)
+        assert line.recv(65536).startswith(b"HTTP/1.1 400")
+
+
 def test_a_second_request_of_a_connection_has_no_more_time(service: Service) -> None:
     with closing(caller(service)) as line:
         line.sendall(ASK)

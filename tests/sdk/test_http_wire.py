@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 
+import httpx
 import pytest
 
 from syncd.errors import BrokenProtocol, ConnectorError, InDoubt, Transient, Unavailable
@@ -116,3 +118,26 @@ def test_tls_that_cannot_be_verified_is_not_spoken() -> None:
         pytest.raises(Transient),
     ):
         http.call("POST", "/", json={})
+
+
+def test_older_tls_is_not_spoken() -> None:
+    assert httpx.create_ssl_context().minimum_version >= ssl.TLSVersion.TLSv1_2
+    greetings: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hear() -> None:
+            line, _ = listening.accept()
+            with closing(line):
+                greetings.append(line.recv(65_536))
+
+        thread = threading.Thread(target=hear)
+        thread.start()
+        http = client(listening.getsockname()[1]).at(f"https://127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(ConnectorError):
+            http.call("GET", "/contacts")
+        thread.join(5)
+        http.close()
+    (greeting,) = greetings
+    offered = greeting.partition(b"\x00\x2b")[2]  # the extension supported_versions (RFC 8446, section 4.2.1)
+    versions = offered[3 : 3 + offered[2]]
+    assert {versions[at : at + 2] for at in range(0, len(versions), 2)} == {b"\x03\x04", b"\x03\x03"}

@@ -23,6 +23,7 @@ def loaded(tmp_path: Path) -> Callable[[str], Config]:
     def load_text(text: str) -> Config:
         path = tmp_path / "syncd.toml"
         path.write_text(text)
+        path.chmod(0o600)
         return load(path)
 
     return load_text
@@ -32,6 +33,13 @@ def test_people_have_roles_and_hashes_that_no_message_shows(loaded: Callable[[st
     console = loaded(ADA).console
     assert console.people["ada"].role == "owner"
     assert HASH not in repr(console)
+
+
+def test_a_hash_in_a_file_that_others_may_read_is_told(loaded: Callable[[str], Config], tmp_path: Path) -> None:
+    loaded(ADA)
+    (tmp_path / "syncd.toml").chmod(0o640)
+    with pytest.raises(ConfigError, match=r"toml:3:console\.people\.ada\.password: is a hash, and others may read"):
+        load(tmp_path / "syncd.toml")
 
 
 def test_a_hash_may_be_kept_elsewhere(loaded: Callable[[str], Config], monkeypatch: pytest.MonkeyPatch) -> None:

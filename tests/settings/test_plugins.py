@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +49,30 @@ def test_what_cannot_be_loaded_is_told(name: str, points: list[str], message: st
     with pytest.raises(ConfigError) as caught:
         load(name, known)
     assert str(caught.value) == message
+
+
+def test_no_connector_comes_from_the_folder_in_which_one_happens_to_be(tmp_path: Path) -> None:
+    announced = tmp_path / "evil-1.0.dist-info"
+    announced.mkdir()
+    (announced / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    (announced / "entry_points.txt").write_text("[syncd.connectors]\nevil = evil:plugin\n")
+    (tmp_path / "evil.py").write_text("open('hacked', 'w').close()\nplugin = None\n")
+    (tmp_path / "config.toml").write_text('[apps.a]\nconnector = "evil"\n')
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "syncd", "check"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 3
+    assert 'there is no connector "evil"' in done.stderr
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_what_the_command_writes_is_for_its_owner_s_eyes_only(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "syncd", "connector", "new", "mine", "--folder", str(tmp_path / "new")]
+    before = os.umask(0o022)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True)
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "new").rglob("*")} == {0}

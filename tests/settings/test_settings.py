@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -220,6 +221,45 @@ def test_a_secret_file_must_be_private(
     assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
 
 
+def test_a_secret_that_systemd_hands_over_may_show_the_mask_of_its_acl(
+    loaded: Callable[[str], Config], told: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "token").write_text("canary\n")
+    (handed / "token").chmod(0o440)
+    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "credentials/token" }\n'
+    assert "may be read by others" in told(text)[0]
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
+    (handed / "token").chmod(0o444)
+    assert "may be read by others" in told(text)[0]
+    (tmp_path / "token").write_text("canary\n")
+    (tmp_path / "token").chmod(0o440)
+    assert "may be read by others" in told(text.replace("credentials/token", "credentials/../token"))[0]
+
+
+def test_what_belongs_to_somebody_else_is_not_believed(
+    told: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("canary\n")
+    (tmp_path / "token").chmod(0o600)
+    told_of, stranger = Path.stat, os.stat_result(range(100, 110))
+
+    def stat(path: Path, **how: Any) -> os.stat_result:
+        found = told_of(path, **how)
+        return os.stat_result((*found[:4], stranger.st_uid, *found[5:])) if path.name in theirs else found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "token" }\n'
+    theirs = {"token"}
+    assert told(text) == ["syncd.toml:3:apps.crm.token: the file token belongs to another user: chown it"]
+    theirs = {"syncd.toml"}
+    assert told(text) == [
+        "syncd.toml: belongs to another user, who decides what is in it (chown it to root or to syncd)"
+    ]
+
+
 @pytest.mark.skipif(find_spec("keyring") is not None, reason="keyring is installed")
 def test_the_keyring_is_asked_only_where_it_is_installed(told: Callable[[str], list[str]]) -> None:
     text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
@@ -290,6 +330,27 @@ def test_credentials_go_to_the_vendors_own_hosts(tmp_path: Path, base_url: str, 
     with pytest.raises(ConfigError) as caught:
         load(path, lambda _: cloud)
     assert str(caught.value) == f"syncd.toml:3:apps.a.base_url: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "more", "problem"),
+    [
+        ("https://crm.example.com", "", ""),
+        ("http://localhost:9000", "", ""),
+        ("http://crm.example.com", "allow_host = true", ""),
+        ("http://crm.example.com", "", "is not https (say allow_host = true if it is to have the credentials)"),
+    ],
+)
+def test_credentials_for_an_app_of_one_s_own_are_sent_encrypted(
+    loaded: Callable[[str], Config], base_url: str, more: str, problem: str
+) -> None:
+    text = f'[apps.a]\nconnector = "plain"\nbase_url = "{base_url}"\n{more}\n'
+    if not problem:
+        assert loaded(text).apps["a"].allow_host is bool(more)
+        return
+    with pytest.raises(ConfigError, match="is not https") as caught:
+        loaded(text)
+    assert problem in str(caught.value)
 
 
 def test_a_secret_deeper_in_a_table_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,9 +246,10 @@ def test_only_an_owner_sees_the_configuration(guarded: Office) -> None:
     assert "This takes the role owner; ben is operator" in browser.text()
 
 
-def test_from_afar_nobody_says_for_whom_they_call(place: Office) -> None:
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "nowhere"])
+def test_from_afar_nobody_says_for_whom_they_call(place: Office, address: str) -> None:
     place.open(Console.model_construct(enabled=None, url="https://sync.example.com", people=PEOPLE))
-    stranger = Browser(place.app, base="https://sync.example.com", client=("8.8.8.8", 50000))
+    stranger = Browser(place.app, base="https://sync.example.com", client=(address, 50000))
     for number in range(6):
         stranger.send("/login", {"name": "ada", "password": "guess"}, x_forwarded_for=f"203.0.113.{number}")
     assert stranger.last.status_code == 429

@@ -1,4 +1,4 @@
-"""Commands that keep the store and the web console safe: verify, backup, restore, console."""
+"""Commands that keep the store and the web console safe: verify, backup, restore, key, console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from syncd.console.commands import COMMON, Common
 from syncd.errors import ConfigError, Problem, StoreError
 
-__all__ = ["backup", "console", "restore", "verify"]
+__all__ = ["backup", "console", "key", "restore", "verify"]
 
 
 def verify(*, common: Common = COMMON) -> int:
@@ -74,6 +74,31 @@ def restore(file: Path | None = None, /, *, common: Common = COMMON) -> int:
     outline = common.outline()
     done = declare(outline) if file is None else put(outline, file)
     return common.answer(done, lambda: show.restored(done))
+
+
+def key(action: Literal["rotate", "forget"], /, *, common: Common = COMMON) -> int:
+    """Seal the secrets that change while running with a new key, or let go of those that no key opens.
+
+    Parameters
+    ----------
+    action
+        rotate: seal everything with a new key; where the configuration has the keys, with the first of them.
+        forget: remove what cannot be opened any more. The apps are to be authorised anew.
+    """
+    from syncd.app import seal_of
+    from syncd.console import show
+    from syncd.console.console import opened
+    from syncd.daemon.lock import sole
+    from syncd.store.sealing import forget, rotate
+
+    config, outline = common.whole(), common.outline()
+    with sole(config, "key"), opened(outline) as store:
+        if action == "forget":
+            lost = [f"{app}: {name}" for app, name in forget(store, seal_of(config))]
+            words = f"forgotten: {', '.join(lost)}" if lost else "every secret can be opened: nothing was forgotten"
+            return common.answer({"forgotten": lost}, lambda: [show.words(words)])
+        count = rotate(store, seal_of(config))
+    return common.answer({"sealed": count}, lambda: [show.words(f"{count} secrets are sealed anew")])
 
 
 def console(action: Literal["password"], /, *, common: Common = COMMON) -> int:

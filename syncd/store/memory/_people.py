@@ -140,6 +140,12 @@ class Apps:
     def keep_secret(self, app: str, name: str, value: str) -> None:
         self._tables.put(self._tables.secrets, (app, name), value)
 
+    def drop_secret(self, app: str, name: str) -> None:
+        self._tables.drop(self._tables.secrets, (app, name))
+
+    def secrets(self) -> Sequence[tuple[str, str, str]]:
+        return sorted((app, name, value) for (app, name), value in self._tables.secrets.items())
+
     def heard(self, digest: str) -> bool:
         if digest in self._tables.heard:
             return True
