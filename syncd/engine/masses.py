@@ -2,7 +2,8 @@
 
 Put aside means: the values that the app has brought give way again to those that they had taken the place of, its new
 records are left alone, its deleted ones are made again. What the app has yet to show of it is put aside as it comes,
-until the app has been listed to the end. All of it stands in the change log, and an opt-out is never put aside.
+until the app has been listed to the end. Of what would have been written to an app, put aside means that what the app
+shows stands. All of it stands in the change log, and an opt-out is never put aside.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from syncd.engine.debts import unreckoned
 from syncd.engine.decide import asked, sync_of
 from syncd.engine.decree import decree
 from syncd.engine.deletes import REFUSED, bring_back
-from syncd.engine.guards import answer, set_aside, telling
+from syncd.engine.guards import answer, expect, set_aside, telling
 from syncd.engine.namesakes import part
+from syncd.engine.outgoing import stays, unwanted
 from syncd.engine.remedies import accept, release
 from syncd.engine.world import World
 from syncd.store.codec import plain, value_from
@@ -37,7 +39,10 @@ def let_through(world: World, id: int, *, by: str) -> None:
     """What has tripped a guard is as it should be: the app goes on. Raises ConfigError; Halted if it was answered."""
     with world.store.begin() as tx:
         work, sync, guard = _question(world, tx, id)
-        answer(tx, sync, work.app, guard, yes=True)
+        if work.detail.get("outgoing"):
+            expect(tx, sync)
+        else:
+            answer(tx, sync, work.app, guard, yes=True)
         if guard in ABSENCE:
             accept(tx, work.app)
         _decided(tx, work, "approved", f"{guard}: let through", by)
@@ -51,6 +56,9 @@ def put_aside(world: World, id: int, *, by: str) -> int:
     with world.store.begin() as tx:
         work, sync, guard = _question(world, tx, id)
         unreckoned(tx, sync)
+        if work.detail.get("outgoing"):
+            seq = _decided(tx, work, "refused", f"{guard}: not written", by)
+            return _keep_theirs(world, tx, sync, work, guard, seq, by)
         answer(tx, sync, work.app, guard, yes=False)
         seq = _decided(tx, work, "refused", f"{guard}: put aside", by)
         if guard in REWRITING:
@@ -111,6 +119,23 @@ def _put_back(
         Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, fields=fields, cause=cause, by=by, note=note)
     )
     decree(world, tx, sync, entity, stand, seq, answer="put aside", by=by)
+
+
+def _keep_theirs(world: World, tx: Transaction, sync: Sync, work: Parked, guard: Guard, seq: int, by: str) -> int:
+    """What the app shows stands, in every app; whom it lacks is not made there until somebody edits them."""
+    done = 0
+    for delivery in list(unwanted(tx, work)):
+        entity, link = tx.entities.get(delivery.entity), tx.links.at(delivery.entity, work.app)
+        stand = stays(tx, sync, delivery, guard)
+        if stand:
+            _put_back(world, tx, sync, entity, stand, seq, by)
+        elif link is None and guard is Guard.CREATES:
+            note = f"not made in {work.app}"
+            tx.log.append(Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, cause=seq, by=by, note=note))
+            tx.deliveries.settle(delivery)
+        done += bool(stand) or (link is None and guard is Guard.CREATES)
+    expect(tx, sync)
+    return done
 
 
 def _leave_alone(tx: Transaction, sync: Sync, work: Parked) -> int:

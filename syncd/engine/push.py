@@ -16,6 +16,7 @@ from syncd.engine.draft import Draft, backoff, drafted
 from syncd.engine.gap import Look
 from syncd.engine.namesakes import not_free, unsettled
 from syncd.engine.outcome import doubt_all, store_outcomes
+from syncd.engine.outgoing import watch_writes
 from syncd.engine.sight import load, look
 from syncd.engine.world import Tally, World
 from syncd.errors import BrokenProtocol, ConnectorError, InDoubt
@@ -67,7 +68,10 @@ def _syncs_of(world: World, app: str) -> list[str]:
 
 
 def deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> Tally:
-    """Bring an app up to date about these entities, as one batch, in the app's turn."""
+    """Bring an app up to date about these entities, as one batch, in the app's turn.
+
+    Raises Tripped, with nothing written, where that would be too much within the hour.
+    """
     deliveries = _sift(world, sync, app, deliveries)
     if not deliveries:
         return Tally()
@@ -85,6 +89,7 @@ def deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) 
         # One that was composed later may have found out that two are one: then what was composed before is out of date.
         drafts = [draft for draft in drafts if tx.entities.get(draft.entity.id) == draft.entity]
         drafts = _one_by_one(world, tx, sync, app, drafts)
+        watch_writes(world, tx, sync, app, [draft.intent for draft in drafts])
         tx.intents.put([draft.intent for draft in drafts])
         if drafts:
             promises.composed(world, tx, sync, app, [_leaving(tx, draft, sight.records) for draft in drafts])

@@ -50,7 +50,10 @@ class Deliveries(Protocol):
     """Who is owed something."""
 
     def owe(self, delivery: Delivery) -> None:
-        """Note a debt; one that is noted already becomes due the earlier, stays urgent, and keeps its attempts."""
+        """Note a debt; one that is noted already becomes due the earlier, stays urgent, and keeps its attempts.
+
+        It keeps what brought it about, too, where the new one does not say.
+        """
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
         """What to bring up to date now: opt-outs first, then by time."""

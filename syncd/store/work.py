@@ -96,7 +96,8 @@ class Deliveries:
         name = (delivery.sync, delivery.app, delivery.entity)
         before = self._new.get(name, delivery)
         due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
-        self._new[name] = replace(delivery, due=due, urgent=urgent)
+        cause = before.cause if delivery.cause is None else delivery.cause
+        self._new[name] = replace(delivery, due=due, urgent=urgent, cause=cause)
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:
         self.flush()
@@ -156,6 +157,7 @@ class Deliveries:
         earlier = {
             "due": lambda new: case((new.due < DELIVERY.c.due, new.due), else_=DELIVERY.c.due),
             "urgent": lambda new: or_(new.urgent, DELIVERY.c.urgent),
+            "cause": lambda new: func.coalesce(new.cause, DELIVERY.c.cause),
         }
         upsert(self._db, DELIVERY, [{**row, "attempts": 0} for row in rows], keep=("attempts",), joined=earlier)
         self._new.clear()

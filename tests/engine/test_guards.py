@@ -217,7 +217,7 @@ def test_what_was_planned_and_applied_trips_nothing_neither_then_nor_afterwards(
 
 def test_an_object_of_an_app_has_bounds_of_its_own() -> None:
     scene = _office()
-    scene.safety = Safety(limits=TIGHT, own_limits={("crm", "people"): Limits()})
+    scene.safety = Safety(limits=TIGHT, own_limits={(app, "people"): Limits() for app in ("crm", "news")})
     _renamed(scene)
     assert scene.parked() == []
     assert set(_firsts(scene, "news")) == {"X"}

@@ -100,6 +100,19 @@ def test_a_debt_becomes_due_the_earlier_and_stays_urgent_across_transactions(sto
         assert tx.deliveries.get("people", "crm", ANN) == debt(due=START - 5, urgent=True)
 
 
+def test_a_debt_that_is_noted_again_for_no_cause_keeps_the_one_it_had(store: Storage) -> None:
+    with store.begin() as tx:
+        tx.deliveries.owe(debt(cause=3))
+        tx.deliveries.owe(debt())
+        assert tx.deliveries.get("people", "crm", ANN) == debt(cause=3)
+    with store.begin() as tx:
+        tx.deliveries.owe(debt())
+    with store.begin() as tx:
+        assert tx.deliveries.get("people", "crm", ANN) == debt(cause=3)
+        tx.deliveries.owe(debt(cause=5))
+        assert tx.deliveries.get("people", "crm", ANN) == debt(cause=5)
+
+
 def test_a_debt_that_is_noted_again_keeps_the_count_of_its_attempts(store: Storage) -> None:
     with store.begin() as tx:
         tx.deliveries.owe(debt())

@@ -65,7 +65,8 @@ class Deliveries:
             joined = replace(delivery, attempts=0) if delivery.attempts else delivery
         else:
             due, urgent = min(before.due, delivery.due), before.urgent or delivery.urgent
-            joined = replace(delivery, due=due, urgent=urgent, attempts=before.attempts)
+            cause = before.cause if delivery.cause is None else delivery.cause
+            joined = replace(delivery, due=due, urgent=urgent, attempts=before.attempts, cause=cause)
         self._tables.put(self._tables.deliveries, name, joined)
 
     def due(self, app: str, now: float, limit: int, *, sync: str = "") -> Sequence[Delivery]:

@@ -132,11 +132,16 @@ def resume_all(story: Simulation) -> None:
             story.say(f"{answer} what has tripped a guard of {name}: {work.field}")
         if work is not None and answer == "approve":
             let_through(story.world, work.id, by="sim")
-        elif work is not None and answer == "refuse":
+        elif work is not None and answer == "refuse" and not _to_be_made(work):
             put_aside(story.world, work.id, by="sim")
             story.refused = True
         else:
             resume(story.world, name, by="sim")
+
+
+def _to_be_made(work: Parked) -> bool:
+    """Records that an app would have been given: whoever says no to those wants the app to lack them."""
+    return bool(work.detail.get("outgoing")) and work.field == "mass create"
 
 
 def forge(story: Simulation) -> Sequence[Ref]:

@@ -1,0 +1,137 @@
+"""What an app is about to be sent, watched for what is too much at once; and what a person says to that.
+
+It is a second line: what one app shows too much of has tripped a guard there already. What trips here came of several
+apps together, or of a mistake. What a person has planned, applied or decided, and what came of a listing that a person
+has approved of, is expected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from syncd.core.entity import base
+from syncd.core.fieldmap import Sync
+from syncd.core.guard import Guard, mass
+from syncd.core.lens import Misfit, view
+from syncd.core.record import Absent, Fields, Ref, Value
+from syncd.engine.canary import accepted
+from syncd.engine.debts import claims, frozen
+from syncd.engine.guards import Tripped, approved, expected, refused, tripped
+from syncd.engine.setback import expected as agreed_to
+from syncd.engine.world import World
+from syncd.store.ports import Transaction
+from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, Parked
+
+__all__ = ["stays", "unwanted", "watch_writes"]
+
+_HOUR: Final = 3600.0
+_MOST: Final = 200_000
+_SENT: Final = (Event.SENT, Event.COERCED)
+
+
+def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Sequence[Intent]) -> None:
+    """Raise Tripped, before any of the batch is made durable, if too much would be written there within the hour."""
+    limits, since = world.limits(sync, app), tx.now - _HOUR
+    sent = sum(tx.log.count(app=app, sync=sync.name, event=event, since=since) for event in _SENT)
+    if sent + len(batch) <= min(limits.changes, limits.blanks, limits.creates) or _is_expected(tx, sync):
+        return
+    after = expected(tx, sync)
+    entries = tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, limit=_MOST)
+    linked = tx.links.linked(sync.name, app)
+    for guard in (Guard.CHANGES, Guard.BLANKS, Guard.CREATES):
+        records: dict[Ref, Sequence[str]] = {}
+        for intent in batch:
+            fields = tuple(_taking(sync, guard, intent))
+            if fields and _counts(tx, intent.cause, after):
+                records[intent.ref or Ref(app, intent.object, f"new: {intent.entity}")] = fields
+        if not records:
+            continue
+        for entry in entries:
+            goal = {name: what.get("new") for name, what in entry.fields.items()}
+            fields = tuple(_telling(sync, guard, entry.note, goal))
+            if entry.ref is not None and fields and _counts(tx, entry.cause, after):
+                records.setdefault(entry.ref, fields)
+        trip = mass(guard, linked, len(records), limits)
+        if trip is not None:
+            raise Tripped(_question(tripped(sync, app, trip, records, first=after)))
+
+
+def _question(work: Parked) -> Parked:
+    reason = f"{work.field}: syncd would write to {work.detail['count']} of {work.detail['linked']} records in an hour"
+    return Parked(
+        kind=work.kind,
+        sync=work.sync,
+        app=work.app,
+        field=work.field,
+        reason=reason,
+        detail={**work.detail, "outgoing": True},
+    )
+
+
+def _is_expected(tx: Transaction, sync: Sync) -> bool:
+    """A first listing is under way, or a person has answered for what an app shows, or for all that comes."""
+    if agreed_to(tx):
+        return True
+    return any(
+        accepted(tx, app)
+        or approved(tx, sync, app)
+        or refused(tx, sync, app)
+        or tx.cursors.get(sync.name, app).listed_at is None
+        for app in sync.apps
+    )
+
+
+def _taking(sync: Sync, guard: Guard, intent: Intent) -> Iterator[str]:
+    """The fields by which an open write counts: a value where there was none is nothing to be afraid of."""
+    for name in _telling(sync, guard, intent.kind.value, intent.goal):
+        stood = view(sync.rules[name].lenses[intent.app], intent.before, {})
+        if guard is Guard.CREATES or (stood is not None and not isinstance(stood, Absent)):
+            yield name
+
+
+def _telling(sync: Sync, guard: Guard, kind: str, goal: Fields) -> Iterator[str]:
+    """The fields by which a write counts for a guard; an opt-out counts for none."""
+    if (kind == IntentKind.CREATE.value) != (guard is Guard.CREATES):
+        return
+    for name, value in goal.items():
+        known = name in sync.rules and not sync.rules[name].consent
+        if known and (guard is not Guard.BLANKS or value is None):
+            yield name
+
+
+def _counts(tx: Transaction, cause: int | None, after: int) -> bool:
+    """What brings a write about is an app's doing, and was not expected."""
+    if cause is None or cause <= after:
+        return False
+    entry: Entry | None = tx.log.get(cause)
+    return entry is not None and not entry.by
+
+
+# --- a no ----------------------------------------------------------------------------------------------------------
+
+
+def unwanted(tx: Transaction, work: Parked) -> Iterator[Delivery]:
+    """What the app is owed, and a person does not want written there."""
+    for delivery in tx.deliveries.due(work.app, math.inf, _MOST, sync=work.sync):
+        if _counts(tx, delivery.cause, int(work.detail["since"])) and not tx.entities.get(delivery.entity).deleted:
+            yield delivery
+
+
+def stays(tx: Transaction, sync: Sync, delivery: Delivery, guard: Guard) -> dict[str, Value]:
+    """What the app shows of each field that it would have been told, and that is to stand instead."""
+    entity, link = tx.entities.get(delivery.entity), tx.links.at(delivery.entity, delivery.app)
+    if link is None:
+        return {}
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    wanted = claims(tx, sync, entity, link, frozen(sync, work, entity, delivery.app))
+    stand: dict[str, Value] = {}
+    for name in _telling(sync, guard, IntentKind.UPDATE.value, wanted):
+        rule = sync.rules[name]
+        shown = base(rule, link, entity.fields)
+        if shown is None or isinstance(shown, Absent | Misfit):
+            continue  # a blank takes the place of nothing
+        if name in entity.held and rule.computed is None:
+            stand[name] = shown
+    return stand
