@@ -8,11 +8,14 @@ nothing was sent, the app said "later", or the call only reads. Everything slowe
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import random
 import re
+import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, NoReturn
 
@@ -62,11 +65,22 @@ def open_client(*, connections: int = 4, transport: httpx.BaseTransport | None =
     quiet_http_loggers()
     return httpx.Client(
         transport=transport,
+        verify=_trusted(*map(os.environ.get, _AUTHORITIES)),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": "syncd", "Accept": "application/json", "Accept-Encoding": "gzip"},
     )
+
+
+_AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name others than those that come with us."""
+
+
+@cache
+def _trusted(*_authorities: str | None) -> ssl.SSLContext:
+    """Whom all clients trust: to read the list of authorities takes as long as ten calls, so it is read once."""
+    return httpx.create_ssl_context()
 
 
 Rates = Callable[[Mapping[str, str]], Iterable[Left]]

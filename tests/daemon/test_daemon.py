@@ -170,7 +170,7 @@ def test_a_stop_lets_a_write_end_and_stores_its_outcome(company: Company) -> Non
         company.renames("crm", ADA, "Adele")
         assert begun.wait(10)
         service.daemon.stop()
-        time.sleep(0.2)
+        time.sleep(0.7)  # longer than it looks away at a time
         assert service.thread.is_alive()
         go_on.set()
         service.thread.join(10)

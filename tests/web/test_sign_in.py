@@ -255,6 +255,14 @@ def test_from_afar_nobody_says_for_whom_they_call(place: Office, address: str) -
     assert stranger.last.status_code == 429
 
 
+def test_a_caller_without_an_address_says_for_nobody_that_they_call(place: Office) -> None:
+    place.open(Console.model_construct(enabled=None, url="https://sync.example.com", people=PEOPLE))
+    nameless = Browser(place.app, base="https://sync.example.com", client=("a-socket", 0))
+    for number in range(6):
+        nameless.send("/login", {"name": "ada", "password": "guess"}, x_forwarded_for=f"203.0.113.{number}")
+    assert nameless.last.status_code == 429
+
+
 def test_many_who_sign_in_at_once_leave_threads_for_others(guarded: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     hold = threading.Event()
     admit = guarded.desk.gatekeeper.admit
