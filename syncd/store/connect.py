@@ -19,6 +19,11 @@ from syncd.errors import StoreError
 
 __all__ = ["address", "begin", "begin_reading", "commit", "engine", "explained", "overwriting", "private"]
 
+_BEGIN: Final = text("BEGIN")
+_BEGIN_WRITING: Final = text("BEGIN IMMEDIATE")
+_COMMIT: Final = text("COMMIT")
+_TURN: Final = text("SELECT pg_advisory_xact_lock(:writer, hashtext(current_schema()))")
+_ONE_STATE: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 _PATIENCE: Final = 30
 """Seconds that a writer waits for another process to finish its transaction."""
 
@@ -78,16 +83,14 @@ def engine(url: str) -> Engine:
 def begin(db: Connection) -> None:
     """Start a transaction that writes, once no other process is in one."""
     if db.dialect.name == "sqlite":
-        db.execute(text("BEGIN IMMEDIATE"))
+        db.execute(_BEGIN_WRITING)
     else:
-        turn = text("SELECT pg_advisory_xact_lock(:writer, hashtext(current_schema()))")
-        db.execute(turn, {"writer": _WRITER})
+        db.execute(_TURN, {"writer": _WRITER})
 
 
 def begin_reading(db: Connection) -> None:
     """Start a transaction that sees one state of the store, however long it lasts."""
-    sqlite = db.dialect.name == "sqlite"
-    db.execute(text("BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    db.execute(_BEGIN if db.dialect.name == "sqlite" else _ONE_STATE)
 
 
 @contextmanager
@@ -106,7 +109,7 @@ def overwriting(db: Connection) -> Iterator[None]:
 def commit(db: Connection) -> None:
     """End a transaction. On SQLite by word: one that SQLite has rolled back by itself must not seem to have landed."""
     if db.dialect.name == "sqlite":
-        db.execute(text("COMMIT"))
+        db.execute(_COMMIT)
     else:
         db.commit()
 

@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, or_, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.chain import ChainEnd, broken_at, chained, loose_at, noted, told
 from syncd.store.codec import dump
 from syncd.store.fields import OLDER
-from syncd.store.statements import chunks, upsert
+from syncd.store.statements import Upsert, among, chunks, counted, same
 from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
 
@@ -22,6 +23,30 @@ __all__ = ["Log", "tells_of", "verify"]
 CHANGE, META = table(ChangeRow), table(MetaRow)
 
 _END: Final = "log_end"
+_LAST: Final = select(META.c.value).where(META.c.name == _END)
+_PUT_LAST: Final = Upsert(META)
+_ENTRY: Final = select(CHANGE).where(same(CHANGE.c.seq))
+_APPEND: Final = CHANGE.insert()
+_SINCE: Final = CHANGE.c.at >= bindparam("since")
+_AFTER: Final = CHANGE.c.seq > bindparam("after")
+_BY: Final[Mapping[str, ColumnElement[bool]]] = {
+    "entity": same(CHANGE.c.entity),
+    "ref": same(CHANGE.c.app, CHANGE.c.object, CHANGE.c.record, prefix="of_"),
+    "app": same(CHANGE.c.app),
+    "sync": same(CHANGE.c.sync),
+    "event": among(CHANGE.c.event),
+    "since": _SINCE,
+}
+_COUNT: Final = counted(CHANGE, same(CHANGE.c.app, CHANGE.c.sync, CHANGE.c.event), _SINCE)
+_COUNTS: Final = select(CHANGE.c.event, func.count()).where(_AFTER).group_by(CHANGE.c.event)
+_COUNTS_BEFORE: Final = _COUNTS.where(CHANGE.c.seq < bindparam("before"))
+_OFTEN: Final = (
+    select(CHANGE.c.entity)
+    .where(among(CHANGE.c.entity), same(CHANGE.c.app), _SINCE, among(CHANGE.c.event))
+    .group_by(CHANGE.c.entity)
+    .having(func.count() >= bindparam("least"))
+)
+_LATEST: Final = select(CHANGE).order_by(CHANGE.c.seq.desc()).limit(bindparam("limit"))
 
 
 class Log:
@@ -30,18 +55,18 @@ class Log:
     def __init__(self, db: Connection, now: float) -> None:
         self._db = db
         self._now = now
-        self._end = _end(db)
+        self._end: ChainEnd | None = None
         self._new: list[dict[str, Any]] = []
 
     def append(self, entry: Entry) -> int:
-        row = chained(self._end, entry, self._now)
+        row = chained(self._end or _end(self._db), entry, self._now)
         self._end = ChainEnd(row["seq"], row["hash"])
         self._new.append(row)
         return self._end.seq
 
     def get(self, seq: int) -> Entry | None:
         self.flush()
-        row = self._db.execute(select(CHANGE).where(CHANGE.c.seq == seq)).mappings().first()
+        row = self._db.execute(_ENTRY, {"seq": seq}).mappings().first()
         return told(row) if row else None
 
     def find(
@@ -59,35 +84,28 @@ class Log:
         limit: int = 100,
     ) -> Sequence[Entry]:
         self.flush()
-        where = [CHANGE.c.seq > after]
-        if entity is not None:
-            where.append(CHANGE.c.entity == entity)
-        if ref is not None:
-            where += [CHANGE.c.app == ref.app, CHANGE.c.object == ref.object, CHANGE.c.record == ref.id]
-        if app:
-            where.append(CHANGE.c.app == app)
-        if sync:
-            where.append(CHANGE.c.sync == sync)
-        if events:
-            where.append(CHANGE.c.event.in_([event.value for event in events]))
+        given: dict[str, Any] = {"entity": entity, "app": app, "sync": sync, "since": since}
+        given |= {"event": [event.value for event in events], "ref": ref}
+        asked = {name: value for name, value in given.items() if value not in (None, "", [])}
+        statement = _found(*asked)
         if field:
-            where.append(tells_of(field))
+            statement = statement.where(tells_of(field))
         if value:
-            where.append(func.lower(CHANGE.c.fields).contains(dump(value.lower()), autoescape=True))
-        if since is not None:
-            where.append(CHANGE.c.at >= since)
-        rows = self._db.execute(select(CHANGE).where(and_(*where)).order_by(CHANGE.c.seq.desc()).limit(limit))
+            statement = statement.where(func.lower(CHANGE.c.fields).contains(dump(value.lower()), autoescape=True))
+        if ref is not None:
+            asked |= {"of_app": ref.app, "of_object": ref.object, "of_record": ref.id}
+        rows = self._db.execute(statement, asked | {"after": after, "limit": limit})
         return [told(row) for row in rows.mappings()]
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         self.flush()
-        where = and_(CHANGE.c.app == app, CHANGE.c.sync == sync, CHANGE.c.event == event.value, CHANGE.c.at >= since)
-        return int(self._db.execute(select(func.count()).select_from(CHANGE).where(where)).scalar_one())
+        asked = {"app": app, "sync": sync, "event": event.value, "since": since}
+        return int(self._db.execute(_COUNT, asked).scalar_one())
 
     def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
         self.flush()
-        where = CHANGE.c.seq > after if before is None else and_(CHANGE.c.seq > after, CHANGE.c.seq < before)
-        rows = self._db.execute(select(CHANGE.c.event, func.count()).where(where).group_by(CHANGE.c.event))
+        statement = _COUNTS if before is None else _COUNTS_BEFORE
+        rows = self._db.execute(statement, {"after": after, "before": before})
         return {event: int(count) for event, count in rows}
 
     def often(
@@ -95,23 +113,28 @@ class Log:
     ) -> Collection[EntityId]:
         self.flush()
         found: list[EntityId] = []
+        asked = {"app": app, "since": since, "event": [event.value for event in events], "least": least}
         for part in chunks(list(entities)):
-            where = and_(CHANGE.c.entity.in_(part), CHANGE.c.app == app, CHANGE.c.at >= since)
-            known = where & CHANGE.c.event.in_([event.value for event in events])
-            rows = select(CHANGE.c.entity).where(known).group_by(CHANGE.c.entity).having(func.count() >= least)
-            found += [EntityId(row.entity) for row in self._db.execute(rows)]
+            found += [EntityId(row.entity) for row in self._db.execute(_OFTEN, {**asked, "entity": part})]
         return found
 
     def loose(self, last: int) -> int | None:
         self.flush()
-        rows = self._db.execute(select(CHANGE).order_by(CHANGE.c.seq.desc()).limit(last + 1)).mappings().all()
-        return loose_at(rows[::-1], last, self._end)
+        rows = self._db.execute(_LATEST, {"limit": last + 1}).mappings().all()
+        return loose_at(rows[::-1], last, self._end or _end(self._db))
 
     def flush(self) -> None:
-        if self._new:
-            self._db.execute(CHANGE.insert(), self._new)
+        if self._new and self._end is not None:
+            self._db.execute(_APPEND, self._new)
             self._new.clear()
-            upsert(self._db, META, [{"name": _END, "value": self._end.note}])
+            _PUT_LAST(self._db, [{"name": _END, "value": self._end.note}])
+
+
+@cache
+def _found(*by: str) -> Select[*tuple[Any, ...]]:
+    """The statement that finds entries by these, newest first."""
+    where = (_BY[name] for name in by)
+    return select(CHANGE).where(_AFTER, *where).order_by(CHANGE.c.seq.desc()).limit(bindparam("limit"))
 
 
 def tells_of(field: str) -> ColumnElement[bool]:
@@ -129,4 +152,4 @@ def verify(db: Connection) -> int | None:
 
 
 def _end(db: Connection) -> ChainEnd:
-    return noted(db.execute(select(META.c.value).where(META.c.name == _END)).scalar())
+    return noted(db.execute(_LAST).scalar())

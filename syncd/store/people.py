@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
 from syncd.store.connect import overwriting
-from syncd.store.statements import chunks, upsert
+from syncd.store.statements import Upsert, among, chunks, counted, same
 from syncd.store.tables import AppRow, HeardRow, MetaRow, OptOutRow, ParkedRow, SecretRow, table
 from syncd.store.values import AppState, OptOut, Parked, ParkedKind
 
@@ -21,6 +22,40 @@ __all__ = ["Apps", "Meta", "OptOuts", "ParkedWork"]
 
 PARKED, OPT_OUT, APP = table(ParkedRow), table(OptOutRow), table(AppRow)
 META, SECRET, HEARD = table(MetaRow), table(SecretRow), table(HeardRow)
+
+_OPEN: Final = PARKED.c.closed.is_(None)
+_PARKED: Final = select(PARKED).where(same(PARKED.c.id))
+_OPEN_BY_NAME: Final = select(PARKED.c.id).where(same(PARKED.c.name), _OPEN)
+_PARK: Final = PARKED.insert().returning(PARKED.c.id)
+_AGAIN: Final = PARKED.update().where(same(PARKED.c.id, prefix="of_"))
+_CLOSE: Final = _AGAIN.where(_OPEN)
+_NEWEST: Final = (
+    select(PARKED.c.id).where(_OPEN, among(PARKED.c.kind)).order_by(PARKED.c.id.desc()).limit(bindparam("limit"))
+)
+_EVER: Final = select(PARKED).where(among(PARKED.c.entity))
+_EVER_AT: Final = select(PARKED).where(same(PARKED.c.app, PARKED.c.object, PARKED.c.record))
+_BY: Final[Mapping[str, ColumnElement[bool]]] = {"kind": among(PARKED.c.kind), "sync": same(PARKED.c.sync)}
+_OPEN_OF: Final = select(PARKED).where(among(PARKED.c.entity), _OPEN).order_by(PARKED.c.id)
+_COUNT_OPEN: Final = select(PARKED.c.kind, func.count()).where(_OPEN).group_by(PARKED.c.kind)
+
+_STANDING: Final = OPT_OUT.c.lifted.is_(None)
+_OPT_OUTS: Final = select(OPT_OUT).where(same(OPT_OUT.c.channel), among(OPT_OUT.c.address), _STANDING)
+_COUNT_OPT_OUTS: Final = counted(OPT_OUT, _STANDING)
+_LIFT: Final = OPT_OUT.update().where(same(OPT_OUT.c.channel, OPT_OUT.c.address, prefix="of_"))
+_PUT_OPT_OUT: Final = Upsert(OPT_OUT)
+
+_APP: Final = select(APP).where(same(APP.c.name))
+_PUT_APP: Final = Upsert(APP)
+_SECRET: Final = select(SECRET.c.value).where(same(SECRET.c.app, SECRET.c.name))
+_SECRETS: Final = select(SECRET).order_by(SECRET.c.app, SECRET.c.name)
+_DROP_SECRET: Final = delete(SECRET).where(same(SECRET.c.app, SECRET.c.name))
+_PUT_SECRET: Final = Upsert(SECRET)
+_HEARD: Final = select(HEARD.c.digest).where(same(HEARD.c.digest))
+_HEAR: Final = HEARD.insert()
+_FORGET: Final = delete(HEARD).where(HEARD.c.at < bindparam("before"))
+
+_FACT: Final = select(META.c.value).where(same(META.c.name))
+_PUT_FACT: Final = Upsert(META)
 
 _RIVALS: Final = (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)
 
@@ -43,47 +78,36 @@ class ParkedWork:
         return id
 
     def _stored(self, work: Parked) -> int:
-        where = and_(PARKED.c.name == work.name, PARKED.c.closed.is_(None))
-        row: dict[str, Any] = {
-            "reason": work.reason,
-            "detail": dump(dict(work.detail)),
-            "cause": work.cause,
-        }
-        known = self._db.execute(select(PARKED.c.id).where(where)).scalar()
+        row: dict[str, Any] = {"reason": work.reason, "detail": dump(dict(work.detail)), "cause": work.cause}
+        known = self._db.execute(_OPEN_BY_NAME, {"name": work.name}).scalar()
         if known is not None:
-            self._db.execute(PARKED.update().where(PARKED.c.id == known).values(**row))
+            self._db.execute(_AGAIN, {**row, "of_id": known})
             return int(known)
         ref = {"object": work.ref.object, "record": work.ref.id} if work.ref else {"object": "", "record": ""}
         row |= {"name": work.name, "kind": work.kind.value, "sync": work.sync, "app": work.app}
         row |= {"entity": work.entity, "field": work.field, "opened": self._now, "answer": "", "by": "", **ref}
-        made = self._db.execute(PARKED.insert().returning(PARKED.c.id), row)
+        made = self._db.execute(_PARK, row)
         return int(made.scalar_one())
 
     def get(self, id: int) -> Parked | None:
-        row = self._db.execute(select(PARKED).where(PARKED.c.id == id)).first()
+        row = self._db.execute(_PARKED, {"id": id}).first()
         return _parked(row) if row else None
 
     def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
-        where: list[ColumnElement[bool]] = [PARKED.c.closed.is_(None)]
-        if kinds:
-            where.append(PARKED.c.kind.in_([kind.value for kind in kinds]))
-        if sync:
-            where.append(PARKED.c.sync == sync)
-        rows = self._db.execute(select(PARKED).where(and_(*where)).order_by(PARKED.c.id).limit(limit))
-        return [_parked(row) for row in rows]
+        given: dict[str, Any] = {"kind": [kind.value for kind in kinds], "sync": sync}
+        asked = {name: value for name, value in given.items() if value}
+        return [_parked(row) for row in self._db.execute(_open(*asked), {**asked, "limit": limit})]
 
     def newest(self, kinds: Sequence[ParkedKind], limit: int) -> Sequence[int]:
-        where = and_(PARKED.c.closed.is_(None), PARKED.c.kind.in_([kind.value for kind in kinds]))
-        return self._db.scalars(select(PARKED.c.id).where(where).order_by(PARKED.c.id.desc()).limit(limit)).all()
+        return self._db.scalars(_NEWEST, {"kind": [kind.value for kind in kinds], "limit": limit}).all()
 
     def ever(self, entities: Iterable[EntityId], refs: Iterable[Ref]) -> Sequence[Parked]:
         found: dict[int, Parked] = {}
         for part in chunks(list(entities)):
-            rows = self._db.execute(select(PARKED).where(PARKED.c.entity.in_(part)))
-            found.update({row.id: _parked(row) for row in rows})
+            found.update({row.id: _parked(row) for row in self._db.execute(_EVER, {"entity": part})})
         for ref in refs:
-            same = and_(PARKED.c.app == ref.app, PARKED.c.object == ref.object, PARKED.c.record == ref.id)
-            found.update({row.id: _parked(row) for row in self._db.execute(select(PARKED).where(same))})
+            asked = {"app": ref.app, "object": ref.object, "record": ref.id}
+            found.update({row.id: _parked(row) for row in self._db.execute(_EVER_AT, asked)})
         return [found[id] for id in sorted(found)]
 
     def begin(self, entity: EntityId) -> None:
@@ -93,15 +117,13 @@ class ParkedWork:
         asked = list(dict.fromkeys(entities))
         for part in chunks([entity for entity in asked if entity not in self._of]):
             self._of.update({entity: [] for entity in part})
-            where = and_(PARKED.c.entity.in_(part), PARKED.c.closed.is_(None))
-            for row in self._db.execute(select(PARKED).where(where).order_by(PARKED.c.id)):
+            for row in self._db.execute(_OPEN_OF, {"entity": part}):
                 self._of[row.entity].append(_parked(row))
         return {entity: list(self._of[entity]) for entity in asked if self._of[entity]}
 
     def close(self, id: int, answer: str, by: str) -> bool:
         self._forget()
-        where = and_(PARKED.c.id == id, PARKED.c.closed.is_(None))
-        done = self._db.execute(PARKED.update().where(where).values(closed=self._now, answer=answer, by=by))
+        done = self._db.execute(_CLOSE, {"of_id": id, "closed": self._now, "answer": answer, "by": by})
         return done.rowcount == 1
 
     def _forget(self) -> None:
@@ -119,10 +141,7 @@ class ParkedWork:
         return [work for work in self._rivals.values() if work.app in ("", app)]
 
     def counts(self) -> dict[str, int]:
-        rows = self._db.execute(
-            select(PARKED.c.kind, func.count()).where(PARKED.c.closed.is_(None)).group_by(PARKED.c.kind)
-        )
-        return {kind: int(count) for kind, count in rows}
+        return {kind: int(count) for kind, count in self._db.execute(_COUNT_OPEN)}
 
 
 class OptOuts:
@@ -136,8 +155,7 @@ class OptOuts:
         asked = list(dict.fromkeys(addresses))
         for part in chunks([address for address in asked if (channel, address) not in self._known]):
             self._known.update({(channel, address): None for address in part})
-            where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address.in_(part), OPT_OUT.c.lifted.is_(None))
-            for row in self._db.execute(select(OPT_OUT).where(where)):
+            for row in self._db.execute(_OPT_OUTS, {"channel": channel, "address": part}):
                 entry = OptOut(row.channel, row.address, row.since, row.app, row.seq, row.lifted)
                 self._known[channel, row.address] = entry
         known = {address: self._known[channel, address] for address in asked}
@@ -146,16 +164,14 @@ class OptOuts:
     def add(self, entry: OptOut) -> None:
         self._known.clear()
         row = {"channel": entry.channel, "address": entry.address, "since": entry.since, "app": entry.app}
-        upsert(self._db, OPT_OUT, [{**row, "seq": entry.seq, "lifted": None}])
+        _PUT_OPT_OUT(self._db, [{**row, "seq": entry.seq, "lifted": None}])
 
     def lift(self, channel: str, address: str, at: float) -> None:
         self._known.clear()
-        where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address == address)
-        self._db.execute(OPT_OUT.update().where(where).values(lifted=at))
+        self._db.execute(_LIFT, {"of_channel": channel, "of_address": address, "lifted": at})
 
     def count(self) -> int:
-        where = OPT_OUT.c.lifted.is_(None)
-        return int(self._db.execute(select(func.count()).select_from(OPT_OUT).where(where)).scalar_one())
+        return int(self._db.execute(_COUNT_OPT_OUTS).scalar_one())
 
 
 class Apps:
@@ -166,57 +182,55 @@ class Apps:
         self._now = now
 
     def get(self, name: str) -> AppState:
-        row = self._db.execute(select(APP).where(APP.c.name == name)).first()
+        row = self._db.execute(_APP, {"name": name}).first()
         return AppState(*row) if row else AppState(name)
 
     def pause(self, name: str, reason: str) -> bool:
         state = self.get(name)
         if state.paused:
             return False
-        upsert(self._db, APP, [{"name": name, "paused": reason, "paused_at": self._now, "failing": state.failing}])
+        _PUT_APP(self._db, [{"name": name, "paused": reason, "paused_at": self._now, "failing": state.failing}])
         return True
 
     def resume(self, name: str) -> bool:
         if not self.get(name).paused:
             return False
-        upsert(self._db, APP, [{"name": name, "paused": "", "paused_at": None}])
+        _PUT_APP(self._db, [{"name": name, "paused": "", "paused_at": None}])
         return True
 
     def answered(self, name: str) -> None:
         row = {"name": name, "failing": "", "failing_since": None, "answered_at": self._now}
-        upsert(self._db, APP, [{**row, "paused": self.get(name).paused}])
+        _PUT_APP(self._db, [{**row, "paused": self.get(name).paused}])
 
     def failing(self, name: str, reason: str) -> None:
         state = self.get(name)
         since = state.failing_since if state.failing else self._now
         row = {"name": name, "failing": reason, "failing_since": since, "paused": state.paused}
-        upsert(self._db, APP, [row])
+        _PUT_APP(self._db, [row])
 
     def secret(self, app: str, name: str) -> str | None:
-        where = and_(SECRET.c.app == app, SECRET.c.name == name)
-        value: str | None = self._db.execute(select(SECRET.c.value).where(where)).scalar()
+        value: str | None = self._db.execute(_SECRET, {"app": app, "name": name}).scalar()
         return value
 
     def keep_secret(self, app: str, name: str, value: str) -> None:
         with overwriting(self._db):
-            upsert(self._db, SECRET, [{"app": app, "name": name, "value": value}])
+            _PUT_SECRET(self._db, [{"app": app, "name": name, "value": value}])
 
     def drop_secret(self, app: str, name: str) -> None:
         with overwriting(self._db):
-            self._db.execute(delete(SECRET).where(and_(SECRET.c.app == app, SECRET.c.name == name)))
+            self._db.execute(_DROP_SECRET, {"app": app, "name": name})
 
     def secrets(self) -> Sequence[tuple[str, str, str]]:
-        rows = self._db.execute(select(SECRET).order_by(SECRET.c.app, SECRET.c.name))
-        return [(row.app, row.name, row.value) for row in rows]
+        return [(row.app, row.name, row.value) for row in self._db.execute(_SECRETS)]
 
     def heard(self, digest: str) -> bool:
-        if self._db.execute(select(HEARD.c.digest).where(HEARD.c.digest == digest)).first():
+        if self._db.execute(_HEARD, {"digest": digest}).first():
             return True
-        self._db.execute(HEARD.insert(), {"digest": digest, "at": self._now})
+        self._db.execute(_HEAR, {"digest": digest, "at": self._now})
         return False
 
     def forget_heard(self, before: float) -> None:
-        self._db.execute(delete(HEARD).where(HEARD.c.at < before))
+        self._db.execute(_FORGET, {"before": before})
 
 
 class Meta:
@@ -226,11 +240,17 @@ class Meta:
         self._db = db
 
     def get(self, name: str) -> str | None:
-        value: str | None = self._db.execute(select(META.c.value).where(META.c.name == name)).scalar()
+        value: str | None = self._db.execute(_FACT, {"name": name}).scalar()
         return value
 
     def put(self, name: str, value: str) -> None:
-        upsert(self._db, META, [{"name": name, "value": value}])
+        _PUT_FACT(self._db, [{"name": name, "value": value}])
+
+
+@cache
+def _open(*by: str) -> Select[*tuple[Any, ...]]:
+    where = (_BY[name] for name in by)
+    return select(PARKED).where(_OPEN, *where).order_by(PARKED.c.id).limit(bindparam("limit"))
 
 
 def _parked(row: Row[Any]) -> Parked:

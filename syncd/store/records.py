@@ -10,13 +10,13 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import JSON, ColumnElement, Connection, Row, and_, cast, delete, func, select, tuple_, type_coerce
+from sqlalchemy import JSON, ColumnElement, Connection, Row, bindparam, cast, delete, func, select, tuple_, type_coerce
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref, Version
 from syncd.store.codec import dump, held_from, held_text, instant, load, seconds, value_from
-from syncd.store.statements import chunks, upsert
+from syncd.store.statements import Upsert, among, chunks, counted, same
 from syncd.store.tables import EntityRow, KeyRow, LinkRow, MetaRow, table
 
 __all__ = ["Entities", "Links", "entity_row", "link_row"]
@@ -25,6 +25,46 @@ _REMEMBERED: Final = 2048
 """Rows that are remembered as what they stand for: those of a batch, which pass through half a dozen transactions."""
 
 ENTITY, KEY, LINK, META = table(EntityRow), table(KeyRow), table(LinkRow), table(MetaRow)
+
+_ENTITIES: Final = select(ENTITY).where(among(ENTITY.c.id))
+_ENTITIES_OF: Final = select(ENTITY).where(same(ENTITY.c.sync)).order_by(ENTITY.c.id)
+_ALIVE: Final = same(ENTITY.c.sync) & ENTITY.c.deleted.is_(False)
+_COUNT_ALIVE: Final = counted(ENTITY, _ALIVE)
+_ALIVE_AFTER: Final = (
+    select(ENTITY.c.id).where(_ALIVE, ENTITY.c.id > bindparam("after")).order_by(ENTITY.c.id).limit(bindparam("limit"))
+)
+_PUT_ENTITIES: Final = Upsert(ENTITY)
+
+_KEYS: Final = select(KEY).where(same(KEY.c.sync, KEY.c.name), among(KEY.c.value))
+_KEY: Final = select(KEY).where(same(KEY.c.name, KEY.c.value)).order_by(KEY.c.sync, KEY.c.entity)
+_WITH_VALUE: Final = select(KEY.c.sync, KEY.c.entity).where(same(KEY.c.value)).distinct()
+_LABELS: Final = select(KEY).where(among(KEY.c.entity)).order_by(KEY.c.name)
+_DROP_KEYS: Final = delete(KEY).where(among(KEY.c.entity))
+_PUT_KEYS: Final = KEY.insert()
+
+_IN_ORDER: Final = (LINK.c.app, LINK.c.object, LINK.c.record)
+_LINKS: Final = select(LINK).where(same(LINK.c.sync, LINK.c.app, LINK.c.object), among(LINK.c.record))
+_LINKS_OF: Final = select(LINK).where(among(LINK.c.entity))
+_EVERY_LINK: Final = select(LINK).where(same(LINK.c.sync)).order_by(*_IN_ORDER)
+_DROP_LINK: Final = delete(LINK).where(same(LINK.c.sync, LINK.c.app, LINK.c.object, LINK.c.record))
+_NOT_GONE: Final = same(LINK.c.sync, LINK.c.app) & (LINK.c.state != LinkState.GONE.value)
+_COUNT_LINKED: Final = counted(LINK, _NOT_GONE)
+_STAMP: Final = (
+    LINK.update()
+    .where(same(LINK.c.sync, LINK.c.app, LINK.c.object, prefix="of_"), among(LINK.c.record, prefix="of_"))
+    .values(swept=bindparam("sweep"))
+)
+_UNSWEPT: Final = _NOT_GONE & (LINK.c.swept < bindparam("sweep"))
+_COUNT_UNSWEPT: Final = counted(LINK, _UNSWEPT)
+_FIRST_UNSWEPT: Final = select(LINK).where(_UNSWEPT).order_by(LINK.c.object, LINK.c.record).limit(bindparam("limit"))
+_NEXT_UNSWEPT: Final = _FIRST_UNSWEPT.where(
+    tuple_(LINK.c.object, LINK.c.record) > tuple_(bindparam("object"), bindparam("record"))
+)
+_IN_STATE: Final = select(LINK).where(same(LINK.c.sync, LINK.c.app, LINK.c.state))
+_MISSING: Final = _IN_STATE.order_by(*_IN_ORDER)
+_CANARIES: Final = _IN_STATE.order_by(LINK.c.swept.desc(), LINK.c.record).limit(bindparam("limit"))
+_PUT_LINKS: Final = Upsert(LINK, keep=("swept",))
+_SWEEP: Final = select(META.c.value).where(META.c.name == "sweep")
 
 
 class Entities:
@@ -40,7 +80,7 @@ class Entities:
 
     def load(self, ids: Iterable[EntityId]) -> None:
         for part in chunks([i for i in dict.fromkeys(ids) if i not in self._known]):
-            for row in self._db.execute(select(ENTITY).where(ENTITY.c.id.in_(part))):
+            for row in self._db.execute(_ENTITIES, {"id": part}):
                 self._known[row.id] = _entity(row)
 
     def get(self, id: EntityId) -> Entity:
@@ -76,60 +116,54 @@ class Entities:
             self._stored[sync, (name, value)] = []
         for name, values in by_name.items():
             for part in chunks(values):
-                same = and_(KEY.c.sync == sync, KEY.c.name == name, KEY.c.value.in_(part))
-                for row in self._db.execute(select(KEY).where(same)):
+                for row in self._db.execute(_KEYS, {"sync": sync, "name": name, "value": part}):
                     self._stored[sync, (row.name, row.value)].append(row.entity)
 
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
         self.flush()
-        where = and_(KEY.c.name == key[0], KEY.c.value == key[1])
-        rows = self._db.execute(select(KEY).where(where).order_by(KEY.c.sync, KEY.c.entity))
+        rows = self._db.execute(_KEY, {"name": key[0], "value": key[1]})
         return [(row.sync, row.entity) for row in rows]
 
     def by_value(self, value: str) -> Sequence[tuple[str, EntityId]]:
         self.flush()
-        rows = self._db.execute(select(KEY.c.sync, KEY.c.entity).where(KEY.c.value == value).distinct())
+        rows = self._db.execute(_WITH_VALUE, {"value": value})
         return sorted((row.sync, EntityId(row.entity)) for row in rows)
 
     def labels(self, ids: Iterable[EntityId]) -> dict[EntityId, str]:
         self.flush()
         found: dict[EntityId, str] = {}
         for part in chunks(list(dict.fromkeys(ids))):
-            rows = self._db.execute(select(KEY).where(KEY.c.entity.in_(part)).order_by(KEY.c.name))
-            for row in rows:
+            for row in self._db.execute(_LABELS, {"entity": part}):
                 found.setdefault(EntityId(row.entity), row.value.replace("\x1f", " "))
         return found
 
     def all(self, sync: str) -> Sequence[Entity]:
         self.flush()
-        rows = self._db.execute(select(ENTITY).where(ENTITY.c.sync == sync).order_by(ENTITY.c.id))
-        return [_entity(row) for row in rows]
+        return [_entity(row) for row in self._db.execute(_ENTITIES_OF, {"sync": sync})]
 
     def living(self, sync: str, after: str, limit: int) -> Sequence[EntityId]:
         self.flush()
-        where = and_(ENTITY.c.sync == sync, ENTITY.c.deleted.is_(False), ENTITY.c.id > after)
-        rows = self._db.execute(select(ENTITY.c.id).where(where).order_by(ENTITY.c.id).limit(limit))
+        rows = self._db.execute(_ALIVE_AFTER, {"sync": sync, "after": after, "limit": limit})
         return [EntityId(id) for id in rows.scalars()]
 
     def count(self, sync: str) -> int:
         self.flush()
-        where = and_(ENTITY.c.sync == sync, ENTITY.c.deleted.is_(False))
-        return int(self._db.execute(select(func.count()).select_from(ENTITY).where(where)).scalar_one())
+        return int(self._db.execute(_COUNT_ALIVE, {"sync": sync}).scalar_one())
 
     def flush(self) -> None:
         if not self._dirty:
             return
         entities = [self._known[i] for i in self._dirty]
-        upsert(self._db, ENTITY, [entity_row(entity) for entity in entities])
+        _PUT_ENTITIES(self._db, [entity_row(entity) for entity in entities])
         for part in chunks(list(self._dirty)):
-            self._db.execute(delete(KEY).where(KEY.c.entity.in_(part)))
+            self._db.execute(_DROP_KEYS, {"entity": part})
         keys = [
             {"sync": self._known[i].sync, "name": name, "value": value, "entity": i}
             for i, own in self._dirty.items()
             for name, value in dict.fromkeys(own)
         ]
         if keys:
-            self._db.execute(KEY.insert(), keys)
+            self._db.execute(_PUT_KEYS, keys)
         self._dirty.clear()
         self._holders.clear()
         self._stored.clear()
@@ -148,7 +182,7 @@ class Links:
         unknown = [ref for ref in dict.fromkeys(refs) if (sync, ref) not in self._known]
         self._known.update({(sync, ref): None for ref in unknown})
         for these in _these(sync, unknown):
-            for row in self._db.execute(select(LINK).where(these)):
+            for row in self._db.execute(_LINKS, these):
                 link = _link(row)
                 self._known[sync, link.ref] = link
 
@@ -160,7 +194,7 @@ class Links:
     def load_of(self, entities: Iterable[EntityId]) -> None:
         for part in chunks([e for e in dict.fromkeys(entities) if e not in self._of]):
             self._of.update({entity: {} for entity in part})
-            for row in self._db.execute(select(LINK).where(LINK.c.entity.in_(part))):
+            for row in self._db.execute(_LINKS_OF, {"entity": part}):
                 link = _link(row)
                 link = self._dirty.get((row.sync, link.ref), link)
                 if link.entity in self._of:
@@ -195,8 +229,7 @@ class Links:
 
     def drop(self, sync: str, ref: Ref) -> None:
         self.flush()
-        same = and_(LINK.c.sync == sync, LINK.c.app == ref.app, LINK.c.object == ref.object, LINK.c.record == ref.id)
-        self._db.execute(delete(LINK).where(same))
+        self._db.execute(_DROP_LINK, {"sync": sync, "app": ref.app, "object": ref.object, "record": ref.id})
         before = self._known.get((sync, ref))
         self._known[sync, ref] = None
         if before is not None and before.entity in self._of:
@@ -204,74 +237,67 @@ class Links:
 
     def linked(self, sync: str, app: str) -> int:
         self.flush()
-        same = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state != LinkState.GONE)
-        return int(self._db.execute(select(func.count()).select_from(LINK).where(same)).scalar_one())
+        return int(self._db.execute(_COUNT_LINKED, {"sync": sync, "app": app}).scalar_one())
 
     def stamp(self, sync: str, refs: Sequence[Ref], sweep: int) -> None:
         self.flush()
         for these in _these(sync, refs):
-            self._db.execute(LINK.update().where(these).values(swept=sweep))
+            self._db.execute(_STAMP, {f"of_{name}": value for name, value in these.items()} | {"sweep": sweep})
 
     def lacking(self, sync: str, app: str, sweep: int) -> int:
         self.flush()
-        return int(self._db.execute(select(func.count()).where(_unswept(sync, app, sweep))).scalar_one())
+        return int(self._db.execute(_COUNT_UNSWEPT, {"sync": sync, "app": app, "sweep": sweep}).scalar_one())
 
     def unswept(self, sync: str, app: str, sweep: int, after: Ref | None, limit: int) -> Sequence[Link]:
         self.flush()
-        where, place = _unswept(sync, app, sweep), tuple_(LINK.c.object, LINK.c.record)
-        if after is not None:
-            where = and_(where, place > (after.object, after.id))
-        rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.object, LINK.c.record).limit(limit))
-        return [_link(row) for row in rows]
+        asked: dict[str, Any] = {"sync": sync, "app": app, "sweep": sweep, "limit": limit}
+        if after is None:
+            return [_link(row) for row in self._db.execute(_FIRST_UNSWEPT, asked)]
+        asked |= {"object": after.object, "record": after.id}
+        return [_link(row) for row in self._db.execute(_NEXT_UNSWEPT, asked)]
 
     def showing(self, sync: str, app: str, name: str, values: Sequence[str]) -> Sequence[Link]:
         self.flush()
         postgres = self._db.dialect.name == "postgresql"
         seen: ColumnElement[Any] = cast(LINK.c.seen, JSON) if postgres else type_coerce(LINK.c.seen, JSON)
-        alive = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state != LinkState.GONE)
-        shown = func.lower(seen[name].as_string())
-        found = [link for part in chunks(values) for link in self._by_record(and_(alive, shown.in_(part)))]
-        return sorted(found, key=attrgetter("ref"))
+        shown = select(LINK).where(
+            _NOT_GONE, func.lower(seen[name].as_string()).in_(bindparam("shown", expanding=True))
+        )
+        asked = {"sync": sync, "app": app}
+        rows = [row for part in chunks(values) for row in self._db.execute(shown, {**asked, "shown": part})]
+        return sorted(map(_link, rows), key=attrgetter("ref"))
 
     def missing(self, sync: str, app: str) -> Sequence[Link]:
         self.flush()
-        return self._by_record(and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.MISSING))
+        asked = {"sync": sync, "app": app, "state": LinkState.MISSING.value}
+        return [_link(row) for row in self._db.execute(_MISSING, asked)]
 
     def canaries(self, sync: str, app: str, count: int) -> Sequence[Ref]:
         self.flush()
-        where = and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.state == LinkState.LIVE)
-        rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.swept.desc(), LINK.c.record).limit(count))
-        return [_link(row).ref for row in rows]
+        asked = {"sync": sync, "app": app, "state": LinkState.LIVE.value, "limit": count}
+        return [_link(row).ref for row in self._db.execute(_CANARIES, asked)]
 
     def all(self, sync: str) -> Sequence[Link]:
         self.flush()
-        return self._by_record(LINK.c.sync == sync)
+        return [_link(row) for row in self._db.execute(_EVERY_LINK, {"sync": sync})]
 
     def flush(self) -> None:
         if self._dirty:
             # Those that are gone first: they make room for the one live link of an entity in an app.
             dirty = sorted(self._dirty.items(), key=lambda item: item[1].state is not LinkState.GONE)
-            sweep = int(self._db.execute(select(META.c.value).where(META.c.name == "sweep")).scalar() or 0)
-            upsert(self._db, LINK, [link_row(sync, link, sweep) for (sync, _), link in dirty], keep=("swept",))
+            sweep = int(self._db.execute(_SWEEP).scalar() or 0)
+            _PUT_LINKS(self._db, [link_row(sync, link, sweep) for (sync, _), link in dirty])
             self._dirty.clear()
 
-    def _by_record(self, where: ColumnElement[bool]) -> Sequence[Link]:
-        rows = self._db.execute(select(LINK).where(where).order_by(LINK.c.app, LINK.c.object, LINK.c.record))
-        return [_link(row) for row in rows]
 
-
-def _unswept(sync: str, app: str, sweep: int) -> ColumnElement[bool]:
-    return and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.swept < sweep, LINK.c.state != LinkState.GONE)
-
-
-def _these(sync: str, refs: Iterable[Ref]) -> Iterator[ColumnElement[bool]]:
-    """Conditions that find the links of these records along the primary key, as many at once as a statement takes."""
+def _these(sync: str, refs: Iterable[Ref]) -> Iterator[dict[str, Any]]:
+    """What finds the links of these records along the primary key, as many at once as a statement takes."""
     by_object: dict[tuple[str, str], list[str]] = defaultdict(list)
     for ref in refs:
         by_object[ref.app, ref.object].append(ref.id)
     for (app, object), ids in by_object.items():
         for part in chunks(ids):
-            yield and_(LINK.c.sync == sync, LINK.c.app == app, LINK.c.object == object, LINK.c.record.in_(part))
+            yield {"sync": sync, "app": app, "object": object, "record": part}
 
 
 def _entity(row: Row[Any]) -> Entity:

@@ -1,20 +1,24 @@
-"""Statements that SQLite and PostgreSQL spell alike, in batches."""
+"""Statements that SQLite and PostgreSQL spell alike, made once and given their values each time.
+
+To make a statement takes SQLAlchemy eight times as long as to run it. So all that is asked often is a constant, whose
+values have the names of the columns that they are compared with.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["chunks", "upsert"]
+__all__ = ["Upsert", "among", "chunks", "counted", "same"]
 
 T = TypeVar("T")
 
 Joined: TypeAlias = Callable[[Any], Any]
-_NOTHING: Final[Mapping[str, Joined]] = {}
 
 _MOST_PARAMETERS = 500
 """SQLite takes 32,766 parameters a statement, and plans short IN lists best."""
@@ -26,30 +30,55 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + _MOST_PARAMETERS]
 
 
-def upsert(
-    db: Connection,
-    table: Table,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    keep: Sequence[str] = (),
-    joined: Mapping[str, Joined] = _NOTHING,
-) -> None:
-    """Insert rows, or replace those with the same primary key except for the columns in `keep`.
+def same(*columns: ColumnElement[Any], prefix: str = "") -> ColumnElement[bool]:
+    """That each of these columns is the value of its name.
+
+    `prefix` tells the values from those that an update sets, which have the names of columns, too.
+    """
+    return and_(*(column == bindparam(f"{prefix}{column.key}") for column in columns))
+
+
+def among(column: ColumnElement[Any], *, prefix: str = "") -> ColumnElement[bool]:
+    """That a column is one of the values of its name, which is a list."""
+    return column.in_(bindparam(f"{prefix}{column.key}", expanding=True))
+
+
+def counted(table: Table, *where: ColumnElement[bool]) -> Select[int]:
+    """How many rows there are for which all this holds."""
+    return select(func.count()).select_from(table).where(*where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsert:
+    """Inserts rows, or replaces those with the same primary key except for the columns in `keep`.
 
     `joined`: columns whose old and new values make the one that stands, from the new row's columns.
     """
-    if not rows:
-        return
-    make = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table)
-    identity = [column.name for column in table.primary_key]
-    replaced = {
-        column.name: joined.get(column.name, itemgetter(column.name))(statement.excluded)
-        for column in table.columns
-        if column.name in rows[0] and column.name not in identity and column.name not in keep
-    }
-    if replaced:
-        statement = statement.on_conflict_do_update(index_elements=identity, set_=replaced)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=identity)
-    db.execute(statement, [dict(row) for row in rows])
+
+    table: Table = field(kw_only=False)
+    keep: Sequence[str] = ()
+    joined: Mapping[str, Joined] = field(default_factory=dict)
+    _made: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
+    """Dialect and columns to the statement for them."""
+
+    def __call__(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for these rows, which have the same columns."""
+        if not rows:
+            return
+        shape = (db.dialect.name, *rows[0])
+        if shape not in self._made:
+            self._made[shape] = self._statement(*shape)
+        db.execute(self._made[shape], [dict(row) for row in rows])
+
+    def _statement(self, dialect: str, *columns: str) -> Any:
+        make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        statement = make(self.table)
+        identity = [column.name for column in self.table.primary_key]
+        replaced = {
+            name: self.joined.get(name, itemgetter(name))(statement.excluded)
+            for name in columns
+            if name not in identity and name not in self.keep
+        }
+        if replaced:
+            return statement.on_conflict_do_update(index_elements=identity, set_=replaced)
+        return statement.on_conflict_do_nothing(index_elements=identity)

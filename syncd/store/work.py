@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, delete, func, or_, select
 
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
-from syncd.store.statements import chunks, upsert
+from syncd.store.statements import Upsert, among, chunks, counted, same
 from syncd.store.tables import CursorRow, DeliveryRow, EntityRow, HintRow, IntentRow, table
 from syncd.store.values import Delivery, Intent, IntentKind, IntentState, Progress
 
@@ -22,17 +23,51 @@ DELIVERY, INTENT, HINT, CURSOR = table(DeliveryRow), table(IntentRow), table(Hin
 ENTITY = table(EntityRow)
 
 
-_DROP = delete(HINT).where(
-    and_(
-        HINT.c.app == bindparam("a"),
-        HINT.c.object == bindparam("o"),
-        HINT.c.record == bindparam("r"),
-        HINT.c.due <= bindparam("t"),
-    )
+_IN_APP: Final = same(HINT.c.app, HINT.c.object)
+_HINTS_DUE: Final = (
+    select(HINT)
+    .where(_IN_APP, HINT.c.due <= bindparam("now"))
+    .order_by(HINT.c.due, HINT.c.record)
+    .limit(bindparam("limit"))
 )
-_SETTLE = delete(DELIVERY).where(
-    and_(DELIVERY.c.sync == bindparam("s"), DELIVERY.c.app == bindparam("a"), DELIVERY.c.entity == bindparam("e"))
+_HINTS_BETWEEN: Final = select(HINT).where(_IN_APP, HINT.c.due > bindparam("since"), HINT.c.due <= bindparam("until"))
+_DROP_HINT: Final = delete(HINT).where(_IN_APP, same(HINT.c.record), HINT.c.due <= bindparam("read_at"))
+_TRIES: Final = select(HINT.c.tries).where(_IN_APP, same(HINT.c.record))
+_COUNT_HINTS: Final = counted(HINT, same(HINT.c.app))
+_PUT_HINTS: Final = Upsert(HINT, keep=("tries",))
+_POSTPONE_HINT: Final = Upsert(HINT, joined={"tries": lambda _: HINT.c.tries + 1})
+
+_CURSOR: Final = select(CURSOR).where(same(CURSOR.c.sync, CURSOR.c.app))
+_PUT_CURSOR: Final = Upsert(CURSOR)
+
+_ONE: Final = (DELIVERY.c.sync, DELIVERY.c.app, DELIVERY.c.entity)
+_DELIVERY: Final = select(DELIVERY).where(same(*_ONE))
+_SETTLE: Final = delete(DELIVERY).where(same(*_ONE))
+_POSTPONE: Final = (
+    DELIVERY.update().where(same(*_ONE, prefix="of_")).values(due=bindparam("until"), attempts=DELIVERY.c.attempts + 1)
 )
+_BY: Final[Mapping[str, ColumnElement[bool]]] = {
+    "app": same(DELIVERY.c.app),
+    "sync": same(DELIVERY.c.sync),
+    "until": DELIVERY.c.due <= bindparam("until"),
+    "urgent": same(DELIVERY.c.urgent),
+}
+_NEXT_DUE: Final = select(func.min(DELIVERY.c.due)).where(same(DELIVERY.c.app))
+_PUT_DELIVERIES: Final = Upsert(
+    DELIVERY,
+    keep=("attempts",),
+    joined={
+        "due": lambda new: case((new.due < DELIVERY.c.due, new.due), else_=DELIVERY.c.due),
+        "urgent": lambda new: or_(new.urgent, DELIVERY.c.urgent),
+        "cause": lambda new: func.coalesce(new.cause, DELIVERY.c.cause),
+    },
+)
+
+_INTENTS: Final = select(INTENT)
+_INTENTS_IN: Final = _INTENTS.where(same(INTENT.c.app))
+_INTENT_KEYS: Final = select(INTENT.c.key).where(same(INTENT.c.app))
+_DROP_INTENTS: Final = delete(INTENT).where(among(INTENT.c.key))
+_PUT_INTENTS: Final = Upsert(INTENT)
 
 
 class Hints:
@@ -42,31 +77,30 @@ class Hints:
         self._db = db
 
     def add(self, refs: Iterable[Ref], due: float) -> None:
-        upsert(self._db, HINT, [_hint(ref, due) for ref in dict.fromkeys(refs)], keep=("tries",))
+        _PUT_HINTS(self._db, [_hint(ref, due) for ref in dict.fromkeys(refs)])
 
     def due(self, app: str, object: str, now: float, limit: int) -> Sequence[Ref]:
-        where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due <= now)
-        rows = self._db.execute(select(HINT).where(where).order_by(HINT.c.due, HINT.c.record).limit(limit))
+        rows = self._db.execute(_HINTS_DUE, {"app": app, "object": object, "now": now, "limit": limit})
         return [Ref(row.app, row.object, row.record) for row in rows]
 
     def between(self, app: str, object: str, since: float, until: float) -> Collection[Ref]:
-        where = and_(HINT.c.app == app, HINT.c.object == object, HINT.c.due > since, HINT.c.due <= until)
-        return frozenset(Ref(row.app, row.object, row.record) for row in self._db.execute(select(HINT).where(where)))
+        rows = self._db.execute(_HINTS_BETWEEN, {"app": app, "object": object, "since": since, "until": until})
+        return frozenset(Ref(row.app, row.object, row.record) for row in rows)
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
-        gone = [{"a": ref.app, "o": ref.object, "r": ref.id, "t": read_at} for ref in refs]
+        gone = [{"app": ref.app, "object": ref.object, "record": ref.id, "read_at": read_at} for ref in refs]
         if gone:
-            self._db.execute(_DROP, gone)
+            self._db.execute(_DROP_HINT, gone)
 
     def postpone(self, ref: Ref, until: float) -> None:
-        upsert(self._db, HINT, [{**_hint(ref, until), "tries": 1}], joined={"tries": lambda _: HINT.c.tries + 1})
+        _POSTPONE_HINT(self._db, [{**_hint(ref, until), "tries": 1}])
 
     def tries(self, ref: Ref) -> int:
-        where = and_(HINT.c.app == ref.app, HINT.c.object == ref.object, HINT.c.record == ref.id)
-        return int(self._db.execute(select(HINT.c.tries).where(where)).scalar() or 0)
+        asked = {"app": ref.app, "object": ref.object, "record": ref.id}
+        return int(self._db.execute(_TRIES, asked).scalar() or 0)
 
     def count(self, app: str) -> int:
-        return int(self._db.execute(select(func.count()).select_from(HINT).where(HINT.c.app == app)).scalar_one())
+        return int(self._db.execute(_COUNT_HINTS, {"app": app}).scalar_one())
 
 
 class Cursors:
@@ -76,12 +110,12 @@ class Cursors:
         self._db = db
 
     def get(self, sync: str, app: str) -> Progress:
-        row = self._db.execute(select(CURSOR).where(and_(CURSOR.c.sync == sync, CURSOR.c.app == app))).first()
+        row = self._db.execute(_CURSOR, {"sync": sync, "app": app}).first()
         return Progress(Cursor(row.value) if row.value else None, row.listed_at, row.polled_at) if row else Progress()
 
     def put(self, sync: str, app: str, progress: Progress) -> None:
         row = {"sync": sync, "app": app, "value": progress.cursor}
-        upsert(self._db, CURSOR, [{**row, "listed_at": progress.listed_at, "polled_at": progress.polled_at}])
+        _PUT_CURSOR(self._db, [{**row, "listed_at": progress.listed_at, "polled_at": progress.polled_at}])
 
 
 class Deliveries:
@@ -104,22 +138,20 @@ class Deliveries:
         found: list[Delivery] = []
         for urgent in (True, False):  # each walks along the index as far as the limit, however much is owed
             if len(found) < limit:
-                where = and_(*_owed(app, sync, now), DELIVERY.c.urgent.is_(urgent))
-                order = (DELIVERY.c.due, DELIVERY.c.sync, DELIVERY.c.entity)
-                rows = self._db.execute(select(DELIVERY).where(where).order_by(*order).limit(limit - len(found)))
+                asked = {**_given(app, sync, now), "urgent": urgent}
+                rows = self._db.execute(_due(*asked), {**asked, "limit": limit - len(found)})
                 found += [_delivery(row) for row in rows]
         return found
 
     def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
         self.flush()
-        where = and_(DELIVERY.c.sync == sync, DELIVERY.c.app == app, DELIVERY.c.entity == entity)
-        row = self._db.execute(select(DELIVERY).where(where)).first()
+        row = self._db.execute(_DELIVERY, {"sync": sync, "app": app, "entity": entity}).first()
         return _delivery(row) if row else None
 
     def postpone(self, delivery: Delivery, until: float) -> None:
         self.flush()
-        where = _same(delivery)
-        self._db.execute(DELIVERY.update().where(where).values(due=until, attempts=DELIVERY.c.attempts + 1))
+        of = {"of_sync": delivery.sync, "of_app": delivery.app, "of_entity": delivery.entity}
+        self._db.execute(_POSTPONE, {**of, "until": until})
 
     def settle(self, delivery: Delivery) -> None:
         name = (delivery.sync, delivery.app, delivery.entity)
@@ -128,23 +160,21 @@ class Deliveries:
 
     def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
         self.flush()
-        same = and_(*_owed(app, sync, until))
-        return int(self._db.execute(select(func.count()).select_from(DELIVERY).where(same)).scalar_one())
+        asked = _given(app, sync, until)
+        return int(self._db.execute(_count_owed(*asked), asked).scalar_one())
 
     def removals(self, app: str, sync: str) -> int:
         self.flush()
-        deleted = and_(ENTITY.c.id == DELIVERY.c.entity, ENTITY.c.deleted)
-        where = and_(*_owed(app, sync, None), deleted)
-        return int(self._db.execute(select(func.count()).select_from(DELIVERY, ENTITY).where(where)).scalar_one())
+        asked = _given(app, sync, None)
+        return int(self._db.execute(_count_removals(*asked), asked).scalar_one())
 
     def next_due(self, app: str) -> float | None:
         self.flush()
-        statement = select(func.min(DELIVERY.c.due)).where(DELIVERY.c.app == app)
-        earliest: float | None = self._db.execute(statement).scalar()
+        earliest: float | None = self._db.execute(_NEXT_DUE, {"app": app}).scalar()
         return earliest
 
     def flush(self) -> None:
-        gone = [{"s": sync, "a": app, "e": entity} for sync, app, entity in self._settled]
+        gone = [{"sync": sync, "app": app, "entity": entity} for sync, app, entity in self._settled]
         if gone:
             self._db.execute(_SETTLE, gone)
             self._settled.clear()
@@ -154,12 +184,7 @@ class Deliveries:
             {"sync": d.sync, "app": d.app, "entity": d.entity, "due": d.due, "cause": d.cause, "urgent": d.urgent}
             for d in self._new.values()
         ]
-        earlier = {
-            "due": lambda new: case((new.due < DELIVERY.c.due, new.due), else_=DELIVERY.c.due),
-            "urgent": lambda new: or_(new.urgent, DELIVERY.c.urgent),
-            "cause": lambda new: func.coalesce(new.cause, DELIVERY.c.cause),
-        }
-        upsert(self._db, DELIVERY, [{**row, "attempts": 0} for row in rows], keep=("attempts",), joined=earlier)
+        _PUT_DELIVERIES(self._db, [{**row, "attempts": 0} for row in rows])
         self._new.clear()
 
 
@@ -173,7 +198,7 @@ class Intents:
 
     def put(self, intents: Sequence[Intent]) -> None:
         self.flush()
-        upsert(self._db, INTENT, [intent_row(intent) for intent in intents])
+        _PUT_INTENTS(self._db, [intent_row(intent) for intent in intents])
         for intent in intents:
             if intent.app in self._open:
                 self._open[intent.app][intent.key] = intent
@@ -193,44 +218,58 @@ class Intents:
         return {ref: by_ref[ref] for ref in refs if ref in by_ref}
 
     def open(self, app: str = "", state: IntentState | None = None) -> Sequence[Intent]:
-        known = self._in(app).values() if app else self._read()
+        known = self._in(app).values() if app else self._read(_INTENTS)
         found = [intent for intent in known if state in (None, intent.state)]
         return sorted(found, key=lambda intent: (intent.at, intent.key))
 
     def keys(self, app: str) -> Collection[str]:
         self.flush()
-        return frozenset(self._db.execute(select(INTENT.c.key).where(INTENT.c.app == app)).scalars())
+        return frozenset(self._db.execute(_INTENT_KEYS, {"app": app}).scalars())
 
     def flush(self) -> None:
         for part in chunks(self._dropped):
-            self._db.execute(delete(INTENT).where(INTENT.c.key.in_(part)))
+            self._db.execute(_DROP_INTENTS, {"key": part})
         self._dropped = []
 
     def _in(self, app: str) -> dict[str, Intent]:
         if app not in self._open:
-            self._open[app] = {intent.key: intent for intent in self._read(INTENT.c.app == app)}
+            self._open[app] = {intent.key: intent for intent in self._read(_INTENTS_IN, app=app)}
         return self._open[app]
 
-    def _read(self, *where: ColumnElement[bool]) -> list[Intent]:
+    def _read(self, statement: Select[*tuple[Any, ...]], **of: str) -> list[Intent]:
         self.flush()
-        return [_intent(row) for row in self._db.execute(select(INTENT).where(*where))]
+        return [_intent(row) for row in self._db.execute(statement, of)]
 
 
 def _hint(ref: Ref, due: float) -> dict[str, Any]:
     return {"app": ref.app, "object": ref.object, "record": ref.id, "due": due, "tries": 0}
 
 
-def _same(delivery: Delivery) -> Any:
-    return and_(DELIVERY.c.sync == delivery.sync, DELIVERY.c.app == delivery.app, DELIVERY.c.entity == delivery.entity)
+def _given(app: str, sync: str, until: float | None) -> dict[str, Any]:
+    """By what debts are asked for: of one sync or of all, until a time or ever."""
+    given = {"app": app, "sync": sync, "until": until}
+    return {name: value for name, value in given.items() if value not in (None, "")}
 
 
-def _owed(app: str, sync: str, until: float | None) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [DELIVERY.c.app == app]
-    if until is not None:
-        where.append(DELIVERY.c.due <= until)
-    if sync:
-        where.append(DELIVERY.c.sync == sync)
-    return where
+@cache
+def _due(*by: str) -> Select[*tuple[Any, ...]]:
+    order = (DELIVERY.c.due, DELIVERY.c.sync, DELIVERY.c.entity)
+    return select(DELIVERY).where(*_owed(by)).order_by(*order).limit(bindparam("limit"))
+
+
+@cache
+def _count_owed(*by: str) -> Select[int]:
+    return counted(DELIVERY, *_owed(by))
+
+
+@cache
+def _count_removals(*by: str) -> Select[int]:
+    deleted = ENTITY.c.id == DELIVERY.c.entity, ENTITY.c.deleted
+    return select(func.count()).select_from(DELIVERY, ENTITY).where(*_owed(by), *deleted)
+
+
+def _owed(by: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    return (_BY[name] for name in by)
 
 
 def _delivery(row: Row[Any]) -> Delivery:
