@@ -39,6 +39,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.approve,
         decide.refuse,
         decide.quarantine,
+        decide.belongs,
         decide.retry,
         undo.undo,
     ),

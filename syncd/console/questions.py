@@ -15,6 +15,7 @@ from syncd.console.work import (
     Answered,
     Work,
     approve_all,
+    belongs_to,
     refuse_hold,
     resolve_agreed,
     resolve_from,
@@ -27,6 +28,7 @@ from syncd.core.entity import Entity, LinkState, base
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit
 from syncd.core.record import ABSENT, EntityId, Value
+from syncd.engine.whose import candidates
 from syncd.engine.world import World
 from syncd.errors import ConfigError, SyncdError
 from syncd.store.ports import Transaction
@@ -55,6 +57,7 @@ _WAYS: Final[Mapping[str, tuple[ParkedKind, ...]]] = {
     "approve": HOLDS,
     "refuse": HOLDS,
     "retry": QUARANTINE,
+    "whose": (ParkedKind.AMBIGUOUS,),
 }
 
 
@@ -63,12 +66,14 @@ class Answer:
     """What a person says to a question.
 
     agreed: what is agreed stands. app: what `app` shows stands. value: `value`, as typed, stands. approve, refuse: yes
-    or no to a held delete, or to what a guard has stopped. retry: what was refused is tried again.
+    or no to a held delete, or to what a guard has stopped. retry: what was refused is tried again. whose: the record is
+    that of `entity`.
     """
 
-    way: Literal["agreed", "app", "value", "approve", "refuse", "retry"]
+    way: Literal["agreed", "app", "value", "approve", "refuse", "retry", "whose"]
     app: str = ""
     value: str = ""
+    entity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +106,13 @@ class Question:
     records: tuple[str, ...] = ()
     """For a held delete: the records that a yes deletes."""
     rivals: tuple[Rival, ...] = ()
+    whose: bool = False
+    """A record may be said to be that of one of the rivals."""
 
     @property
     def digest(self) -> str:
         """Another one as soon as anything is another that was shown: an answer to what was shown says it."""
-        shown = [self.work.id, self.work.reason, self.agreed, self.records]
+        shown = [self.work.id, self.work.reason, self.agreed, self.records, [rival.entity for rival in self.rivals]]
         shown += [[choice.app, choice.record, choice.value, choice.fault] for choice in self.choices]
         return hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()[:16]
 
@@ -171,6 +178,8 @@ def _answered(world: World, id: int, answer: Answer, by: str) -> Answered:
                 return resolve_to(world, id, answer.value, by=by)
             case "refuse":
                 return refuse_hold(world, id, by=by)
+            case "whose":
+                return belongs_to(world, id, EntityId(answer.entity), by=by)
             case "approve":
                 (done,) = approve_all(world, [id], by=by)
             case "retry":
@@ -186,7 +195,8 @@ def _question(world: World, tx: Transaction, parked: Parked, work: Work) -> Ques
     entity = tx.entities.get(parked.entity) if parked.entity else None
     rivals = _rivals(tx, parked) if group == "whose" else ()
     if sync is None or entity is None:
-        return Question(work=work, group=group, agreed=work.ours, rivals=rivals)
+        whose = bool(candidates(parked))
+        return Question(work=work, group=group, agreed=work.ours, rivals=rivals, whose=whose)
     held = entity.held.get(parked.field)
     rule = sync.rules.get(parked.field)
     return Question(
@@ -240,11 +250,23 @@ def _foreseen(world: World, tx: Transaction, question: Question, answer: Answer)
             app, ref = work.app, str(work.detail.get("record", ""))
             again = Effect(app=app, record=ref, text="is made again, from what is agreed")
             return Foreseen(question=question, effects=(again,))
+        case "whose":
+            return _theirs(question, answer)
         case "retry":
             what = "is read again, and tried again" if work.record else "is written again"
             return Foreseen(question=question, effects=(Effect(app=work.app, record=work.record, text=what),))
         case _:
             return _settled(world, tx, question, answer)
+
+
+def _theirs(question: Question, answer: Answer) -> Foreseen:
+    """What follows from saying whose a record is."""
+    chosen = next((rival for rival in question.rivals if question.whose and rival.entity == answer.entity), None)
+    if chosen is None:
+        return Foreseen(question=question, fault="it is none of those that are asked about")
+    told = f"is that of {chosen.label} from now on: taken in as on first contact"
+    work = question.work
+    return Foreseen(question=question, effects=(Effect(app=work.app, record=work.record, text=told),))
 
 
 def _settled(world: World, tx: Transaction, question: Question, answer: Answer) -> Foreseen:

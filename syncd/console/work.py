@@ -11,9 +11,10 @@ from syncd.console.status import moment
 from syncd.core.entity import base
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit
-from syncd.core.record import Absent, Value
+from syncd.core.record import Absent, EntityId, Value
 from syncd.engine.decide import approve, drop_hold, resolve_conflict, retry
 from syncd.engine.masses import let_through, put_aside
+from syncd.engine.whose import belongs
 from syncd.engine.world import World
 from syncd.errors import ConfigError, SyncdError
 from syncd.mapping.lenses import Single
@@ -29,6 +30,7 @@ __all__ = [
     "Answered",
     "Work",
     "approve_all",
+    "belongs_to",
     "open_work",
     "refuse_hold",
     "resolve_agreed",
@@ -172,6 +174,12 @@ def _guarded(world: World, id: int) -> bool:
     with world.store.read() as tx:
         work = tx.parked.get(id)
     return work is not None and work.kind is ParkedKind.GUARD
+
+
+def belongs_to(world: World, id: int, whom: EntityId, *, by: str) -> Answered:
+    """Say whose a record is. Raises as `belongs` does."""
+    seq = belongs(world, id, whom, by=by)
+    return Answered(id=id, done=True, note=f"theirs, by entry {seq}; it is taken in as on first contact")
 
 
 def retry_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered, ...]:

@@ -28,7 +28,7 @@ from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
-__all__ = ["Source", "another", "bind", "succeeded", "take", "told"]
+__all__ = ["Source", "another", "bind", "creates", "succeeded", "take", "told"]
 
 
 class Source(str):
@@ -64,9 +64,9 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     tx.links.load(sync.name, [fact.ref for fact in facts])
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
-    creates, writing = cache(lambda: _creates(tx, sync, app)), reserved(world, app, open_writes)
+    doubtful_creates, writing = cache(lambda: creates(tx, sync, app)), reserved(world, app, open_writes)
     some_aside = cache(lambda: left_aside(tx, sync, app))
-    page = _Page(world, tx, sync, source, creates, writing, refused(tx, sync, app), some_aside)
+    page = _Page(world, tx, sync, source, doubtful_creates, writing, refused(tx, sync, app), some_aside)
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -172,7 +172,8 @@ def succeeded(world: World, tx: Transaction, sync: Sync, link: Link, fact: Recor
     return True
 
 
-def _creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
+def creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
+    """Creates in an app of which nobody knows yet what came of them."""
     return [intent for intent in tx.intents.open(app) if intent.ref is None and intent.sync == sync.name]
 
 

@@ -27,7 +27,7 @@ TITLES: Final = {
     "refused": "Refused",
     "whose": "Whose is it?",
 }
-_WAYS: Final = ("agreed", "app", "value", "approve", "refuse", "retry")
+_WAYS: Final = ("agreed", "app", "value", "approve", "refuse", "retry", "whose")
 
 
 def inbox(visit: Visit) -> Response:
@@ -133,7 +133,8 @@ def _by_whom(visit: Visit, id: int) -> str:
 
 
 def _answer(visit: Visit) -> Answer:
-    way, _, app = visit.form.get("way").partition(":")
+    way, _, chosen = visit.form.get("way").partition(":")
+    app, entity = ("", chosen) if way == "whose" else (chosen, "")
     if way not in _WAYS:
         raise Denied(422, "Nothing was done", "Choose one of the answers first.")
     if way == "approve" and not visit.visitor.may("owner"):
@@ -142,7 +143,8 @@ def _answer(visit: Visit) -> Answer:
             "That is not yours to do",
             "Only an owner may let a delete, or what a guard has stopped, go through. Nothing was done.",
         )
-    return Answer(way=cast("object", way), app=app, value=visit.form.get("value"))  # type: ignore[arg-type]
+    value = visit.form.get("value")
+    return Answer(way=cast("object", way), app=app, value=value, entity=entity)  # type: ignore[arg-type]
 
 
 def _writes(found: Sequence[Foreseen]) -> dict[str, int]:

@@ -6,6 +6,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -153,6 +154,24 @@ def test_quarantined_work_is_listed_with_its_reason_and_tried_again(desk: Desk) 
     assert desk.ask("retry", str(open_["id"]))[0]["done"]
     assert desk.ask("quarantine") == []
     assert desk.ask("status")["apps"][1]["owed"] == 1
+
+
+def test_a_record_that_may_be_that_of_several_is_said_to_be_one_s(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    with world(desk) as there, there.store.begin() as tx:
+        whose = [entity.id for entity in tx.entities.all("people")[:2]]
+        taken = tx.links.at(whose[0], "news")
+        assert taken is not None
+        tx.links.drop("people", taken.ref)
+        about = Parked(kind=ParkedKind.AMBIGUOUS, sync="people", app="news", ref=taken.ref, reason="the same phone")
+        tx.parked.park(replace(about, detail={"entities": whose}))
+    (open_,) = desk.ask("quarantine")
+    assert open_["detail"]["entities"] == whose
+    assert desk.say("belongs", str(open_["id"]), whose[1]).code == 6
+    (done,) = desk.ask("belongs", str(open_["id"]), whose[0], "--by", "ada")
+    assert (done["done"], done["error"]) == (True, "")
+    assert desk.ask("quarantine") == []
+    assert "somebody" in desk.say("belongs", str(open_["id"]), "somebody").err
 
 
 def test_a_value_that_made_no_sense_and_was_mended_is_tried_again(desk: Desk) -> None:

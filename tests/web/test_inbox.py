@@ -8,6 +8,7 @@ from dataclasses import replace
 from syncd.access import Console
 from syncd.console.questions import Answer, answer_all, asked
 from syncd.core.guard import Guard, Trip
+from syncd.core.record import Ref
 from syncd.engine.guards import Tripped, tripped
 from syncd.engine.remedies import attempt
 from syncd.engine.world import Tally
@@ -143,6 +144,46 @@ def test_possible_doubles_name_everybody_it_may_be(place: Office) -> None:
     text = opened(place, "/inbox?kind=whose").last.text
     assert f'href="/record/{ada}"' in text
     assert f'href="/record/{ben}"' in text
+
+
+def test_a_record_is_said_to_be_that_of_one_of_several(place: Office) -> None:
+    ada, ben = place.person("ada@example.com", "Ada"), place.person("ben@example.com", "Ben")
+    news = place.company.apps["news"]
+    news.person_deletes(news.find_one(email="ben@example.com"))
+    with place.world.store.begin() as tx:
+        link = tx.links.at(ben, "news")
+        assert link is not None
+        tx.links.drop("people", link.ref)
+    third = Ref("news", "people", news.person_creates(email="", first="B."))
+    about = {"app": "news", "ref": third, "detail": {"entities": [ada, ben]}, "reason": "the same phone"}
+    id = place.park(ParkedKind.AMBIGUOUS, **about)
+    browser = opened(place, "/inbox?kind=whose")
+    assert "It is ben@example.com" in browser.text()
+    answered(browser, id, f"whose:{ada}")
+    assert "has a record in news already" in browser.text()
+    browser.get("/inbox?kind=whose")
+    answered(browser, id, f"whose:{ben}")
+    assert f"Number {id}: theirs, by entry" in browser.text()
+    assert place.decided() == [("console", "said whose it is")]
+    with place.world.store.read() as tx:
+        link = tx.links.at(ben, "news")
+        assert link is not None
+        assert link.ref == third
+
+
+def test_nobody_is_named_who_is_not_asked_about(place: Office) -> None:
+    ada, ben = place.person("ada@example.com", "Ada"), place.person("ben@example.com", "Ben")
+    about = {
+        "app": "news",
+        "ref": Ref("news", "people", "9"),
+        "detail": {"entities": [ada]},
+        "reason": "the same phone",
+    }
+    id = place.park(ParkedKind.AMBIGUOUS, **about)
+    browser = opened(place, "/inbox?kind=whose")
+    answered(browser, id, f"whose:{ben}")
+    assert "It is none of those that are asked about" in browser.text()
+    assert place.decided() == []
 
 
 def bulk(place: Office, kind: str, way: str, ids: list[int], **more: str) -> Browser:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from syncd.console.work import Answered
     from syncd.store.values import ParkedKind
 
-__all__ = ["approve", "conflicts", "holds", "pause", "quarantine", "refuse", "resolve", "resume", "retry"]
+__all__ = ["approve", "belongs", "conflicts", "holds", "pause", "quarantine", "refuse", "resolve", "resume", "retry"]
 
 All = Annotated[bool, Parameter("--all", negative="", help="Every one that is open.")]
 
@@ -126,6 +126,27 @@ def quarantine(*, sync: str = "", common: Common = COMMON) -> int:
     from syncd.console.work import QUARANTINE
 
     return _listed(QUARANTINE, sync, common)
+
+
+def belongs(number: int, whom: str, /, *, by: By = "", common: Common = COMMON) -> int:
+    """Say whose a record is, where it may be that of several: it is read, and taken in as on first contact.
+
+    Parameters
+    ----------
+    number
+        The question, as `syncd quarantine` numbers it.
+    whom
+        One of those whose it may be: an id as `syncd quarantine --json` has it, a record of theirs as app/object/id,
+        or what they are known by.
+    """
+    from syncd.console.console import recalled
+    from syncd.console.find import find
+    from syncd.console.work import belongs_to
+
+    with recalled(common.whole()) as world:
+        found = find(world.store, whom, list(world.syncs))
+        done = belongs_to(world, number, found.entity, by=person(by))
+    return _said([done], common)
 
 
 def retry(*numbers: int, all: All = False, by: By = "", common: Common = COMMON) -> int:
