@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from syncd.core.entity import Entity, Link, LinkState
@@ -48,7 +49,10 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         tx.parked.withdraw(asked, note)
         note_freed(tx, sync, asked, None)
     elif survivor.entity != entity.id:
-        fuse(world, tx, sync, tx.entities.get(survivor.entity), entity, _MERGED)
+        keep, lose = tx.entities.get(survivor.entity), entity
+        if not survivor.seen and lose.id < keep.id:  # made of both, and not read yet: neither comes first
+            keep, lose = lose, keep
+        fuse(world, tx, sync, keep, lose, _MERGED)
     tx.hints.add([merged.into], tx.now)
 
 
@@ -107,7 +111,9 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
         if lose.id in work.detail.get("entities", ()) or (work.kind is ParkedKind.HOLD and work.app in there)
     ]
     tx.parked.withdraw(asked, f"fused with {lose.id}")
-    enrol(world, tx, sync, kept.fields, "", seq)  # an opt-out of one address holds for the other, too
+    said = {rule.name: kept.value(rule.name) for rule in sync.rules.values() if rule.consent}
+    for addresses in (kept.fields, lose.fields):  # an opt-out of one address holds for the other, too
+        enrol(world, tx, sync, {**addresses, **said}, "", seq)
     note_debts(tx, sync, kept, seq)
     note_freed(tx, sync, [*closed, *asked], seq)
     return True
@@ -118,22 +124,35 @@ def bearer(tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
 
     Which of the two records was heard of first says nothing.
     """
-    pairs = [
-        work.detail["entities"]
-        for work in tx.parked.of([link.entity]).get(link.entity, [])
-        if work.kind is ParkedKind.AMBIGUOUS and work.detail.get("why") == _MERGED
+    asked = [
+        work
+        for work in tx.parked.rivals(link.ref.app)
+        if work.detail.get("why") == _MERGED and link.entity in work.detail["entities"]
     ]
-    rivals = {id for pair in pairs for id in pair if link.entity in pair} - {link.entity}
+    rivals = {id for work in asked for id in work.detail["entities"]} - {link.entity}
     if not rivals:
         return link
     for holders in tx.entities.holders(sync.name, keys(sync, own)).values():
         named = rivals & set(holders)
-        other = EntityId(named.pop()) if len(named) == 1 and link.entity not in holders else None
+        if link.entity in holders:
+            _leads(tx, asked, link.entity)
+            return link
+        other = EntityId(named.pop()) if len(named) == 1 else None
         if other is not None and tx.links.at(other, link.ref.app) is None:
             moved = replace(link, entity=other)
             tx.links.put(sync.name, moved)
+            _leads(tx, asked, other)
             return moved
     return link
+
+
+def _leads(tx: Transaction, asked: Sequence[Parked], id: EntityId) -> None:
+    """Whose the record is stays, if the two become one after all."""
+    for work in asked:
+        pair = work.detail["entities"]
+        if id in pair and pair[0] != id:
+            tx.parked.withdraw([work], f"their record is that of {id}")
+            tx.parked.park(replace(work, entity=id, detail={**work.detail, "entities": [id, pair[0]]}))
 
 
 def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from syncd.core.entity import LinkState
-from syncd.core.record import Write
+from syncd.core.record import Ref, Write
+from syncd.engine.cycle import tend
 from syncd.store.values import ParkedKind
 from syncd.testing.fake import capable
 from tests.engine.world import Scene, people
@@ -157,3 +158,25 @@ def test_a_third_record_made_of_two_bears_the_one_whose_key_it_shows(kept: str, 
         scene.wait(minutes=11)
     assert news.shown(third) == shown
     assert [work.kind for work in scene.parked()] == [ParkedKind.AMBIGUOUS]
+
+
+@pytest.mark.parametrize("first", ["news-1", "news-2"])
+def test_two_that_are_one_are_opted_out_by_the_address_of_either(first: str) -> None:
+    scene = Scene(sync=people(("crm", "news"), creates=frozenset()))
+    news = scene.fake("news")
+    news.person_creates(email="a@example.com", first="A", out=False)
+    news.person_creates(email="b@example.com", first="B", out=True)
+    scene.run()
+    del news.rows["news-1"], news.rows["news-2"]
+    third = news.person_creates(email="a@example.com", first="A", out=False)
+    news.merged |= {"news-1": third, "news-2": third}
+    other = "news-2" if first == "news-1" else "news-1"
+    for id in (first, other):
+        with scene.store.begin() as tx:
+            tx.hints.add([Ref("news", "people", id)], tx.now)
+        tend(scene.world, "news")
+    scene.run()
+    (entity,) = scene.entities()
+    assert entity.value("email") == "a@example.com"
+    with scene.store.read() as tx:
+        assert set(tx.optouts.of("consent:email", ["a@example.com", "b@example.com"])) == {"a@example.com", "b@example.com"}
