@@ -136,6 +136,8 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
             held[rule.name] = Held(ruling.value, ver, app, fact.version.at)
         elif old is not None and _lends_rank(rule, ruling, app, old, first=isinstance(settled, UNTOLD)):
             held[rule.name] = old._replace(author=app)
+        elif old is not None and ruling.verdict is Verdict.AGREED and _lends_time(sync, settled, fact.version.at, old):
+            held[rule.name] = old._replace(at=fact.version.at)
     if held:
         entity = replace(entity, held={**entity.held, **held})
     tied = replace(link, seen=seen, sent=sent, version=fact.version, created=fact.created or link.created)
@@ -185,6 +187,12 @@ def _lends_rank(rule: FieldRule, ruling: _Ruling, app: str, old: Held, *, first:
     """Who says the same lends the value their rank: the outcome must not depend on who was asked first."""
     outranks = _rank(rule.order, app) < _rank(rule.order, old.author)
     return ruling.verdict is Verdict.AGREED and not first and outranks
+
+
+def _lends_time(sync: Sync, settled: Value | Absent | Misfit, at: datetime | None, old: Held) -> bool:
+    """The same of what is compared by its time on first contact."""
+    newest = sync.seed is Seed.NEWEST and isinstance(settled, UNTOLD)
+    return newest and at is not None and (old.at is None or at > old.at)
 
 
 def _consent(rule: FieldRule, app: str, now: Value, value: Value, *, told: bool) -> _Ruling | None:

@@ -189,6 +189,20 @@ class TestFirstContact:
         result = pulled(first_hub("1", seed=Seed.NEWEST, order=("crm",)), at=at, phone="2")
         assert only(result) == (Verdict.SEEDED, "1", "2", "first = prefer crm")
 
+    @pytest.mark.parametrize("apps", [("crm", "shop"), ("shop", "crm")])
+    def test_newest_is_the_same_whichever_app_is_asked_first(self, apps: tuple[str, str]) -> None:
+        said = {"crm": (NOON + timedelta(hours=2), "1"), "shop": (NOON + timedelta(hours=1), "2")}
+        made = first_hub("1", seed=Seed.NEWEST)
+        for app in apps:
+            pulled(made, app, said[app][0], phone=said[app][1])
+        assert made.entity.value("phone") == "1"
+
+    def test_an_agreeing_record_of_an_older_time_or_none_lends_nothing(self) -> None:
+        for at in (NOON - timedelta(hours=1), None):
+            made = first_hub("1", seed=Seed.NEWEST)
+            pulled(made, at=at, phone="1")
+            assert made.entity.held["phone"] == Held("1", 4, "news", NOON)
+
     def test_without_an_order_the_value_that_stands_wins(self) -> None:
         result = pulled(first_hub("1", seed=Seed.PREFER), phone="2")
         assert only(result) == (Verdict.LOST, "1", "2", "first = prefer ?")

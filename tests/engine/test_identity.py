@@ -179,4 +179,7 @@ def test_two_that_are_one_are_opted_out_by_the_address_of_either(first: str) -> 
     (entity,) = scene.entities()
     assert entity.value("email") == "a@example.com"
     with scene.store.read() as tx:
-        assert set(tx.optouts.of("consent:email", ["a@example.com", "b@example.com"])) == {"a@example.com", "b@example.com"}
+        assert set(tx.optouts.of("consent:email", ["a@example.com", "b@example.com"])) == {
+            "a@example.com",
+            "b@example.com",
+        }

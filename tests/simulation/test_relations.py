@@ -45,6 +45,10 @@ def test_which_of_two_merged_records_was_heard_of_first_says_nothing(seed: int) 
     assert differences("names-and-ids", seeds=[seed]) == []
 
 
+def test_of_two_merged_records_the_newest_value_stands_whichever_app_is_asked_first() -> None:
+    assert differences("order-of-apps", seeds=[361]) == []
+
+
 def test_every_relation_says_why_it_must_hold() -> None:
     assert [name for name, relation in RELATIONS.items() if len(relation.why) < 60] == []
 
