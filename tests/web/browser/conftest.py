@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
 
+from syncd.core.record import Ref
 from syncd.daemon.door import Door
 from syncd.engine.deletes import believe
 from syncd.settings import Daemon
@@ -95,9 +96,8 @@ def fill(place: Office) -> None:
         for number in range(60):
             tx.parked.park(refusal(number))
     ada, ben = place.who("ada@example.com"), place.who("ben@example.com")
-    place.park(
-        ParkedKind.AMBIGUOUS, app="news", detail={"entities": [ada, ben]}, reason="2 entities have the same phone"
-    )
+    whose = {"app": "news", "ref": Ref("news", "people", "news-77"), "detail": {"entities": [ada, ben]}}
+    place.park(ParkedKind.AMBIGUOUS, **whose, reason="2 entities have the same phone")
     place.log(Event.REFUSED, sync="people", entity=ada, app="news", note="429")
     place.log(Event.SUSPECTED, sync="people", entity=ada, app="crm", note=HOSTILE)
     place.company.config.path.write_text(
