@@ -87,6 +87,12 @@ def tell(entry: Entry) -> str:
             return f"syncd {entry.note} began{by}"
         case Event.PAUSED | Event.RESUMED:
             start = f"{who} was {entry.event.value}{by}{note}"
+        case Event.FORGETTING:
+            return f"a person is to be forgotten{by}{note}"
+        case Event.FORGOTTEN:
+            return f"the person was forgotten{by}: the values of {_erased(entry)} entries are erased"
+        case Event.EXPIRED:
+            return f"the values of {_erased(entry)} old entries are erased"
         case Event.EXPORTED:
             return f"everything known of the person was exported{by}"
         case Event.BROKEN:
@@ -170,6 +176,10 @@ def said(value: Any) -> str:
 def short(text: str) -> str:
     """At most so many characters that a line stays a line."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _erased(entry: Entry) -> int:
+    return int(entry.fields.get("erased", {}).get("count", 0))
 
 
 def _change(name: str, what: Mapping[str, Any]) -> str:

@@ -4,15 +4,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, or_, select, text
 
 from syncd.core.record import EntityId, Ref
-from syncd.store.chain import ChainEnd, broken_at, chained, loose_at, noted, told
+from syncd.store.chain import (
+    VOUCHING,
+    ChainEnd,
+    Erasable,
+    broken_at,
+    chained,
+    erased,
+    loose_at,
+    noted,
+    told,
+    vouching,
+)
 from syncd.store.codec import dump
-from syncd.store.fields import OLDER
+from syncd.store.fields import ERASED, OLDER
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import ChangeRow, MetaRow, table
 from syncd.store.values import Entry, Event
@@ -22,6 +33,7 @@ __all__ = ["Log", "tells_of", "verify"]
 CHANGE, META = table(ChangeRow), table(MetaRow)
 
 _END: Final = "log_end"
+_VOUCHING: Final = sorted(event.value for event in VOUCHING)
 
 
 class Log:
@@ -102,6 +114,21 @@ class Log:
             found += [EntityId(row.entity) for row in self._db.execute(rows)]
         return found
 
+    def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
+        self.flush()
+        if self._db.dialect.name == "sqlite":
+            self._db.execute(text("PRAGMA secure_delete = ON"))  # what is written over is not left in the file
+        left: list[dict[str, Any]] = []
+        for part in chunks(sorted(set(seqs))):
+            these = and_(CHANGE.c.seq.in_(part), CHANGE.c.fields != ERASED, CHANGE.c.event.not_in(_VOUCHING))
+            rows = self._db.execute(select(CHANGE).where(these).order_by(CHANGE.c.seq)).mappings().all()
+            left += [erased(row, columns) for row in rows]
+        if left:
+            named: dict[str, Any] = {name: bindparam(f"left_{name}") for name in ("fields", "note", "record")}
+            known = [{"this": row["seq"], **{f"left_{name}": row[name] for name in named}} for row in left]
+            self._db.execute(CHANGE.update().where(CHANGE.c.seq == bindparam("this")).values(**named), known)
+        return self.append(vouching(left, entry))
+
     def loose(self, last: int) -> int | None:
         self.flush()
         rows = self._db.execute(select(CHANGE).order_by(CHANGE.c.seq.desc()).limit(last + 1)).mappings().all()
@@ -124,8 +151,9 @@ def tells_of(field: str) -> ColumnElement[bool]:
 def verify(db: Connection) -> int | None:
     """The number of the first entry that is not as it was written, or None if the whole chain holds."""
     rows = select(CHANGE).order_by(CHANGE.c.seq)
+    vouchers = db.execute(rows.where(CHANGE.c.event.in_(_VOUCHING))).mappings().all()
     with db.execution_options(yield_per=1000).execute(rows) as entries:
-        return broken_at(entries.mappings(), _end(db))
+        return broken_at(entries.mappings(), _end(db), vouchers)
 
 
 def _end(db: Connection) -> ChainEnd:

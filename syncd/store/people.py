@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, selec
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
 from syncd.store.connect import overwriting
+from syncd.store.forgetting import blinded
+from syncd.store.forgotten import salt_of
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import AppRow, HeardRow, MetaRow, OptOutRow, ParkedRow, SecretRow, table
 from syncd.store.values import AppState, OptOut, Parked, ParkedKind
@@ -113,6 +115,20 @@ class ParkedWork:
         for work in works:
             self.close(work.id, why, "")
 
+    def erase(self, works: Iterable[Parked]) -> None:
+        self._forget()
+        for work in works:
+            gone: dict[str, Any] = {
+                "name": f"erased|{work.id}",
+                "reason": "",
+                "detail": "{}",
+                "object": "",
+                "record": "",
+            }
+            if work.closed is None:
+                gone |= {"closed": self._now, "answer": "forgotten"}
+            self._db.execute(PARKED.update().where(PARKED.c.id == work.id).values(**gone))
+
     def rivals(self, app: str) -> Sequence[Parked]:
         if self._rivals is None:
             self._rivals = {work.name: work for work in self.open(_RIVALS, limit=100_000)}
@@ -131,15 +147,18 @@ class OptOuts:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._known: dict[tuple[str, str], OptOut | None] = {}
+        self._blind: dict[str, str] = {}
+        """The hash of an address that was asked about, to the address."""
 
     def of(self, channel: str, addresses: Iterable[str]) -> dict[str, OptOut]:
         asked = list(dict.fromkeys(addresses))
-        for part in chunks([address for address in asked if (channel, address) not in self._known]):
-            self._known.update({(channel, address): None for address in part})
+        unknown = [address for address in asked if (channel, address) not in self._known]
+        self._known.update({(channel, address): None for address in unknown})
+        for part in chunks(self._names(channel, unknown)):
             where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address.in_(part), OPT_OUT.c.lifted.is_(None))
             for row in self._db.execute(select(OPT_OUT).where(where)):
-                entry = OptOut(row.channel, row.address, row.since, row.app, row.seq, row.lifted)
-                self._known[channel, row.address] = entry
+                address = self._blind.get(row.address, row.address)
+                self._known[channel, address] = OptOut(channel, address, row.since, row.app, row.seq, row.lifted)
         known = {address: self._known[channel, address] for address in asked}
         return {address: entry for address, entry in known.items() if entry is not None}
 
@@ -150,8 +169,26 @@ class OptOuts:
 
     def lift(self, channel: str, address: str, at: float) -> None:
         self._known.clear()
-        where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address == address)
+        where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address.in_(self._names(channel, [address])))
         self._db.execute(OPT_OUT.update().where(where).values(lifted=at))
+
+    def conceal(self, channel: str, address: str) -> None:
+        self._known.clear()
+        salt = salt_of(self._db)
+        where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address == address)
+        row = self._db.execute(select(OPT_OUT).where(where)).mappings().first()
+        if row is not None and salt is not None:
+            self._db.execute(delete(OPT_OUT).where(where))
+            upsert(self._db, OPT_OUT, [{**row, "address": blinded(salt, (channel, address))}])
+
+    def _names(self, channel: str, addresses: Sequence[str]) -> list[str]:
+        """Under which these addresses may stand in the register: themselves, and their hashes."""
+        salt = salt_of(self._db) if addresses else None
+        if salt is None:
+            return list(addresses)
+        own = {blinded(salt, (channel, address)): address for address in addresses}
+        self._blind |= own
+        return [*addresses, *own]
 
     def count(self) -> int:
         where = OPT_OUT.c.lifted.is_(None)

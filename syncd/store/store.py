@@ -13,6 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from syncd.store.connect import begin, begin_reading, commit, engine, explained
 from syncd.store.copying import copy
+from syncd.store.forgotten import Forgotten
 from syncd.store.log import Log, verify
 from syncd.store.migrations import migrate
 from syncd.store.people import Apps, Meta, OptOuts, ParkedWork
@@ -137,6 +138,7 @@ class Store:
             optouts=OptOuts(db),
             apps=Apps(db, now),
             meta=Meta(db),
+            forgotten=Forgotten(db, now),
             db=db,
         )
 

@@ -49,6 +49,9 @@ class Event(StrEnum):
     APPLIED = "applied"  # a mapping was put in force
     SUSPECTED = "suspected"  # somebody seems to have typed between our read and our write
     SET_BACK = "set_back"  # an older copy of the store was put in its place
+    FORGETTING = "forgetting"  # a person said that somebody is to be forgotten
+    FORGOTTEN = "forgotten"  # ... and what the store held of them was erased
+    EXPIRED = "expired"  # values of old entries were erased
     EXPORTED = "exported"  # everything known of a person was handed out
     BROKEN = "broken"  # a promise would have been broken; nothing was written
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from syncd.core.record import EntityId, Ref
-from syncd.store.chain import ChainEnd, chained, loose_at, told
+from syncd.store.chain import VOUCHING, ChainEnd, Erasable, chained, erased, loose_at, told, vouching
 from syncd.store.codec import dump
+from syncd.store.fields import ERASED
 from syncd.store.memory._tables import Tables
 from syncd.store.values import Entry, Event
 
@@ -81,6 +82,14 @@ class Log:
             if row["app"] == app and row["event"] in events and row["entity"] in asked:
                 told_of[row["entity"]] += 1
         return [entity for entity, count in told_of.items() if count >= least]
+
+    def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
+        rows = [row for seq in sorted(set(seqs)) if (row := self._tables.changes.get(seq)) is not None]
+        whole = [row for row in rows if row["fields"] != ERASED and row["event"] not in VOUCHING]
+        left = [erased(row, columns) for row in whole]
+        for row in left:
+            self._tables.put(self._tables.changes, row["seq"], row)
+        return self.append(vouching(left, entry))
 
     def loose(self, last: int) -> int | None:
         rows = list(islice(reversed(self._tables.changes.values()), last + 1))

@@ -1,0 +1,101 @@
+"""People who are to be forgotten, or were, in a database."""
+
+# ruff: noqa: D102 (what each method promises is written in syncd.store.forgetting)
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select
+
+from syncd.core.match import Key
+from syncd.core.record import EntityId
+from syncd.store.codec import dump, load
+from syncd.store.forgetting import SALT, Forgetting, blinded
+from syncd.store.statements import chunks, upsert
+from syncd.store.tables import ForgettingRow, ForgottenRow, MetaRow, table
+
+__all__ = ["Forgotten", "order_row", "salt_of"]
+
+ORDER, FORGOTTEN, META = table(ForgettingRow), table(ForgottenRow), table(MetaRow)
+
+
+class Forgotten:
+    """Who is to be forgotten, who was, and the hashes of their keys."""
+
+    def __init__(self, db: Connection, now: float) -> None:
+        self._db = db
+        self._now = now
+        self._open: dict[EntityId, Forgetting] | None = None
+
+    def ask(self, order: Forgetting) -> int:
+        self._open = None
+        row = order_row(replace(order, asked=self._now))
+        del row["id"]
+        return int(self._db.execute(ORDER.insert().returning(ORDER.c.id), row).scalar_one())
+
+    def put(self, order: Forgetting) -> None:
+        self._open = None
+        upsert(self._db, ORDER, [order_row(order)])
+
+    def get(self, id: int) -> Forgetting | None:
+        row = self._db.execute(select(ORDER).where(ORDER.c.id == id)).first()
+        return _order(row) if row else None
+
+    def all(self) -> Sequence[Forgetting]:
+        return [_order(row) for row in self._db.execute(select(ORDER).order_by(ORDER.c.id))]
+
+    def open(self) -> Mapping[EntityId, Forgetting]:
+        if self._open is None:
+            rows = self._db.execute(select(ORDER).where(ORDER.c.done.is_(None)).order_by(ORDER.c.id))
+            self._open = {id: order for order in map(_order, rows) for id in order.entities}
+        return self._open
+
+    def remember(self, keys: Iterable[Key], order: int) -> None:
+        salt = salt_of(self._db)
+        if salt is None:
+            salt = secrets.token_hex(32)
+            upsert(self._db, META, [{"name": SALT, "value": salt}])
+        upsert(self._db, FORGOTTEN, [{"digest": blinded(salt, key), "forgetting": order} for key in keys])
+
+    def known(self, keys: Iterable[Key]) -> Mapping[Key, int]:
+        salt = salt_of(self._db)
+        if salt is None:
+            return {}
+        digests = {blinded(salt, key): key for key in keys}
+        found: dict[Key, int] = {}
+        for part in chunks(list(digests)):
+            rows = self._db.execute(select(FORGOTTEN).where(FORGOTTEN.c.digest.in_(part)))
+            found.update({digests[row.digest]: row.forgetting for row in rows})
+        return found
+
+    def lift(self, order: int) -> None:
+        self._db.execute(delete(FORGOTTEN).where(FORGOTTEN.c.forgetting == order))
+
+
+def salt_of(db: Connection) -> str | None:
+    """The salt of a store; None where nobody was ever forgotten."""
+    salt: str | None = db.execute(select(META.c.value).where(META.c.name == SALT)).scalar()
+    return salt
+
+
+def order_row(order: Forgetting) -> dict[str, Any]:
+    """An order as a row."""
+    return {**asdict(order), "entities": dump(list(order.entities)), "certificate": dump(dict(order.certificate))}
+
+
+def _order(row: Row[Any]) -> Forgetting:
+    return Forgetting(
+        id=row.id,
+        entities=tuple(EntityId(id) for id in load(row.entities)),
+        by=row.by,
+        reason=row.reason,
+        cause=row.cause,
+        asked=row.asked,
+        done=row.done,
+        lifted=row.lifted,
+        certificate=load(row.certificate),
+    )
