@@ -92,7 +92,7 @@ def tell(entry: Entry) -> str:
         case Event.FORGOTTEN:
             return f"the person was forgotten{by}: the values of {_erased(entry)} entries are erased"
         case Event.EXPIRED:
-            return f"the values of {_erased(entry)} old entries are erased"
+            return f"the store let go of the values of {_erased(entry)} old entries"
         case Event.EXPORTED:
             return f"everything known of the person was exported{by}"
         case Event.BROKEN:

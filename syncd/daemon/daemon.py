@@ -36,11 +36,11 @@ from syncd.daemon.schedule import Pace, Schedule
 from syncd.daemon.signals import on_signals
 from syncd.daemon.standing import Patience, standing
 from syncd.engine.cycle import began
-from syncd.engine.forgetting import finish
 from syncd.engine.plan import unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
 from syncd.engine.setback import setback
+from syncd.engine.tidy import tidy
 from syncd.engine.world import Tally, World
 from syncd.errors import StoreError
 from syncd.sdk.contract import Connector, Subscribes
@@ -199,7 +199,7 @@ class Daemon:
         advance(self._world.store, self._generation)
         clear_rehearsals(self._world.store)
         doubtful = recover(self._world)
-        finish(self._world)  # a restored backup may have brought somebody back
+        tidy(self._world, self._config.store.keep)  # a restored backup may have brought somebody back
         began(self._world, "run")
         for name, error in self._unreachable.items():
             self._log.warning("app not reached, taken as it was known", app=name, reason=error.message)
@@ -369,7 +369,7 @@ class Daemon:
 
     def _tidy(self) -> None:
         try:
-            finish(self._world)
+            tidy(self._world, self._config.store.keep)
         except StoreError as failed:
             self._footing.fails(failed.message)
 

@@ -114,6 +114,13 @@ class Log:
             found += [EntityId(row.entity) for row in self._db.execute(rows)]
         return found
 
+    def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
+        self.flush()
+        says = and_(CHANGE.c.fields.not_in((ERASED, "{}")), CHANGE.c.event.not_in(_VOUCHING))
+        where = and_(CHANGE.c.seq > after, CHANGE.c.at < before, says)
+        rows = self._db.execute(select(CHANGE).where(where).order_by(CHANGE.c.seq).limit(limit))
+        return [told(row) for row in rows.mappings()]
+
     def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
         self.flush()
         if self._db.dialect.name == "sqlite":

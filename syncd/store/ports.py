@@ -164,6 +164,9 @@ class Log(Protocol):
     ) -> Collection[EntityId]:
         """Those of the entities of which at least `least` entries tell, of these events at an app since a time."""
 
+    def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
+        """The first entries after a number that are older than a time, oldest first: those that still say something."""
+
     def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
         """Erase what entries say in these columns, and vouch for it with `entry`; its number.
 

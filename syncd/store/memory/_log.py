@@ -83,6 +83,11 @@ class Log:
                 told_of[row["entity"]] += 1
         return [entity for entity, count in told_of.items() if count >= least]
 
+    def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
+        rows = (row for seq, row in self._tables.changes.items() if seq > after and row["at"] < before)
+        says = (row for row in rows if row["fields"] not in (ERASED, "{}") and row["event"] not in VOUCHING)
+        return [told(row) for row in islice(says, limit)]
+
     def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
         rows = [row for seq in sorted(set(seqs)) if (row := self._tables.changes.get(seq)) is not None]
         whole = [row for row in rows if row["fields"] != ERASED and row["event"] not in VOUCHING]
