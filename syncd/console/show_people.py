@@ -59,6 +59,8 @@ def orders(found: Sequence[Order]) -> Iterable[RenderableType]:
 def _state(one: Order) -> str:
     if one.lifted is not None:
         return f"done {when(one.done)}, lifted {when(one.lifted)}"
+    if one.done is not None and not one.certificate:
+        return "given anew after a backup was restored"
     return f"done {when(one.done)}" if one.done is not None else "under way"
 
 

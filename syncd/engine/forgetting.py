@@ -30,7 +30,11 @@ from syncd.store.values import Entry, Event
 __all__ = ["Foreseen", "Reached", "finish", "foresee", "forget", "lift", "waits_for"]
 
 _ALL: Final = 1_000_000
-_BACKUPS: Final = "backups of syncd's store made before this moment, which must be deleted or left to expire"
+_NOT_REACHED: Final = (
+    "backups of syncd's store made before this moment, which must be deleted or left to expire",
+    "what files that syncd was told to write say of them: plans, undos and exports",
+    "room in the file of an SQLite store that had become free before and was not used since: VACUUM clears it",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,7 @@ def finish(world: World) -> int:
         ripe = [o for o in dict.fromkeys(o.id for o in tx.forgotten.open().values()) if not _left(world, tx, o)]
     done = 0
     for id in ripe:
-        with world.store.begin() as tx:
+        with world.store.erasing() as tx:
             order = tx.forgotten.get(id)
             if order is not None and order.done is None and not _left(world, tx, id):
                 _erase(world, tx, order)
@@ -155,17 +159,18 @@ def _again(world: World, tx: Transaction) -> None:
     So are those that were not done yet: of what was deleted by them the backup knows nothing, nor of that it was asked.
     """
     tx.meta.put(AGAIN, "")
-    for order in dict.fromkeys(o.id for o in tx.forgotten.open().values()):
-        known = tx.forgotten.get(order)
-        if known is not None:
-            tx.forgotten.put(replace(known, done=tx.now))
+    orders = {one.id: one for one in tx.forgotten.all() if one.lifted is None}
+    named = {id: one.id for one in orders.values() for id in one.entities}
+    for order in orders.values():
+        if order.done is None:
+            tx.forgotten.put(replace(order, done=tx.now))
     for sync in world.syncs.values():
         for entity in tx.entities.all(sync.name):
-            own = tx.forgotten.known((*keys(sync, entity.fields), *consent_keys(sync, entity.fields)))
-            if entity.held and own and entity.id not in tx.forgotten.open():
-                first = tx.forgotten.get(min(own.values()))
-                reason = f"forgotten before, by order {min(own.values())}; a backup had brought them back"
-                _order(world, tx, person(world.syncs, tx, entity.id), by=first.by if first else "", reason=reason)
+            by_key = tx.forgotten.known((*keys(sync, entity.fields), *consent_keys(sync, entity.fields))).values()
+            first = min([*by_key, *([named[entity.id]] if entity.id in named else [])], default=0)
+            if first in orders and entity.held and entity.id not in tx.forgotten.open():
+                reason = f"forgotten before, by order {first}; a backup had brought them back"
+                _order(world, tx, person(world.syncs, tx, entity.id), by=orders[first].by, reason=reason)
 
 
 def _left(world: World, tx: Transaction, order: int) -> bool:
@@ -244,7 +249,7 @@ def _erase(world: World, tx: Transaction, order: Forgetting) -> None:
             f"{len(kept)} opt-outs, each by a salted hash of its address, so that they hold",
             "of each entry of the change log its time, kind and app, without values",
         ],
-        "not_reached": [_BACKUPS],
+        "not_reached": list(_NOT_REACHED),
     }
     tx.forgotten.put(replace(order, done=tx.now, certificate=certificate))
 

@@ -7,33 +7,40 @@ from typing import Final
 
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
-from syncd.store.values import Entry, Event
+from syncd.store.values import QUOTING, Entry, Event
 
 __all__ = ["expire"]
 
 _PART: Final = 1000
 """Entries that are looked at in one transaction: a writer waits for no longer than that takes."""
 _REACHED: Final = "expired_to"
-_TELLING: Final = frozenset({Event.REFUSED, Event.DOUBTED, Event.SUSPECTED})
-"""Entries whose note is in an app's own words, which may quote a value."""
+_ROUND: Final = "expired_at"
+_EVERY: Final = timedelta(days=1)
+"""From the end of a round to the next, for a round looks at every old entry."""
 
 
 def expire(world: World, keep: timedelta) -> int:
-    """Erase the values of some entries that are older than `keep`; how many. 0 once a whole round is done.
+    """Erase the values of some entries that are older than `keep`; how many. There is a round a day; 0 between two.
 
     The entry that set a value which is still agreed keeps it, for that is why the value is what it is. The register of
     opt-outs, links and agreed values are never touched.
     """
-    with world.store.begin() as tx:
+    with world.store.read() as tx:
+        ended = tx.meta.get(_ROUND)
+        if ended and tx.now < float(ended) + _EVERY.total_seconds():
+            return 0
+    with world.store.erasing() as tx:
         reached = int(tx.meta.get(_REACHED) or 0)
         found = tx.log.aged(tx.now - keep.total_seconds(), reached, _PART)
-        tx.meta.put(_REACHED, str(found[-1].seq if len(found) == _PART else 0))
+        over = len(found) < _PART
+        tx.meta.put(_REACHED, str(0 if over else found[-1].seq))
+        tx.meta.put(_ROUND, str(tx.now) if over else "")
         tx.entities.load([entry.entity for entry in found if entry.entity is not None])
         old = [entry for entry in found if not _agreed(tx, entry)]
-        quoting = [entry.seq for entry in old if entry.event in _TELLING]
+        quoting = [entry.seq for entry in old if entry.event in QUOTING]
         if quoting:
             tx.log.erase(quoting, ("fields", "note"), Entry(event=Event.EXPIRED))
-        plain = [entry.seq for entry in old if entry.event not in _TELLING]
+        plain = [entry.seq for entry in old if entry.event not in QUOTING]
         if plain:
             tx.log.erase(plain, ("fields",), Entry(event=Event.EXPIRED))
         return len(old)

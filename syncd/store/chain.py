@@ -3,12 +3,13 @@
 An entry whose values were erased keeps its hash, which no longer fits what is left of it, but which the next one still
 covers. So it is sound only if a later entry vouches for it: one that names it, and bears a digest of all that was left
 of the entries it names. Whoever erases a value by another hand is found out, and so is whoever alters what was left.
+
+Of an entry more may be erased later: the second voucher then says what the first had left of it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
@@ -24,11 +25,11 @@ __all__ = [
     "Erasable",
     "broken_at",
     "chained",
-    "erased",
     "loose_at",
     "noted",
+    "says",
     "told",
-    "vouching",
+    "vouched",
 ]
 
 Erasable: TypeAlias = Literal["fields", "note", "record"]
@@ -98,22 +99,31 @@ def told(row: Mapping[Any, Any]) -> Entry:
     )
 
 
-def erased(row: Mapping[Any, Any], columns: Sequence[Erasable]) -> dict[str, Any]:
-    """What is left of a row. Its fields are always erased, for that is how it is known for one that was."""
-    return {**row, **dict.fromkeys(columns, ""), "fields": ERASED}
+def says(row: Mapping[Any, Any], columns: Sequence[Erasable]) -> bool:
+    """Whether there is anything in these columns of a row that may be erased."""
+    whole = row["fields"] != ERASED or any(row[name] for name in columns if name != "fields")
+    return whole and row["event"] not in VOUCHING
 
 
-def vouching(rows: Sequence[Mapping[Any, Any]], entry: Entry) -> Entry:
-    """The entry that vouches for these rows, in order, as they were left."""
+def vouched(
+    rows: Sequence[Mapping[Any, Any]], columns: Sequence[Erasable], entry: Entry
+) -> tuple[list[dict[str, Any]], Entry]:
+    """What is left of these rows, in order, once these columns are erased, and the entry that vouches for it.
+
+    The fields of a row are always erased, for that is how it is known for one that was.
+    """
+    left = [{**row, **dict.fromkeys(columns, ""), "fields": ERASED} for row in rows]
     runs: list[list[int]] = []
     seal = hashlib.blake2b(digest_size=16)
-    for row in rows:
+    for row in left:
         seal.update(_left(row))
         if runs and runs[-1][1] == row["seq"] - 1:
             runs[-1][1] = row["seq"]
         else:
             runs.append([row["seq"], row["seq"]])
-    return replace(entry, fields={"erased": {"runs": runs, "count": len(rows), "left": seal.hexdigest()}})
+    was = {str(row["seq"]): _left(row).hex() for row in rows if row["fields"] == ERASED}
+    told = {"runs": runs, "count": len(left), "left": seal.hexdigest(), "was": was}
+    return left, replace(entry, fields={"erased": told})
 
 
 def broken_at(rows: Iterable[Mapping[Any, Any]], end: ChainEnd, vouchers: Iterable[Mapping[Any, Any]]) -> int | None:
@@ -143,17 +153,22 @@ class _Vouchers:
         self._named = {row["seq"]: _names(row) for row in rows}
         self._seals = {seq: hashlib.blake2b(digest_size=16) for seq in self._named}
         self._seen = dict.fromkeys(self._named, 0)
-        self._runs = sorted((*run, seq) for seq, what in self._named.items() for run in what["runs"])
+        self._coming = sorted(((*run, seq) for seq, what in self._named.items() for run in what["runs"]), reverse=True)
+        """First and last row of each run and its voucher; the run that begins first is the last of them."""
+        self._here: list[tuple[int, int, int]] = []
 
     def take(self, row: Mapping[Any, Any]) -> bool:
-        """Whether somebody vouches for an erased row."""
-        at = bisect_right(self._runs, (row["seq"], float("inf"))) - 1
-        first, last, voucher = self._runs[at] if at >= 0 else (0, 0, 0)
-        if not first <= row["seq"] <= last:
-            return False
-        self._seals[voucher].update(_left(row))
-        self._seen[voucher] += 1
-        return True
+        """Whether somebody vouches for an erased row. Rows are given in order."""
+        at: int = row["seq"]
+        while self._coming and self._coming[-1][0] <= at:
+            self._here.append(self._coming.pop())
+        self._here = [run for run in self._here if run[1] >= at]
+        left = _left(row)
+        for _, _, voucher in sorted(self._here, key=lambda run: -run[2]):
+            self._seals[voucher].update(left)
+            self._seen[voucher] += 1
+            left = self._named[voucher]["was"].get(str(at), b"")
+        return bool(self._here)
 
     def wrong(self, *, whole: bool) -> int | None:
         """The first row that is named by a voucher whose rows are not as they were left.
@@ -184,13 +199,15 @@ def _names(row: Mapping[Any, Any]) -> Mapping[str, Any]:
     try:
         told = fields_from(row["fields"])["erased"]
         runs = [(int(first), int(last)) for first, last in told["runs"]]
-        return {"runs": runs, "count": int(told["count"]), "left": str(told["left"])}
-    except (ValueError, TypeError, KeyError):
-        return {"runs": [], "count": 0, "left": ""}
+        was = {seq: bytes.fromhex(left) for seq, left in told["was"].items()}
+        return {"runs": runs, "count": int(told["count"]), "left": str(told["left"]), "was": was}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {"runs": [], "count": 0, "left": "", "was": {}}
 
 
 def _left(row: Mapping[Any, Any]) -> bytes:
-    return dump(dict(row)).encode() + b"\n"
+    """A digest of what is left of a row."""
+    return hashlib.blake2b(dump(dict(row)).encode(), digest_size=16).digest()
 
 
 def _digest(before: str, row: Mapping[Any, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, or_, select, text
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, func, not_, or_, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.chain import (
@@ -16,17 +16,16 @@ from syncd.store.chain import (
     Erasable,
     broken_at,
     chained,
-    erased,
     loose_at,
     noted,
     told,
-    vouching,
+    vouched,
 )
 from syncd.store.codec import dump
 from syncd.store.fields import ERASED, OLDER
 from syncd.store.statements import chunks, upsert
 from syncd.store.tables import ChangeRow, MetaRow, table
-from syncd.store.values import Entry, Event
+from syncd.store.values import QUOTING, Entry, Event
 
 __all__ = ["Log", "tells_of", "verify"]
 
@@ -34,6 +33,7 @@ CHANGE, META = table(ChangeRow), table(MetaRow)
 
 _END: Final = "log_end"
 _VOUCHING: Final = sorted(event.value for event in VOUCHING)
+_QUOTING: Final = sorted(event.value for event in QUOTING)
 
 
 class Log:
@@ -116,25 +116,25 @@ class Log:
 
     def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
         self.flush()
-        says = and_(CHANGE.c.fields.not_in((ERASED, "{}")), CHANGE.c.event.not_in(_VOUCHING))
-        where = and_(CHANGE.c.seq > after, CHANGE.c.at < before, says)
+        quotes = and_(CHANGE.c.event.in_(_QUOTING), CHANGE.c.fields != ERASED, CHANGE.c.note != "")
+        told_of = and_(CHANGE.c.event.not_in(_VOUCHING), CHANGE.c.fields.not_in((ERASED, "{}")))
+        where = and_(CHANGE.c.seq > after, CHANGE.c.at < before, or_(told_of, quotes))
         rows = self._db.execute(select(CHANGE).where(where).order_by(CHANGE.c.seq).limit(limit))
         return [told(row) for row in rows.mappings()]
 
     def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
         self.flush()
-        if self._db.dialect.name == "sqlite":
-            self._db.execute(text("PRAGMA secure_delete = ON"))  # what is written over is not left in the file
-        left: list[dict[str, Any]] = []
+        found: list[RowMapping] = []
+        still = or_(CHANGE.c.fields != ERASED, *(CHANGE.c[name] != "" for name in columns if name != "fields"))
         for part in chunks(sorted(set(seqs))):
-            these = and_(CHANGE.c.seq.in_(part), CHANGE.c.fields != ERASED, CHANGE.c.event.not_in(_VOUCHING))
-            rows = self._db.execute(select(CHANGE).where(these).order_by(CHANGE.c.seq)).mappings().all()
-            left += [erased(row, columns) for row in rows]
+            these = and_(CHANGE.c.seq.in_(part), still, CHANGE.c.event.not_in(_VOUCHING))
+            found += self._db.execute(select(CHANGE).where(these).order_by(CHANGE.c.seq)).mappings()
+        left, voucher = vouched(found, columns, entry)
         if left:
             named: dict[str, Any] = {name: bindparam(f"left_{name}") for name in ("fields", "note", "record")}
             known = [{"this": row["seq"], **{f"left_{name}": row[name] for name in named}} for row in left]
             self._db.execute(CHANGE.update().where(CHANGE.c.seq == bindparam("this")).values(**named), known)
-        return self.append(vouching(left, entry))
+        return self.append(voucher)
 
     def loose(self, last: int) -> int | None:
         self.flush()

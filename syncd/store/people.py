@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, and_, delete, func, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
@@ -118,16 +118,10 @@ class ParkedWork:
     def erase(self, works: Iterable[Parked]) -> None:
         self._forget()
         for work in works:
-            gone: dict[str, Any] = {
-                "name": f"erased|{work.id}",
-                "reason": "",
-                "detail": "{}",
-                "object": "",
-                "record": "",
-            }
-            if work.closed is None:
-                gone |= {"closed": self._now, "answer": "forgotten"}
-            self._db.execute(PARKED.update().where(PARKED.c.id == work.id).values(**gone))
+            gone = {"reason": "", "detail": "{}", "object": "", "record": "", "answer": "forgotten"}
+            gone |= {"name": f"erased|{work.id}"}
+            ended = {} if work.closed is not None else {"closed": self._now}
+            self._db.execute(PARKED.update().where(PARKED.c.id == work.id).values(**gone, **ended))
 
     def rivals(self, app: str) -> Sequence[Parked]:
         if self._rivals is None:
@@ -175,11 +169,20 @@ class OptOuts:
     def conceal(self, channel: str, address: str) -> None:
         self._known.clear()
         salt = salt_of(self._db)
-        where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address == address)
-        row = self._db.execute(select(OPT_OUT).where(where)).mappings().first()
-        if row is not None and salt is not None:
-            self._db.execute(delete(OPT_OUT).where(where))
+        if salt is None:
+            return
+        rows = self._rows(channel, address)
+        hidden = rows.get(blinded(salt, (channel, address)))
+        row = rows.get(address)
+        if row is None:
+            return
+        self._db.execute(delete(OPT_OUT).where(and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address == address)))
+        if hidden is None or row["lifted"] is None:  # one that was lifted once takes nothing back that stands
             upsert(self._db, OPT_OUT, [{**row, "address": blinded(salt, (channel, address))}])
+
+    def _rows(self, channel: str, address: str) -> dict[str, RowMapping]:
+        where = and_(OPT_OUT.c.channel == channel, OPT_OUT.c.address.in_(self._names(channel, [address])))
+        return {row["address"]: row for row in self._db.execute(select(OPT_OUT).where(where)).mappings()}
 
     def _names(self, channel: str, addresses: Sequence[str]) -> list[str]:
         """Under which these addresses may stand in the register: themselves, and their hashes."""

@@ -170,8 +170,8 @@ class Log(Protocol):
     def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
         """Erase what entries say in these columns, and vouch for it with `entry`; its number.
 
-        The hash of each entry stays, so the chain still fits. Those that were erased before, and those that vouch for
-        others, are left as they are.
+        The hash of each entry stays, so the chain still fits. Those that say nothing in these columns, and those that
+        vouch for others, are left as they are.
         """
 
     def loose(self, last: int) -> int | None:
@@ -325,6 +325,9 @@ class Storage(Protocol):
 
     def begin(self) -> AbstractContextManager[Transaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
+
+    def erasing(self) -> AbstractContextManager[Transaction]:
+        """The same, and what is replaced or deleted in it leaves nothing behind in a file of ours."""
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A transaction that only reads; what it writes is rolled back."""

@@ -161,7 +161,11 @@ def _carry_secrets(place: Path, draft: Path) -> None:
 
 
 def _carry_forgotten(place: Path, draft: Path) -> None:
-    """Who was forgotten since the backup was made stays so: their hashes come along, and they are looked for anew."""
+    """Who was forgotten since the backup was made stays so: their hashes come along, and they are looked for anew.
+
+    Not from a store that is no descendant of the backup: it hashes by another salt, which must not displace the
+    backup's own, for by that the opt-outs in it hold.
+    """
     tables = (table(ForgettingRow).name, table(ForgottenRow).name)
     try:
         with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as old:
@@ -170,12 +174,14 @@ def _carry_forgotten(place: Path, draft: Path) -> None:
             blind = old.execute("SELECT * FROM opt_out WHERE address LIKE ?", (f"{BLIND}%",)).fetchall()
     except sqlite3.Error:
         return  # there is none, or one of before anybody could be forgotten, or it is what a restore is for
-    if salt is None:
-        return
     with closing(sqlite3.connect(draft)) as new, new:
+        own = new.execute("SELECT value FROM meta WHERE name = ?", (SALT,)).fetchone()
+        if salt is None or own not in (None, salt):
+            return
         for name, rows in [(name, rows) for name, rows in [*kept.items(), ("opt_out", blind)] if rows]:
             marks = ", ".join("?" * len(rows[0]))
             new.executemany(f"INSERT OR REPLACE INTO {name} VALUES ({marks})", rows)  # noqa: S608 - our own
+        new.execute("DELETE FROM forgotten WHERE forgetting IN (SELECT id FROM forgetting WHERE lifted IS NOT NULL)")
         facts = [(SALT, salt[0]), (AGAIN, "yes")]
         new.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", facts)
 

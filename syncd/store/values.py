@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from syncd.core.record import Cursor, EntityId, Fields, Raws, Ref
 
 __all__ = [
+    "QUOTING",
     "AppState",
     "Delivery",
     "Entry",
@@ -54,6 +55,10 @@ class Event(StrEnum):
     EXPIRED = "expired"  # values of old entries were erased
     EXPORTED = "exported"  # everything known of a person was handed out
     BROKEN = "broken"  # a promise would have been broken; nothing was written
+
+
+QUOTING: Final = frozenset({Event.REFUSED, Event.DOUBTED, Event.SUSPECTED})
+"""Entries whose note is in an app's own words, which may quote a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

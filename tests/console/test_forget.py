@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 
 import pytest
@@ -144,3 +145,40 @@ def test_an_order_that_was_under_way_is_given_anew_after_a_restore(synced: tuple
     assert "given anew" in desk.say("forget", "--of", "2", "--certificate", file).err
     assert desk.say("forget", "--of", "3", "--certificate", file).code == 0
     assert [work["reason"].partition(":")[0] for work in desk.ask("quarantine")] == ["forgotten", "forgotten"]
+
+
+def test_a_restore_holds_back_nobody_whom_a_person_has_let_come_back_since(synced: tuple[Desk, str]) -> None:
+    desk, email = synced
+    order = str(forgotten(desk, email))
+    copy = desk.folder / "backup.db"
+    desk.say("backup", str(copy))
+    desk.say("forget", "--lift", order)
+    desk.twins["crm"].person_create("contacts", {"email": email, "firstname": "Again"})
+    desk.say("run", "--once")
+    assert email in addresses(desk)
+    assert desk.say("restore", str(copy)).code == 0
+    desk.say("resume", "--restored")
+    desk.say("run", "--once")
+    assert email in addresses(desk)
+    assert desk.ask("quarantine") == []
+    assert len(desk.ask("forget")) == 1, "the order is not given anew"
+
+
+def test_the_backup_of_another_store_keeps_its_own_forgotten_people(synced: tuple[Desk, str]) -> None:
+    desk, email = synced
+    copy = desk.folder / "backup.db"
+    desk.say("backup", str(copy))
+    forgotten(desk, email)
+    other = desk.folder / "other.db"
+    desk.say("backup", str(other))
+    assert desk.say("restore", str(copy)).code == 0
+    with sqlite3.connect(desk.folder / "syncd.db") as db:  # as if it had never known the other
+        db.execute("UPDATE meta SET value = 'another' WHERE name = 'forget_salt'")
+    assert desk.say("restore", str(other)).code == 0
+    with sqlite3.connect(desk.folder / "syncd.db") as db:
+        (salt,) = db.execute("SELECT value FROM meta WHERE name = 'forget_salt'").fetchone()
+    assert salt != "another"
+    desk.say("resume", "--restored")
+    desk.twins["crm"].person_create("contacts", {"email": email, "firstname": "Again"})
+    desk.say("run", "--once")
+    assert [work["reason"].partition(":")[0] for work in desk.ask("quarantine")] == ["forgotten"]

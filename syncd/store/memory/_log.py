@@ -8,11 +8,11 @@ from itertools import islice
 from typing import Any
 
 from syncd.core.record import EntityId, Ref
-from syncd.store.chain import VOUCHING, ChainEnd, Erasable, chained, erased, loose_at, told, vouching
+from syncd.store.chain import VOUCHING, ChainEnd, Erasable, chained, loose_at, says, told, vouched
 from syncd.store.codec import dump
 from syncd.store.fields import ERASED
 from syncd.store.memory._tables import Tables
-from syncd.store.values import Entry, Event
+from syncd.store.values import QUOTING, Entry, Event
 
 
 class Log:
@@ -85,16 +85,14 @@ class Log:
 
     def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
         rows = (row for seq, row in self._tables.changes.items() if seq > after and row["at"] < before)
-        says = (row for row in rows if row["fields"] not in (ERASED, "{}") and row["event"] not in VOUCHING)
-        return [told(row) for row in islice(says, limit)]
+        return [told(row) for row in islice((row for row in rows if _still_says(row)), limit)]
 
     def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
         rows = [row for seq in sorted(set(seqs)) if (row := self._tables.changes.get(seq)) is not None]
-        whole = [row for row in rows if row["fields"] != ERASED and row["event"] not in VOUCHING]
-        left = [erased(row, columns) for row in whole]
+        left, voucher = vouched([row for row in rows if says(row, columns)], columns, entry)
         for row in left:
             self._tables.put(self._tables.changes, row["seq"], row)
-        return self.append(vouching(left, entry))
+        return self.append(voucher)
 
     def loose(self, last: int) -> int | None:
         rows = list(islice(reversed(self._tables.changes.values()), last + 1))
@@ -106,3 +104,9 @@ class Log:
 
 def _tells_of(row: dict[str, Any], field: str) -> bool:
     return f'"{field}":' in row["fields"]
+
+
+def _still_says(row: dict[str, Any]) -> bool:
+    if row["event"] in VOUCHING or row["fields"] == ERASED:
+        return False
+    return row["fields"] != "{}" or (row["event"] in QUOTING and row["note"] != "")

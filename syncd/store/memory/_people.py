@@ -78,7 +78,8 @@ class ParkedWork:
         for work in works:
             self.close(work.id, "forgotten", "")
             kept = self._tables.parked[work.id]
-            self._tables.put(self._tables.parked, work.id, replace(kept, reason="", detail={}, ref=None))
+            gone = replace(kept, reason="", detail={}, ref=None, answer="forgotten")
+            self._tables.put(self._tables.parked, work.id, gone)
 
     def rivals(self, app: str) -> Sequence[Parked]:
         works = self.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE), limit=len(self._tables.waiting))
@@ -112,8 +113,10 @@ class OptOuts:
     def conceal(self, channel: str, address: str) -> None:
         tables, known = self._tables, self._tables.optouts.get((channel, address))
         *_, name = self._names(channel, address)
-        if known is not None and name != address:
-            tables.drop(tables.optouts, (channel, address))
+        if known is None or name == address:
+            return
+        tables.drop(tables.optouts, (channel, address))
+        if known.lifted is None or (channel, name) not in tables.optouts:
             tables.put(tables.optouts, (channel, name), replace(known, address=name))
 
     def _entry(self, channel: str, address: str) -> OptOut | None:

@@ -50,6 +50,9 @@ class MemoryStore:
     def begin(self) -> _Writing:
         return _Writing(self)
 
+    def erasing(self) -> _Writing:
+        return _Writing(self)
+
     def read(self) -> _Reading:
         return _Reading(self)
 
