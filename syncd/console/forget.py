@@ -12,11 +12,25 @@ from syncd.console.find import Found
 from syncd.console.private import keep_private
 from syncd.console.status import moment
 from syncd.console.voice import json_text
+from syncd.core.record import EntityId
 from syncd.engine.forgetting import Foreseen, Reached, foresee, forget, lift, waits_for
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted, Problem
+from syncd.store.forgetting import Forgetting
+from syncd.store.ports import Transaction
 
-__all__ = ["Lifted", "Order", "Ordered", "certificate_text", "keep_certificate", "look", "order", "orders", "put_back"]
+__all__ = [
+    "Lifted",
+    "Order",
+    "Ordered",
+    "certificate_text",
+    "keep_certificate",
+    "look",
+    "order",
+    "order_about",
+    "orders",
+    "put_back",
+]
 
 FORM: Final = "certificate-1"
 _TITLE: Final = "CERTIFICATE OF ERASURE"
@@ -72,19 +86,27 @@ def put_back(world: World, number: int, *, by: str) -> Lifted:
 def orders(world: World) -> tuple[Order, ...]:
     """Every order, oldest first."""
     with world.store.read() as tx:
-        return tuple(
-            Order(
-                order=one.id,
-                asked=moment(one.asked),
-                by=one.by,
-                reason=one.reason,
-                done=moment(one.done),
-                lifted=moment(one.lifted),
-                waits_for=() if one.done is not None else waits_for(world, tx, one),
-                certificate=one.certificate,
-            )
-            for one in tx.forgotten.all()
-        )
+        return tuple(_told(world, tx, one) for one in tx.forgotten.all())
+
+
+def order_about(world: World, id: EntityId) -> Order | None:
+    """The latest order that an entity be forgotten; None where nobody gave one."""
+    with world.store.read() as tx:
+        about = [one for one in tx.forgotten.all() if id in one.entities]
+        return _told(world, tx, about[-1]) if about else None
+
+
+def _told(world: World, tx: Transaction, one: Forgetting) -> Order:
+    return Order(
+        order=one.id,
+        asked=moment(one.asked),
+        by=one.by,
+        reason=one.reason,
+        done=moment(one.done),
+        lifted=moment(one.lifted),
+        waits_for=() if one.done is not None else waits_for(world, tx, one),
+        certificate=one.certificate,
+    )
 
 
 def keep_certificate(world: World, number: int, path: Path) -> Mapping[str, Any]:

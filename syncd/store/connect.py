@@ -104,7 +104,7 @@ def overwriting(db: Connection) -> Iterator[None]:
 
 
 def emptied(db: Connection) -> None:
-    """Move what is in SQLite's journal into the file and cut it, unless somebody reads just now: they are not waited for."""
+    """Move what is in SQLite's journal into the file and cut it. Whoever reads just now is not waited for."""
     if db.dialect.name == "sqlite":
         db.execute(text("PRAGMA busy_timeout = 0"))
         db.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
