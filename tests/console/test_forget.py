@@ -182,3 +182,21 @@ def test_the_backup_of_another_store_keeps_its_own_forgotten_people(synced: tupl
     desk.twins["crm"].person_create("contacts", {"email": email, "firstname": "Again"})
     desk.say("run", "--once")
     assert [work["reason"].partition(":")[0] for work in desk.ask("quarantine")] == ["forgotten"]
+
+
+def test_an_opt_out_holds_after_a_restore_of_a_backup_that_knows_nothing_of_it(synced: tuple[Desk, str]) -> None:
+    desk, email = synced
+    copy = desk.folder / "backup.db"
+    desk.say("backup", str(copy))
+    (id,) = [id for id, row in desk.records("news").items() if row["email_address"] == email]
+    desk.twins["news"].person_edit("members", id, {"status": "unsubscribed"})
+    desk.say("run", "--once")
+    assert desk.ask("status")["opted_out"] >= 1
+    before = desk.ask("status")["opted_out"]
+    forgotten(desk, email)
+    assert desk.say("restore", str(copy)).code == 0
+    desk.say("resume", "--restored")
+    desk.say("run", "--once")
+    assert desk.ask("status")["opted_out"] == before
+    with sqlite3.connect(desk.folder / "syncd.db") as db:
+        assert email not in str(db.execute("SELECT address FROM opt_out").fetchall())

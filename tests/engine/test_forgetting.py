@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from syncd.core.entity import Entity, Held
 from syncd.core.fieldmap import Deletion
 from syncd.core.record import EntityId
-from syncd.engine.forgetting import foresee, forget, lift
+from syncd.engine.forgetting import finish, foresee, forget, lift
+from syncd.engine.remedies import pause, resume
+from syncd.engine.retention import expire
 from syncd.engine.undo import Chosen, choose, undoing
 from syncd.errors import Halted
 from syncd.sdk.contract import Deletes
-from syncd.store.forgetting import Forgetting
+from syncd.store.forgetting import AGAIN, Forgetting
 from syncd.store.values import Event
 from syncd.testing.fake import capable
 from tests.engine.turns import later, linked
@@ -295,3 +298,59 @@ def test_a_listing_that_lags_does_not_ask_about_whoever_was_just_deleted() -> No
     scene.fake("news").changes = listing  # type: ignore[method-assign]
     scene.run()
     assert scene.parked() == []
+
+
+def test_what_had_expired_before_is_erased_whole_with_its_person() -> None:
+    scene = linked(1)
+    id = whom(scene)
+    for word in ("one", "two"):
+        scene.fake("news").person_edits(record(scene, "news"), first=word)
+        scene.run()
+    scene.wait(days=40)
+    assert expire(scene.world, timedelta(days=30)) > 0
+    assert any(entry.ref and not entry.fields for entry in scene.log()), "records are still named"
+    forget(scene.world, id, by="op")
+    scene.run()
+    assert held_of(scene, id) == ({}, [], {}, [])
+    assert scene.store.verify() == ""
+
+
+def test_whoever_a_backup_brings_back_without_a_key_is_forgotten_again() -> None:
+    scene = linked(1)
+    id = whom(scene)
+    forget(scene.world, id, by="op")
+    scene.run()
+    with scene.store.begin() as tx:
+        tx.entities.put(Entity(id, "people", {"first": Held("Back", 1, "crm", None, 0)}), ())
+        tx.meta.put(AGAIN, "yes")
+    finish(scene.world)
+    assert held_of(scene, id) == ({}, [], {}, [])
+    first, second = orders(scene)
+    assert second.reason == "forgotten before, by order 1; a backup had brought them back"
+    assert (first.by, second.by) == ("op", "op")
+
+
+def test_whoever_may_come_back_is_not_forgotten_again_by_a_restore() -> None:
+    scene = linked(1)
+    id = whom(scene)
+    forget(scene.world, id, by="op")
+    scene.run()
+    lift(scene.world, 1, by="op")
+    with scene.store.begin() as tx:
+        tx.entities.put(Entity(id, "people", {"first": Held("Back", 1, "crm", None, 0)}), ())
+        tx.meta.put(AGAIN, "yes")
+    finish(scene.world)
+    assert len(orders(scene)) == 1
+
+
+def test_a_paused_app_holds_the_deletes_of_whoever_is_to_be_forgotten() -> None:
+    scene = linked(2)
+    pause(scene.world, "news", "looked at by a person", "op")
+    forget(scene.world, whom(scene), by="op")
+    scene.run()
+    assert (len(shown(scene, "crm")), len(shown(scene, "news"))) == (1, 2)
+    assert orders(scene)[0].done is None
+    resume(scene.world, "news", "op")
+    scene.run()
+    assert shown(scene, "news") == ["p1@example.com"]
+    assert orders(scene)[0].done is not None
