@@ -2,10 +2,10 @@
 
 With nobody named, the console needs no login and answers this machine alone. Named people sign in, each with a role:
 
-    viewer      looks at everything
+    viewer      looks at everything but the values of personal fields
     operator    answers conflicts and quarantine, keeps what a delete would take, pauses and resumes apps
-    owner       also lets deletes go through, and what a guard has stopped; takes changes back; tries changes of the
-                configuration
+    owner       also lets deletes go through, and what a guard has stopped; takes changes back; exports and forgets
+                people; tries changes of the configuration
 """
 
 from __future__ import annotations

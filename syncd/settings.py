@@ -102,6 +102,8 @@ class Store(Section):
 
     url: str = Field(default="sqlite:///syncd.db", repr=False)
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
+    keep: Duration | None = None
+    """How long values stay in the change log once they are no longer agreed: `400d`. Unset: for ever."""
     key: SecretStr | None = None
     """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store."""
 

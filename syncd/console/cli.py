@@ -43,7 +43,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.retry,
         undo.undo,
     ),
-    "People": (people.export,),
+    "People": (people.export, people.forget),
     "Keep": (keep.verify, keep.backup, keep.restore, keep.key, keep.console),
     "Develop": (develop.connector,),
 }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from syncd.console.status import moment
+from syncd.core.record import EntityId, Ref
 from syncd.store.values import Entry, Event
 
-__all__ = ["Line", "line", "said", "short", "tell", "tell_field"]
+__all__ = ["Line", "line", "retold", "said", "short", "tell", "tell_field"]
 
 _LONGEST: Final = 80
 """Characters of a value."""
@@ -31,6 +32,8 @@ class Line:
     fields: Mapping[str, Mapping[str, Any]]
     cause: int | None
     by: str
+    note: str
+    """What was noted, in words of syncd's or of an app's."""
     text: str
 
 
@@ -47,8 +50,24 @@ def line(entry: Entry) -> Line:
         fields=entry.fields,
         cause=entry.cause,
         by=entry.by,
+        note=entry.note,
         text=tell(entry),
     )
+
+
+def retold(line: Line, *, fields: Mapping[str, Mapping[str, Any]], note: str, record: str) -> Line:
+    """The same line with other things in these places, and so with another sentence."""
+    entry = Entry(
+        event=Event(line.event),
+        sync=line.sync,
+        entity=EntityId(line.entity) if line.entity else None,
+        ref=Ref(*record.split("/", 2)) if record else None,
+        app=line.app,
+        fields=fields,
+        note=note,
+        by=line.by,
+    )
+    return replace(line, fields=fields, note=note, record=record, text=tell(entry))
 
 
 def tell(entry: Entry) -> str:
@@ -87,6 +106,12 @@ def tell(entry: Entry) -> str:
             return f"syncd {entry.note} began{by}"
         case Event.PAUSED | Event.RESUMED:
             start = f"{who} was {entry.event.value}{by}{note}"
+        case Event.FORGETTING:
+            return f"a person is to be forgotten{by}{note}"
+        case Event.FORGOTTEN:
+            return f"the person was forgotten{by}: the values of {_erased(entry)} entries are erased"
+        case Event.EXPIRED:
+            return f"the store let go of the values of {_erased(entry)} old entries"
         case Event.EXPORTED:
             return f"everything known of the person was exported{by}"
         case Event.BROKEN:
@@ -170,6 +195,10 @@ def said(value: Any) -> str:
 def short(text: str) -> str:
     """At most so many characters that a line stays a line."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _erased(entry: Entry) -> int:
+    return int(entry.fields.get("erased", {}).get("count", 0))
 
 
 def _change(name: str, what: Mapping[str, Any]) -> str:

@@ -145,3 +145,15 @@ class Sync:
     def window(self, app: str) -> tuple[str, ...]:
         """Every field of the app that some rule looks at, each once."""
         return self._window.get(app, ())
+
+    def is_personal(self, name: str) -> bool:
+        """Whether a field says something of a person, or is made of one that does. What is mapped no more may well."""
+        rule = self.rules.get(name)
+        if rule is None:
+            return True
+        return rule.personal or (rule.computed is not None and any(map(self.is_personal, rule.computed.uses)))
+
+    @property
+    def names_people(self) -> bool:
+        """Whether any of its fields is personal."""
+        return any(map(self.is_personal, self.rules))

@@ -40,6 +40,7 @@ from syncd.engine.plan import unapplied
 from syncd.engine.rehearsal import clear_rehearsals
 from syncd.engine.resolve import recover
 from syncd.engine.setback import setback
+from syncd.engine.tidy import tidy
 from syncd.engine.world import Tally, World
 from syncd.errors import StoreError
 from syncd.sdk.contract import Connector, Subscribes
@@ -53,6 +54,7 @@ _MENDING: Final = 3.0
 """Seconds between two tries of a store that has failed."""
 _FREE: Final = 64 * 1024 * 1024
 """Bytes that must be free beside the store: room for the journal of what is under way."""
+_TIDIED: Final = timedelta(minutes=1)
 _TRIMMED: Final = timedelta(minutes=10)
 _HEARD: Final = timedelta(days=7)
 """Longer than any vendor goes on trying to deliver a webhook."""
@@ -197,6 +199,7 @@ class Daemon:
         advance(self._world.store, self._generation)
         clear_rehearsals(self._world.store)
         doubtful = recover(self._world)
+        tidy(self._world, self._config.store.keep)  # a restored backup may have brought somebody back
         began(self._world, "run")
         for name, error in self._unreachable.items():
             self._log.warning("app not reached, taken as it was known", app=name, reason=error.message)
@@ -212,6 +215,7 @@ class Daemon:
             self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=due or sweep)
             attendant.lane.start()
         self._schedule.every(_HEARD.total_seconds() / 7, self._forget, name="forget", first=0.0)
+        self._schedule.every(_TIDIED.total_seconds(), self._tidy, name="tidy")
         self._schedule.every(_TRIMMED.total_seconds(), memory.trim, name="trim")
         self._schedule.start()
         for lane in self._sides:
@@ -360,6 +364,12 @@ class Daemon:
         try:
             with self._world.store.begin() as tx:
                 tx.apps.forget_heard(tx.now - _HEARD.total_seconds())
+        except StoreError as failed:
+            self._footing.fails(failed.message)
+
+    def _tidy(self) -> None:
+        try:
+            tidy(self._world, self._config.store.keep)
         except StoreError as failed:
             self._footing.fails(failed.message)
 

@@ -124,5 +124,6 @@ def put_off(world: World, tx: Transaction, sync: Sync, failed: Mapping[Ref, Conn
 def close_unread(tx: Transaction, sync: Sync, app: str, answered: Mapping[Ref, object]) -> None:
     """These can be read: whoever was to be asked about that is not any more."""
     works = tx.parked.open((ParkedKind.QUARANTINE,), sync=sync.name) if answered else ()
-    done = [work for work in works if work.ref in answered and work.app == app and not work.field]
+    unread = [work for work in works if not work.field and "forgotten" not in work.detail]
+    done = [work for work in unread if work.ref in answered and work.app == app]
     tx.parked.withdraw(done, "it can be read again")

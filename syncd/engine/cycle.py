@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from syncd.engine.canary import guarded
+from syncd.engine.forgetting import finish
 from syncd.engine.gone import look_again
 from syncd.engine.optouts import hear_opt_outs, tell_opt_outs, urgent
 from syncd.engine.pull import pull, read_hints
@@ -87,6 +88,7 @@ def deliver_all(world: World) -> Iterator[Tally]:
 
 def once(world: World, *, whole: bool = False, progress: Callable[[Tally], None] = lambda _: None) -> Report:
     """Pull everything, deliver everything, until it is quiet."""
+    finish(world)  # a restored backup may have brought somebody back
     tally, failing = Tally(), set()
     for app in world.apps:
         done, wait = pull_app(world, app, whole=whole)
@@ -97,6 +99,7 @@ def once(world: World, *, whole: bool = False, progress: Callable[[Tally], None]
     for moved in deliver_all(world):
         tally += moved
         progress(tally)
+    finish(world)
     with world.store.read() as tx:
         doubtful = len(tx.intents.open())
         owed = sum(tx.deliveries.count(app) for app in world.apps)

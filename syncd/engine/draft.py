@@ -15,6 +15,7 @@ from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, note_debts, waits
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key, moves_on
+from syncd.engine.revive import is_to_go
 from syncd.engine.setback import ask_again
 from syncd.engine.sight import Sight
 from syncd.engine.take import bind, in_force
@@ -179,7 +180,7 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
     for link in [*found, *late]:
         if link is None or link.state is LinkState.GONE or link.entity == entity.id:
             continue
-        if moves_on(tx, sync, link, entity):
+        if moves_on(tx, sync, link, entity) or is_to_go(tx, tx.entities.get(link.entity)):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         else:
             tx.deliveries.settle(delivery)

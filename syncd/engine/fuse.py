@@ -12,7 +12,7 @@ from syncd.core.record import EntityId, Fields, Merged, Ref
 from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
-from syncd.engine.revive import revive
+from syncd.engine.revive import is_to_go, revive
 from syncd.engine.tombs import bury
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
@@ -34,6 +34,12 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     note = f"merged by the app into {merged.into.id}"
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
+    if is_to_go(tx, entity):
+        return  # whoever is to be forgotten becomes nobody else
+    if survivor is not None and is_to_go(tx, tx.entities.get(survivor.entity)):
+        tx.links.drop(sync.name, merged.ref)  # and nobody becomes them: the one that stays is made anew
+        note_debts(tx, sync, entity, None)
+        return
     if (survivor is None or survivor.state is LinkState.GONE) and _removed_by_us(tx, sync, merged.into):
         # Whoever it was merged into was deleted by syncd, which did not know of the merge: they are made anew.
         tx.links.drop(sync.name, merged.ref)
@@ -65,8 +71,10 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     """Make one entity of two, if they have no app in common; else ask a person. True if they are one now.
 
     The links of the lost one move as on first contact, so that nothing of theirs is taken for an edit or thrown
-    away; an opt-out of either holds for both.
+    away; an opt-out of either holds for both. Whoever is to be forgotten never becomes one with anybody.
     """
+    if is_to_go(tx, keep) or is_to_go(tx, lose):
+        return False
     own = {link.ref.app for link in tx.links.of(keep.id) if link.state is not LinkState.GONE}
     moving = [link for link in tx.links.of(lose.id) if link.state is not LinkState.GONE]
     open_writes = tx.intents.open()  # a create on its way, or in doubt, is as good as a record

@@ -218,6 +218,8 @@ _NEWS: Final = (Event.MERGED, Event.LINKED, Event.DECIDED, Event.GONE, Event.RET
 
 def wanted(entries: Sequence[Entry]) -> Event | None:
     """S6: what brought a delete about, by the entity's own entries, newest first: GONE or DECIDED; None for nothing."""
+    if any(entry.event is Event.FORGETTING for entry in entries):
+        return Event.DECIDED  # whoever is to be forgotten is brought back by nothing
     brought: Event | None = None
     for entry in entries:
         match entry.event:
@@ -233,7 +235,7 @@ def wanted(entries: Sequence[Entry]) -> Event | None:
 
 
 def _undeleted(world: World, tx: Transaction, sync: Sync, app: str, one: Leaving, deletes: Sequence[Leaving]) -> None:
-    events = (Event.GONE, Event.DECIDED, Event.RETURNED)
+    events = (Event.GONE, Event.DECIDED, Event.RETURNED, Event.FORGETTING)
     why = wanted(tx.log.find(entity=one.entity.id, events=events, limit=_LOOKED_AT)) if one.entity.deleted else None
     if why is None:
         raise _of(one, "S6", about="nobody deleted it")

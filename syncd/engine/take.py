@@ -17,12 +17,13 @@ from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
+from syncd.engine.forgotten import keep_out, turn_away
 from syncd.engine.fuse import bearer
 from syncd.engine.guards import is_set_aside, left_aside, refused, set_aside
 from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
-from syncd.engine.revive import revive
+from syncd.engine.revive import is_to_go, revive
 from syncd.engine.tombs import bury, remains
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -81,6 +82,12 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         if fact.ref in doubtful:
             continue  # nothing is merged from a record whose last write is in doubt; resolving it reads again
         link = known[fact.ref]
+        if link is not None and is_to_go(tx, tx.entities.get(link.entity)) and not another(link, fact):
+            if source is READ:
+                keep_out(world, tx, sync, link, fact, told(sync, fact))
+            elif link.state is not LinkState.LIVE:
+                tx.hints.add([fact.ref], tx.now)  # a listing may still show what is gone
+            continue
         if link is not None and _again(page, link, fact):
             tx.hints.add([fact.ref], tx.now)
             continue
@@ -183,6 +190,8 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     made = next((create for create in page.doubtful() if made_by(sync, create, fact)), None)
     if made is not None and tx.links.at(made.entity, app) is None:  # whether it is within the filter by now or not
         return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt", fields)
+    if turn_away(world, tx, sync, fact, fields, sure=page.source is READ):
+        return 0
     wants = sync.filters.get(app)
     if wants is not None and not wants(fields):
         enrol(world, tx, sync, fields, app, None)
@@ -243,6 +252,9 @@ def bind(
     """
     link = Link(entity.id, fact.ref, created=fact.created)
     own = told(sync, fact) if shown is None else shown
+    if is_to_go(tx, entity):
+        keep_out(world, tx, sync, link, fact, own)
+        return 0
     enrol(world, tx, sync, own, fact.ref.app, None)  # of the address it shows, whatever is agreed by now
     work = tx.parked.of([entity.id]).get(entity.id, [])
     held = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]

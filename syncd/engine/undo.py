@@ -241,6 +241,9 @@ def _of_entity(
         return
     seqs = {entry.seq for entry in chosen}
     told = tx.log.find(entity=id, limit=_ALL)
+    if any(entry.event is Event.FORGETTING for entry in told):
+        yield _stays(sync.name, id, "", newest, "a person asked to be forgotten: nothing brings them back")
+        return
     ends = [entry for entry in chosen if _ends(entry)]
     if ends and not field:
         yield _return(tx, sync, entity, ends[0])

@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from syncd.errors import StoreError
 
-__all__ = ["address", "begin", "begin_reading", "commit", "engine", "explained", "overwriting", "private"]
+__all__ = ["address", "begin", "begin_reading", "commit", "emptied", "engine", "explained", "overwriting", "private"]
 
 _BEGIN: Final = text("BEGIN")
 _BEGIN_WRITING: Final = text("BEGIN IMMEDIATE")
@@ -104,6 +104,14 @@ def overwriting(db: Connection) -> Iterator[None]:
         yield
     finally:
         db.execute(text("PRAGMA secure_delete = OFF"))
+
+
+def emptied(db: Connection) -> None:
+    """Move what is in SQLite's journal into the file and cut it. Whoever reads just now is not waited for."""
+    if db.dialect.name == "sqlite":
+        db.execute(text("PRAGMA busy_timeout = 0"))
+        db.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        db.execute(text(f"PRAGMA busy_timeout = {_PATIENCE * 1000}"))
 
 
 def commit(db: Connection) -> None:

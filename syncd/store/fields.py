@@ -16,10 +16,13 @@ from typing import Any, Final
 
 from syncd.store.codec import dump, load
 
-__all__ = ["OLDER", "fields_from", "fields_text"]
+__all__ = ["ERASED", "OLDER", "fields_from", "fields_text"]
 
 OLDER: Final = "{"
 """How a text begins that is not in groups."""
+
+ERASED: Final = '"erased"'
+"""The text of an entry whose values were erased; another entry vouches for it."""
 
 _SCALAR: Final = frozenset((str, int, bool))
 _OWN: Final = frozenset(("kept", "new", "old"))
@@ -60,6 +63,8 @@ def _group(keys: str, *shared: Any, told: dict[str, Any]) -> list[Any]:
 
 def fields_from(text: str) -> dict[str, dict[str, Any]]:
     """The fields out of a text of either form."""
+    if text == ERASED:
+        return {}
     if text.startswith(OLDER):
         older: dict[str, dict[str, Any]] = load(text)
         return older

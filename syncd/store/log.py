@@ -4,19 +4,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, func, not_, or_, select
 
 from syncd.core.record import EntityId, Ref
-from syncd.store.chain import ChainEnd, broken_at, chained, loose_at, noted, told
+from syncd.store.chain import (
+    VOUCHING,
+    ChainEnd,
+    Erasable,
+    broken_at,
+    chained,
+    loose_at,
+    noted,
+    told,
+    vouched,
+)
 from syncd.store.codec import dump
-from syncd.store.fields import OLDER
+from syncd.store.fields import ERASED, OLDER
 from syncd.store.statements import Upsert, among, chunks, counted, same
 from syncd.store.tables import ChangeRow, MetaRow, table
-from syncd.store.values import Entry, Event
+from syncd.store.values import QUOTING, Entry, Event
 
 __all__ = ["Log", "tells_of", "verify"]
 
@@ -47,6 +57,8 @@ _OFTEN: Final = (
     .having(func.count() >= bindparam("least"))
 )
 _LATEST: Final = select(CHANGE).order_by(CHANGE.c.seq.desc()).limit(bindparam("limit"))
+_VOUCHING: Final = sorted(event.value for event in VOUCHING)
+_QUOTING: Final = sorted(event.value for event in QUOTING)
 
 
 class Log:
@@ -118,6 +130,28 @@ class Log:
             found += [EntityId(row.entity) for row in self._db.execute(_OFTEN, {**asked, "entity": part})]
         return found
 
+    def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
+        self.flush()
+        quotes = and_(CHANGE.c.event.in_(_QUOTING), CHANGE.c.fields != ERASED, CHANGE.c.note != "")
+        told_of = and_(CHANGE.c.event.not_in(_VOUCHING), CHANGE.c.fields.not_in((ERASED, "{}")))
+        where = and_(CHANGE.c.seq > after, CHANGE.c.at < before, or_(told_of, quotes))
+        rows = self._db.execute(select(CHANGE).where(where).order_by(CHANGE.c.seq).limit(limit))
+        return [told(row) for row in rows.mappings()]
+
+    def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
+        self.flush()
+        found: list[RowMapping] = []
+        still = or_(CHANGE.c.fields != ERASED, *(CHANGE.c[name] != "" for name in columns if name != "fields"))
+        for part in chunks(sorted(set(seqs))):
+            these = and_(CHANGE.c.seq.in_(part), still, CHANGE.c.event.not_in(_VOUCHING))
+            found += self._db.execute(select(CHANGE).where(these).order_by(CHANGE.c.seq)).mappings()
+        left, voucher = vouched(found, columns, entry)
+        if left:
+            named: dict[str, Any] = {name: bindparam(f"left_{name}") for name in ("fields", "note", "record")}
+            known = [{"this": row["seq"], **{f"left_{name}": row[name] for name in named}} for row in left]
+            self._db.execute(CHANGE.update().where(CHANGE.c.seq == bindparam("this")).values(**named), known)
+        return self.append(voucher)
+
     def loose(self, last: int) -> int | None:
         self.flush()
         rows = self._db.execute(_LATEST, {"limit": last + 1}).mappings().all()
@@ -147,8 +181,9 @@ def tells_of(field: str) -> ColumnElement[bool]:
 def verify(db: Connection) -> int | None:
     """The number of the first entry that is not as it was written, or None if the whole chain holds."""
     rows = select(CHANGE).order_by(CHANGE.c.seq)
+    vouchers = db.execute(rows.where(CHANGE.c.event.in_(_VOUCHING))).mappings().all()
     with db.execution_options(yield_per=1000).execute(rows) as entries:
-        return broken_at(entries.mappings(), _end(db))
+        return broken_at(entries.mappings(), _end(db), vouchers)
 
 
 def _end(db: Connection) -> ChainEnd:

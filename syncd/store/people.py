@@ -9,11 +9,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindparam, delete, func, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
 from syncd.store.connect import overwriting
+from syncd.store.forgetting import blinded
+from syncd.store.forgotten import salt_of
 from syncd.store.statements import Upsert, among, chunks, counted, same
 from syncd.store.tables import AppRow, HeardRow, MetaRow, OptOutRow, ParkedRow, SecretRow, table
 from syncd.store.values import AppState, OptOut, Parked, ParkedKind
@@ -41,7 +43,9 @@ _COUNT_OPEN: Final = select(PARKED.c.kind, func.count()).where(_OPEN).group_by(P
 _STANDING: Final = OPT_OUT.c.lifted.is_(None)
 _OPT_OUTS: Final = select(OPT_OUT).where(same(OPT_OUT.c.channel), among(OPT_OUT.c.address), _STANDING)
 _COUNT_OPT_OUTS: Final = counted(OPT_OUT, _STANDING)
-_LIFT: Final = OPT_OUT.update().where(same(OPT_OUT.c.channel, OPT_OUT.c.address, prefix="of_"))
+_LIFT: Final = OPT_OUT.update().where(same(OPT_OUT.c.channel, prefix="of_"), among(OPT_OUT.c.address, prefix="of_"))
+_DROP_OPT_OUT: Final = delete(OPT_OUT).where(same(OPT_OUT.c.channel, OPT_OUT.c.address))
+_EVER_OUT: Final = select(OPT_OUT).where(same(OPT_OUT.c.channel), among(OPT_OUT.c.address))
 _PUT_OPT_OUT: Final = Upsert(OPT_OUT)
 
 _APP: Final = select(APP).where(same(APP.c.name))
@@ -135,6 +139,14 @@ class ParkedWork:
         for work in works:
             self.close(work.id, why, "")
 
+    def erase(self, works: Iterable[Parked]) -> None:
+        self._forget()
+        for work in works:
+            gone = {"reason": "", "detail": "{}", "object": "", "record": "", "answer": "forgotten"}
+            gone |= {"name": f"erased|{work.id}"}
+            ended = {} if work.closed is not None else {"closed": self._now}
+            self._db.execute(PARKED.update().where(PARKED.c.id == work.id).values(**gone, **ended))
+
     def rivals(self, app: str) -> Sequence[Parked]:
         if self._rivals is None:
             self._rivals = {work.name: work for work in self.open(_RIVALS, limit=100_000)}
@@ -150,14 +162,17 @@ class OptOuts:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._known: dict[tuple[str, str], OptOut | None] = {}
+        self._blind: dict[str, str] = {}
+        """The hash of an address that was asked about, to the address."""
 
     def of(self, channel: str, addresses: Iterable[str]) -> dict[str, OptOut]:
         asked = list(dict.fromkeys(addresses))
-        for part in chunks([address for address in asked if (channel, address) not in self._known]):
-            self._known.update({(channel, address): None for address in part})
+        unknown = [address for address in asked if (channel, address) not in self._known]
+        self._known.update({(channel, address): None for address in unknown})
+        for part in chunks(self._names(channel, unknown)):
             for row in self._db.execute(_OPT_OUTS, {"channel": channel, "address": part}):
-                entry = OptOut(row.channel, row.address, row.since, row.app, row.seq, row.lifted)
-                self._known[channel, row.address] = entry
+                address = self._blind.get(row.address, row.address)
+                self._known[channel, address] = OptOut(channel, address, row.since, row.app, row.seq, row.lifted)
         known = {address: self._known[channel, address] for address in asked}
         return {address: entry for address, entry in known.items() if entry is not None}
 
@@ -168,7 +183,35 @@ class OptOuts:
 
     def lift(self, channel: str, address: str, at: float) -> None:
         self._known.clear()
-        self._db.execute(_LIFT, {"of_channel": channel, "of_address": address, "lifted": at})
+        of = {"of_channel": channel, "of_address": self._names(channel, [address])}
+        self._db.execute(_LIFT, {**of, "lifted": at})
+
+    def conceal(self, channel: str, address: str) -> None:
+        self._known.clear()
+        salt = salt_of(self._db)
+        if salt is None:
+            return
+        rows = self._rows(channel, address)
+        hidden = rows.get(blinded(salt, (channel, address)))
+        row = rows.get(address)
+        if row is None:
+            return
+        self._db.execute(_DROP_OPT_OUT, {"channel": channel, "address": address})
+        if hidden is None or row["lifted"] is None:  # one that was lifted once takes nothing back that stands
+            _PUT_OPT_OUT(self._db, [{**row, "address": blinded(salt, (channel, address))}])
+
+    def _rows(self, channel: str, address: str) -> dict[str, RowMapping]:
+        asked = {"channel": channel, "address": self._names(channel, [address])}
+        return {row["address"]: row for row in self._db.execute(_EVER_OUT, asked).mappings()}
+
+    def _names(self, channel: str, addresses: Sequence[str]) -> list[str]:
+        """Under which these addresses may stand in the register: themselves, and their hashes."""
+        salt = salt_of(self._db) if addresses else None
+        if salt is None:
+            return list(addresses)
+        own = {blinded(salt, (channel, address)): address for address in addresses}
+        self._blind |= own
+        return [*addresses, *own]
 
     def count(self) -> int:
         return int(self._db.execute(_COUNT_OPT_OUTS).scalar_one())

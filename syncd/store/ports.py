@@ -11,6 +11,8 @@ from typing import Protocol
 from syncd.core.entity import Entity, Link
 from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref
+from syncd.store.chain import Erasable
+from syncd.store.forgetting import Forgotten
 from syncd.store.underway import Cursors, Deliveries, Hints, Intents
 from syncd.store.values import (
     AppState,
@@ -162,6 +164,16 @@ class Log(Protocol):
     ) -> Collection[EntityId]:
         """Those of the entities of which at least `least` entries tell, of these events at an app since a time."""
 
+    def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
+        """The first entries after a number that are older than a time, oldest first: those that still say something."""
+
+    def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
+        """Erase what entries say in these columns, and vouch for it with `entry`; its number.
+
+        The hash of each entry stays, so the chain still fits. Those that say nothing in these columns, and those that
+        vouch for others, are left as they are.
+        """
+
     def loose(self, last: int) -> int | None:
         """The number of the first of the last entries that is not as it was written; None if all of them hold."""
 
@@ -199,6 +211,9 @@ class ParkedWork(Protocol):
     def withdraw(self, works: Iterable[Parked], why: str) -> None:
         """Close work that has become pointless."""
 
+    def erase(self, works: Iterable[Parked]) -> None:
+        """Let go of everything that work says of anybody; what is open is closed."""
+
     def rivals(self, app: str) -> Sequence[Parked]:
         """The open questions about which record of an app is whose."""
 
@@ -217,6 +232,9 @@ class OptOuts(Protocol):
 
     def lift(self, channel: str, address: str, at: float) -> None:
         """Recorded consent: the address may be mailed again."""
+
+    def conceal(self, channel: str, address: str) -> None:
+        """Keep an opt-out by the hash of its address alone; it holds as before."""
 
     def count(self) -> int:
         """How many addresses are opted out."""
@@ -285,6 +303,7 @@ class Transaction:
     optouts: OptOuts
     apps: Apps
     meta: Meta
+    forgotten: Forgotten
 
     def flush(self) -> None:
         """Write what the parts hold back."""
@@ -306,6 +325,9 @@ class Storage(Protocol):
 
     def begin(self) -> AbstractContextManager[Transaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
+
+    def erasing(self) -> AbstractContextManager[Transaction]:
+        """The same, and what is replaced or deleted in it leaves nothing behind in a file of ours."""
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A transaction that only reads; what it writes is rolled back."""

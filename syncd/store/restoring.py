@@ -15,9 +15,10 @@ from sqlalchemy import create_engine
 
 from syncd.errors import StoreError
 from syncd.store.connect import begin, commit, private
+from syncd.store.forgetting import AGAIN, BLIND, SALT
 from syncd.store.migrations.upgrade import revisions, upgrade
 from syncd.store.store import Store
-from syncd.store.tables import SecretRow, table
+from syncd.store.tables import ForgettingRow, ForgottenRow, SecretRow, table
 
 __all__ = ["aside", "candidate", "put_in_place"]
 
@@ -64,6 +65,7 @@ def put_in_place(store: Store, place: Path, replaced: Path) -> None:
     store.close()
     try:
         _carry_secrets(place, draft)
+        _carry_forgotten(place, draft)
         with closing(sqlite3.connect(draft)) as db:
             db.execute("PRAGMA journal_mode = DELETE")  # all of it is in the one file that is moved
         _fold(place)
@@ -156,6 +158,32 @@ def _carry_secrets(place: Path, draft: Path) -> None:
         return  # there is none, or it is what a restore is for
     with closing(sqlite3.connect(draft)) as new, new:
         new.executemany(f"INSERT OR REPLACE INTO {secret} (app, name, value) VALUES (?, ?, ?)", rows)  # noqa: S608
+
+
+def _carry_forgotten(place: Path, draft: Path) -> None:
+    """Who was forgotten since the backup was made stays so: their hashes come along, and they are looked for anew.
+
+    Not from a store that is no descendant of the backup: it hashes by another salt, which must not displace the
+    backup's own, for by that the opt-outs in it hold.
+    """
+    tables = (table(ForgettingRow).name, table(ForgottenRow).name)
+    try:
+        with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as old:
+            salt = old.execute("SELECT value FROM meta WHERE name = ?", (SALT,)).fetchone()
+            kept = {name: old.execute(f"SELECT * FROM {name}").fetchall() for name in tables}  # noqa: S608 - our own
+            blind = old.execute("SELECT * FROM opt_out WHERE address LIKE ?", (f"{BLIND}%",)).fetchall()
+    except sqlite3.Error:
+        return  # there is none, or one of before anybody could be forgotten, or it is what a restore is for
+    with closing(sqlite3.connect(draft)) as new, new:
+        own = new.execute("SELECT value FROM meta WHERE name = ?", (SALT,)).fetchone()
+        if salt is None or own not in (None, salt):
+            return
+        for name, rows in [(name, rows) for name, rows in [*kept.items(), ("opt_out", blind)] if rows]:
+            marks = ", ".join("?" * len(rows[0]))
+            new.executemany(f"INSERT OR REPLACE INTO {name} VALUES ({marks})", rows)  # noqa: S608 - our own
+        new.execute("DELETE FROM forgotten WHERE forgetting IN (SELECT id FROM forgetting WHERE lifted IS NOT NULL)")
+        facts = [(SALT, salt[0]), (AGAIN, "yes")]
+        new.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", facts)
 
 
 def _fold(place: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import StaticPool
 
-from syncd.store.connect import begin, begin_reading, commit, engine, explained
+from syncd.store.connect import begin, begin_reading, commit, emptied, engine, explained, overwriting
 from syncd.store.copying import copy
+from syncd.store.forgotten import Forgotten
 from syncd.store.log import Log, verify
 from syncd.store.migrations import migrate
 from syncd.store.people import Apps, Meta, OptOuts, ParkedWork
@@ -65,17 +66,29 @@ class Store:
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
+        with self._turn(), explained(self._engine.url), self._engine.connect() as db, self._writing(db) as tx:
+            yield tx
+
+    @contextmanager
+    def erasing(self) -> Iterator[SqlTransaction]:
+        """The same, and what is replaced or deleted in it leaves nothing behind in SQLite's file and its journal."""
         with self._turn(), explained(self._engine.url), self._engine.connect() as db:
-            try:
-                begin(db)
-                tx = self._transaction(db)
+            with overwriting(db), self._writing(db) as tx:
                 yield tx
-                tx.flush()
-                self.on_commit()
-                commit(db)
-            except BaseException:
-                db.rollback()
-                raise
+            emptied(db)
+
+    @contextmanager
+    def _writing(self, db: Connection) -> Iterator[SqlTransaction]:
+        try:
+            begin(db)
+            tx = self._transaction(db)
+            yield tx
+            tx.flush()
+            self.on_commit()
+            commit(db)
+        except BaseException:
+            db.rollback()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
@@ -137,6 +150,7 @@ class Store:
             optouts=OptOuts(db),
             apps=Apps(db, now),
             meta=Meta(db),
+            forgotten=Forgotten(db, now),
             db=db,
         )
 

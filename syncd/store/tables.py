@@ -243,6 +243,31 @@ class HeardRow(Row, table=True):
     at: float = Field(sa_column=Column(Float, nullable=False))
 
 
+class ForgettingRow(Row, table=True):
+    """That somebody is to be forgotten, or was."""
+
+    __tablename__ = "forgetting"
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    )
+    asked: float = Field(sa_column=Column(Float, nullable=False))
+    by: str = ""
+    reason: str = ""
+    cause: int = Field(sa_column=Column(BigInteger, nullable=False))
+    entities: str = Field(sa_column=Column(Text, nullable=False))
+    done: float | None = Field(default=None, sa_column=Column(Float))
+    lifted: float | None = Field(default=None, sa_column=Column(Float))
+    certificate: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class ForgottenRow(Row, table=True):
+    """The hash of a key that somebody had who was forgotten."""
+
+    __tablename__ = "forgotten"
+    digest: str = Field(primary_key=True)
+    forgetting: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
 def table(row: type[SQLModel]) -> Table:
     """The Core table of a row class."""
     return cast("Table", row.__table__)  # type: ignore[attr-defined]

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from syncd.core.record import Cursor, EntityId, Fields, Raws, Ref
 
 __all__ = [
+    "QUOTING",
     "AppState",
     "Delivery",
     "Entry",
@@ -49,8 +50,15 @@ class Event(StrEnum):
     APPLIED = "applied"  # a mapping was put in force
     SUSPECTED = "suspected"  # somebody seems to have typed between our read and our write
     SET_BACK = "set_back"  # an older copy of the store was put in its place
+    FORGETTING = "forgetting"  # a person said that somebody is to be forgotten
+    FORGOTTEN = "forgotten"  # ... and what the store held of them was erased
+    EXPIRED = "expired"  # values of old entries were erased
     EXPORTED = "exported"  # everything known of a person was handed out
     BROKEN = "broken"  # a promise would have been broken; nothing was written
+
+
+QUOTING: Final = frozenset({Event.REFUSED, Event.DOUBTED, Event.SUSPECTED})
+"""Entries whose note is in an app's own words, which may quote a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

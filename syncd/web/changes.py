@@ -89,7 +89,7 @@ def _file(visit: Visit, ending: str, kind: str, write: Any) -> Response:
     wanted = _wanted(visit, given)
     headers = {"content-disposition": f'attachment; filename="changes.{ending}"'}
     visit.desk.world.log.info("changes exported", person=visit.visitor.name, form=ending)
-    return StreamingResponse(write(_all(visit.desk, wanted)), media_type=kind, headers=headers)
+    return StreamingResponse(write(map(visit.mask, _all(visit.desk, wanted))), media_type=kind, headers=headers)
 
 
 def _all(desk: Desk, wanted: Wanted) -> Iterator[Line]:
@@ -131,7 +131,12 @@ def _harmless(cell: str) -> str:
 
 
 def _wanted(visit: Visit, given: dict[str, str]) -> Wanted:
-    """What the fields of the search say. Raises ConfigError for a time that is none, or a record nobody knows."""
+    """What the fields of the search say.
+
+    Raises ConfigError for a time that is none, a record nobody knows, or values looked for by whoever may not see them.
+    """
+    if (given["text"] or given["rule"]) and visit.mask.on:
+        raise ConfigError("values and reasons are masked for you", hint="search by record, app, field or time")
     now = visit.desk.world.clock.now()
     entity = find(visit.desk.store, given["record"], list(visit.desk.world.syncs)).entity if given["record"] else None
     events = tuple(event for event in Event if event.value == given["event"])

@@ -19,9 +19,10 @@ from syncd.core.record import EntityId
 from syncd.errors import StoreError
 from syncd.store.survey import newest
 from syncd.web.guard import Denied
+from syncd.web.mask import Mask
 from syncd.web.overview import verdict
 from syncd.web.render import brief
-from syncd.web.visit import Desk, cookie_name, near, refused
+from syncd.web.visit import HERE, Desk, cookie_name, near, refused
 
 __all__ = ["live_route"]
 
@@ -73,11 +74,13 @@ async def _events(desk: Desk, id: str, leaving: Callable[[], bool]) -> AsyncIter
     seen: int | None = None
     yield "retry: 2000\n\n"
     while loop.time() < end and not leaving():
-        if desk.asks_who and desk.sessions.peek(id) is None:
+        session = desk.sessions.peek(id) if desk.asks_who else None
+        if desk.asks_who and session is None:
             yield "event: ended\ndata: {}\n\n"
             return
+        mask = desk.mask(session.visitor if session else HERE)
         try:
-            seen, fresh = await run_in_threadpool(_news, desk, seen)
+            seen, fresh = await run_in_threadpool(_news, desk, seen, mask)
             for told in fresh:
                 yield f"event: change\nid: {told['seq']}\ndata: {json.dumps(told)}\n\n"
             if loop.time() >= due or fresh:
@@ -89,20 +92,21 @@ async def _events(desk: Desk, id: str, leaving: Callable[[], bool]) -> AsyncIter
         await asyncio.sleep(_EVERY)
 
 
-def _news(desk: Desk, seen: int | None) -> tuple[int, list[dict[str, Any]]]:
+def _news(desk: Desk, seen: int | None, mask: Mask) -> tuple[int, list[dict[str, Any]]]:
     """The number of the last entry, and those after `seen`, in order; none before it is known where to begin."""
     with desk.store.read() as tx:
         last = newest(tx.db)
     if seen is None or last <= seen:
         return last, []
     fresh = lines(desk.store, Asked(after=seen, limit=_MOST))
+    sync_of = {EntityId(line.entity): line.sync for line in fresh if line.entity}
     with desk.store.read() as tx:
-        people = tx.entities.labels(dict.fromkeys(EntityId(line.entity) for line in fresh if line.entity))
-    return max([last, *(line.seq for line in fresh)]), [_data(line, people) for line in fresh]
+        people = mask.labels(sync_of, tx.entities.labels(sync_of))
+    return max([last, *(line.seq for line in fresh)]), [_data(mask(line), people) for line in fresh]
 
 
-def _data(line: Line, people: Mapping[EntityId, str]) -> dict[str, Any]:
-    who = people.get(EntityId(line.entity), line.entity)
+def _data(line: Line, people: Mapping[str, str]) -> dict[str, Any]:
+    who = people.get(line.entity, line.entity)
     return {
         "seq": line.seq,
         "at": line.at.isoformat() if line.at else "",

@@ -19,6 +19,7 @@ from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syn
 from syncd.settings import loaded
 from syncd.store.ports import Transaction
 from syncd.web.guard import Denied
+from syncd.web.mask import Mask
 from syncd.web.sessions import Note
 from syncd.web.trials import Trial
 from syncd.web.visit import Visit
@@ -45,7 +46,10 @@ def mappings(visit: Visit) -> Response:
     world = visit.desk.world
     waiting = unapplied(world)
     with visit.desk.store.read() as tx:
-        tables = [_table(tx, sync, trying=trying, in_force=name not in waiting) for name, sync in world.syncs.items()]
+        tables = [
+            _table(tx, sync, visit.mask, trying=trying, in_force=name not in waiting)
+            for name, sync in world.syncs.items()
+        ]
     missing = [name for name in visit.desk.config.syncs if name not in world.syncs]
     return visit.render("mappings.html", tables=tables, trying=trying, most=_SAMPLES, missing=missing)
 
@@ -83,7 +87,7 @@ def trial(visit: Visit) -> Response:
     return visit.render("trial.html", trial=found)
 
 
-def _table(tx: Transaction, sync: Sync, *, trying: bool, in_force: bool) -> Table:
+def _table(tx: Transaction, sync: Sync, mask: Mask, *, trying: bool, in_force: bool) -> Table:
     tried: dict[tuple[str, str], tuple[str, ...]] = {}
     samples: dict[str, int] = {}
     for app in sync.apps if trying else ():
@@ -96,7 +100,7 @@ def _table(tx: Transaction, sync: Sync, *, trying: bool, in_force: bool) -> Tabl
             found += (
                 [f"{len(senseless)} of {len(shown)} values make no sense: {senseless[0].reason}"] if senseless else []
             )
-            tried[app, rule.name] = tuple(dict.fromkeys(found))
+            tried[app, rule.name] = tuple(dict.fromkeys(mask.text(sync.name, rule.name, told) for told in found))
     return Table(sync=sync, rows=describe(sync), in_force=in_force, tried=tried, samples=samples)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from syncd.console.find import candidates, find
+from syncd.console.forget import order_about
 from syncd.console.questions import asked
 from syncd.console.tell import line
 from syncd.console.whole import whole
@@ -17,7 +18,7 @@ from syncd.web.guard import Denied
 from syncd.web.sessions import Note
 from syncd.web.visit import Visit
 
-__all__ = ["find_record", "record"]
+__all__ = ["entity_of", "find_record", "record"]
 
 _HISTORY: Final = 60
 _LONGEST: Final = 300
@@ -25,9 +26,9 @@ _LONGEST: Final = 300
 
 def record(visit: Visit) -> Response:
     """The record with its history, the newest entry first."""
-    id, before = visit.path["entity"], visit.query.get("before", "0")
-    if not re.fullmatch(r"e[0-9a-f]{20}", id) or not re.fullmatch(r"\d{1,15}", before):
-        raise Denied(404, "There is no such record", "An address ends in an entity's id: e and twenty digits, a to f.")
+    id, before = entity_of(visit), visit.query.get("before", "0")
+    if not re.fullmatch(r"\d{1,15}", before):
+        raise _none()
     found = whole(visit.desk.world, id)
     with visit.desk.store.read() as tx:
         hits = search(tx.db, Wanted(entity=EntityId(id)), before=int(before), limit=_HISTORY)
@@ -41,7 +42,20 @@ def record(visit: Visit) -> Response:
         history=[line(entry) for entry in hits.entries],
         further=hits.further,
         before=int(before),
+        forgetting=order_about(visit.desk.world, EntityId(id)),
     )
+
+
+def entity_of(visit: Visit) -> str:
+    """The id of the entity that a page is about. Raises Denied for what is none."""
+    id = visit.path["entity"]
+    if not re.fullmatch(r"e[0-9a-f]{20}", id):
+        raise _none()
+    return id
+
+
+def _none() -> Denied:
+    return Denied(404, "There is no such record", "An address ends in an entity's id: e and twenty digits, a to f.")
 
 
 def find_record(visit: Visit) -> Response:
@@ -52,8 +66,9 @@ def find_record(visit: Visit) -> Response:
     syncs = list(visit.desk.world.syncs)
     with visit.desk.store.read() as tx:
         several = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
-        labels = tx.entities.labels([one.entity for one in several])
+        labels = visit.labels(tx, {one.entity: one.sync for one in several})
     if len(several) > 1:
         return visit.render("found.html", text=text, several=several, labels=labels)
     found = find(visit.desk.store, text, syncs)
-    return visit.to(f"/record/{found.entity}", Note(found.note, "warn") if found.note else None)
+    note = "It was found by a value of the past." if found.note and visit.mask.on else found.note
+    return visit.to(f"/record/{found.entity}", Note(note, "warn") if note else None)

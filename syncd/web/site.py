@@ -26,6 +26,7 @@ from syncd.web.login import login_routes
 from syncd.web.mappings import edit, mappings, trial, try_edit
 from syncd.web.orders import pause_app, resume_app
 from syncd.web.overview import overview
+from syncd.web.people import export_person, forget_as_shown, forget_person
 from syncd.web.pulse import Pulse
 from syncd.web.records import find_record, record
 from syncd.web.render import STATIC
@@ -88,6 +89,9 @@ def routes(desk: Desk) -> Sequence[BaseRoute]:
         page(desk, "/", overview),
         page(desk, "/find", find_record),
         page(desk, "/record/{entity}", record),
+        order(desk, "/record/{entity}/export", export_person, role="owner"),
+        page(desk, "/record/{entity}/forget", forget_person, role="owner"),
+        order(desk, "/record/{entity}/forget/do", forget_as_shown, role="owner"),
         page(desk, "/changes", changes),
         page(desk, "/changes.csv", export_csv),
         page(desk, "/changes.jsonl", export_lines),

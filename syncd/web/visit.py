@@ -22,15 +22,18 @@ from syncd.core.record import EntityId
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted, StoreError, SyncdError
 from syncd.settings import Config
+from syncd.store.ports import Transaction
 from syncd.store.store import Store
 from syncd.web.guard import Denied, Form, form_of, same_origin, stranger
 from syncd.web.lately import Lately
+from syncd.web.mask import Mask
 from syncd.web.pulse import Pulse
 from syncd.web.render import rendered
 from syncd.web.sessions import Gatekeeper, Note, Session, Sessions, Visitor
 from syncd.web.trials import Trials
 
 __all__ = [
+    "HERE",
     "Desk",
     "View",
     "Visit",
@@ -47,7 +50,7 @@ __all__ = [
     "worth_keeping",
 ]
 
-_HERE: Final = Visitor("console", "owner")
+HERE: Final = Visitor("console", "owner")
 """Whoever sits at this machine, where nobody has been named."""
 _STATUS: Final[tuple[tuple[type[SyncdError], int], ...]] = ((Halted, 409), (ConfigError, 404), (StoreError, 503))
 
@@ -75,6 +78,10 @@ class Desk:
         """Who may look, and from where."""
         return self.config.console
 
+    def mask(self, visitor: Visitor) -> Mask:
+        """How somebody sees what there is to see."""
+        return Mask(self.world.syncs, visitor.role)
+
     @property
     def asks_who(self) -> bool:
         """Whether one must sign in."""
@@ -97,8 +104,13 @@ class Visit:
         """Who asks."""
         return self.session.visitor
 
+    @property
+    def mask(self) -> Mask:
+        """How whoever asks sees what there is to see."""
+        return self.desk.mask(self.visitor)
+
     def render(self, template: str, *, status: int = 200, **known: Any) -> Response:
-        """A page made of a template, what all pages know, and `known`."""
+        """A page made of a template, what all pages know, and `known`, as far as whoever asks may see it."""
         desk = self.desk
         with desk.store.read() as tx:
             waiting = sum(tx.parked.counts().values())
@@ -113,13 +125,18 @@ class Visit:
             "once": lambda: secrets.token_urlsafe(12),
             "link": link,
         }
-        return HTMLResponse(rendered(template, about | known), status)
+        mask = self.mask
+        seen = {name: mask(value) for name, value in known.items()}
+        return HTMLResponse(rendered(template, about | seen), status)
 
     def people(self, lines: Iterable[Line]) -> Mapping[str, str]:
         """What people know the entities by that some entries are about."""
         with self.desk.store.read() as tx:
-            ids = dict.fromkeys(EntityId(line.entity) for line in lines if line.entity)
-            return {str(id): label for id, label in tx.entities.labels(ids).items()}
+            return self.labels(tx, {EntityId(line.entity): line.sync for line in lines if line.entity})
+
+    def labels(self, tx: Transaction, sync_of: Mapping[EntityId, str]) -> Mapping[str, str]:
+        """What people know entities by. `sync_of`: the sync of each."""
+        return self.mask.labels(sync_of, tx.entities.labels(sync_of))
 
     def to(self, path: str, note: Note | None = None, **query: str) -> Response:
         """Another page, which says the note."""
@@ -202,7 +219,7 @@ def cookie_name(desk: Desk) -> str:
 def _session(desk: Desk, request: Request) -> Session | None:
     """The session of the browser that calls, if it has one; where nobody need sign in, a new one."""
     session = desk.sessions.get(request.cookies.get(cookie_name(desk), ""))
-    return session or (None if desk.asks_who else desk.sessions.begin(_HERE))
+    return session or (None if desk.asks_who else desk.sessions.begin(HERE))
 
 
 def signed_in(desk: Desk, response: Response, session: Session) -> Response:

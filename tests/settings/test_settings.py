@@ -402,3 +402,10 @@ def test_a_bound_that_there_is_not_is_told_with_what_it_may_be(told: Callable[[s
     (problem,) = told(f"{CRM}[apps.crm.guards.contacts]\nmass_change = 2000\n")
     assert "apps.crm.guards.contacts.mass_change: unknown key" in problem
     assert "mass_changes" in problem
+
+
+def test_how_long_values_are_kept_is_said_beside_where_the_store_is(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[store]\nurl = "sqlite:///here.db"\nkeep = "400d"\n')
+    config = load(file)
+    assert (config.store.keep, config.store.url) == (timedelta(days=400), f"sqlite:///{tmp_path}/here.db")

@@ -197,3 +197,14 @@ def test_entries_are_found_by_the_record_they_are_about(store: Storage) -> None:
         assert notes(tx, ref=ref("1")) == ["second", "first"]
         assert notes(tx, ref=ref("1"), sync="people", limit=1) == ["first"]
         assert notes(tx, ref=ref("3")) == []
+
+
+def test_entries_of_long_ago_that_still_say_something_are_found_oldest_first(store: Storage) -> None:
+    filled(store)
+    with store.begin() as tx:
+        tx.log.append(MERGED)
+        tx.log.erase([1], ("fields",), Entry(event=Event.EXPIRED))
+        assert [entry.seq for entry in tx.log.aged(START + 1, 0, 10)] == [3, 5]
+        assert [entry.seq for entry in tx.log.aged(START + 1, 3, 10)] == [5]
+        assert [entry.seq for entry in tx.log.aged(START + 1, 0, 1)] == [3]
+        assert tx.log.aged(START, 0, 10) == []

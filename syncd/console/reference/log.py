@@ -37,6 +37,9 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.APPLIED: "a mapping was put in force",
     Event.SUSPECTED: "somebody seems to have typed between syncd's read and its write, and to have been overwritten",
     Event.SET_BACK: "an older copy of the store was found in its place; writes are held until a person agrees",
+    Event.FORGETTING: "a person said that somebody is to be forgotten: their records are deleted everywhere",
+    Event.FORGOTTEN: "what was held of them is erased; it names whose values are gone, and vouches for that",
+    Event.EXPIRED: "values in entries older than `store.keep` were erased; it vouches for that",
     Event.EXPORTED: "everything that is known of a person was handed out, by `syncd export`",
     Event.BROKEN: "syncd was about to break a promise of its own; it wrote nothing and paused the app",
 }

@@ -9,6 +9,7 @@ from typing import Any
 from syncd.store.chain import ChainEnd
 from syncd.store.codec import dump
 from syncd.store.copying import Part
+from syncd.store.forgotten import order_row
 from syncd.store.memory._tables import Tables
 from syncd.store.records import entity_row, link_row
 from syncd.store.tables import (
@@ -17,6 +18,8 @@ from syncd.store.tables import (
     CursorRow,
     DeliveryRow,
     EntityRow,
+    ForgettingRow,
+    ForgottenRow,
     HeardRow,
     HintRow,
     IntentRow,
@@ -59,6 +62,8 @@ def rows(tables: Tables) -> Iterator[Part]:
         AppRow: [asdict(state) for state in tables.apps.values()],
         SecretRow: [{"app": app, "name": name, "value": value} for (app, name), value in tables.secrets.items()],
         HeardRow: [{"digest": digest, "at": at} for digest, at in tables.heard.items()],
+        ForgettingRow: [order_row(order) for order in tables.forgetting.values()],
+        ForgottenRow: [{"digest": digest, "forgetting": order} for digest, order in tables.forgotten.items()],
         MetaRow: [{"name": name, "value": value} for name, value in meta.items()],
     }
     for kind, own in kept.items():

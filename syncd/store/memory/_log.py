@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from syncd.core.record import EntityId, Ref
-from syncd.store.chain import ChainEnd, chained, loose_at, told
+from syncd.store.chain import VOUCHING, ChainEnd, Erasable, chained, loose_at, says, told, vouched
 from syncd.store.codec import dump
+from syncd.store.fields import ERASED
 from syncd.store.memory._tables import Tables
-from syncd.store.values import Entry, Event
+from syncd.store.values import QUOTING, Entry, Event
 
 
 class Log:
@@ -82,6 +83,17 @@ class Log:
                 told_of[row["entity"]] += 1
         return [entity for entity, count in told_of.items() if count >= least]
 
+    def aged(self, before: float, after: int, limit: int) -> Sequence[Entry]:
+        rows = (row for seq, row in self._tables.changes.items() if seq > after and row["at"] < before)
+        return [told(row) for row in islice((row for row in rows if _still_says(row)), limit)]
+
+    def erase(self, seqs: Iterable[int], columns: Sequence[Erasable], entry: Entry) -> int:
+        rows = [row for seq in sorted(set(seqs)) if (row := self._tables.changes.get(seq)) is not None]
+        left, voucher = vouched([row for row in rows if says(row, columns)], columns, entry)
+        for row in left:
+            self._tables.put(self._tables.changes, row["seq"], row)
+        return self.append(voucher)
+
     def loose(self, last: int) -> int | None:
         rows = list(islice(reversed(self._tables.changes.values()), last + 1))
         return loose_at(rows[::-1], last, self._tables.end.get(None, ChainEnd()))
@@ -92,3 +104,9 @@ class Log:
 
 def _tells_of(row: dict[str, Any], field: str) -> bool:
     return f'"{field}":' in row["fields"]
+
+
+def _still_says(row: dict[str, Any]) -> bool:
+    if row["event"] in VOUCHING or row["fields"] == ERASED:
+        return False
+    return row["fields"] != "{}" or (row["event"] in QUOTING and row["note"] != "")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
+from syncd.store.forgetting import SALT, blinded
 from syncd.store.memory._tables import Tables
 from syncd.store.values import AppState, OptOut, Parked, ParkedKind
 
@@ -73,6 +74,13 @@ class ParkedWork:
         for work in works:
             self.close(work.id, why, "")
 
+    def erase(self, works: Iterable[Parked]) -> None:
+        for work in works:
+            self.close(work.id, "forgotten", "")
+            kept = self._tables.parked[work.id]
+            gone = replace(kept, reason="", detail={}, ref=None, answer="forgotten")
+            self._tables.put(self._tables.parked, work.id, gone)
+
     def rivals(self, app: str) -> Sequence[Parked]:
         works = self.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE), limit=len(self._tables.waiting))
         return [work for work in works if work.app in ("", app)]
@@ -86,16 +94,38 @@ class OptOuts:
         self._tables = tables
 
     def of(self, channel: str, addresses: Iterable[str]) -> dict[str, OptOut]:
-        known = {address: self._tables.optouts.get((channel, address)) for address in addresses}
-        return {address: entry for address, entry in known.items() if entry is not None and entry.lifted is None}
+        known = {address: self._entry(channel, address) for address in addresses}
+        return {
+            address: replace(entry, address=address)
+            for address, entry in known.items()
+            if entry is not None and entry.lifted is None
+        }
 
     def add(self, entry: OptOut) -> None:
         self._tables.put(self._tables.optouts, (entry.channel, entry.address), replace(entry, lifted=None))
 
     def lift(self, channel: str, address: str, at: float) -> None:
-        known = self._tables.optouts.get((channel, address))
-        if known is not None:
-            self._tables.put(self._tables.optouts, (channel, address), replace(known, lifted=at))
+        for name in self._names(channel, address):
+            known = self._tables.optouts.get((channel, name))
+            if known is not None:
+                self._tables.put(self._tables.optouts, (channel, name), replace(known, lifted=at))
+
+    def conceal(self, channel: str, address: str) -> None:
+        tables, known = self._tables, self._tables.optouts.get((channel, address))
+        *_, name = self._names(channel, address)
+        if known is None or name == address:
+            return
+        tables.drop(tables.optouts, (channel, address))
+        if known.lifted is None or (channel, name) not in tables.optouts:
+            tables.put(tables.optouts, (channel, name), replace(known, address=name))
+
+    def _entry(self, channel: str, address: str) -> OptOut | None:
+        found = [self._tables.optouts.get((channel, name)) for name in self._names(channel, address)]
+        return next((entry for entry in found if entry is not None and entry.lifted is None), None)
+
+    def _names(self, channel: str, address: str) -> list[str]:
+        salt = self._tables.meta.get(SALT)
+        return [address] if salt is None else [address, blinded(salt, (channel, address))]
 
     def count(self) -> int:
         return sum(1 for entry in self._tables.optouts.values() if entry.lifted is None)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from syncd.store.chain import ChainEnd, broken_at
+from syncd.store.chain import VOUCHING, ChainEnd, broken_at
+from syncd.store.memory._forgotten import Forgotten
 from syncd.store.memory._log import Log
 from syncd.store.memory._people import Apps, Meta, OptOuts, ParkedWork
 from syncd.store.memory._records import Entities, Links
@@ -40,6 +41,7 @@ class MemoryStore:
             OptOuts(tables),
             Apps(tables),
             Meta(tables),
+            Forgotten(tables),
         )
 
     folder = None
@@ -48,12 +50,17 @@ class MemoryStore:
     def begin(self) -> _Writing:
         return _Writing(self)
 
+    def erasing(self) -> _Writing:
+        return _Writing(self)
+
     def read(self) -> _Reading:
         return _Reading(self)
 
     def verify(self) -> str:
         with self.read():
-            broken = broken_at(self._tables.changes.values(), self._tables.end.get(None, ChainEnd()))
+            rows = self._tables.changes.values()
+            vouchers = [row for row in rows if row["event"] in VOUCHING]
+            broken = broken_at(rows, self._tables.end.get(None, ChainEnd()), vouchers)
         return "" if broken is None else f"the change log does not fit from entry {broken} on"
 
     def copy(self, target: Path) -> None:

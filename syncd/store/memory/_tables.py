@@ -8,6 +8,7 @@ from syncd.core.entity import Entity, Link
 from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref
 from syncd.store.chain import ChainEnd
+from syncd.store.forgetting import Forgetting
 from syncd.store.values import AppState, Delivery, Intent, OptOut, Parked, Progress
 
 K = TypeVar("K")
@@ -52,6 +53,8 @@ class Tables:
         self.secrets: dict[tuple[str, str], str] = {}
         self.heard: dict[str, float] = {}
         self.meta: dict[str, str] = {}
+        self.forgetting: dict[int, Forgetting] = {}
+        self.forgotten: dict[str, int] = {}
         self.changes: dict[int, dict[str, Any]] = {}
         self.counted: dict[tuple[str, str, str], dict[int, float]] = {}
         """App, sync and event to the entries of the change log, each with its time."""

@@ -10,7 +10,7 @@ from syncd.store.connect import begin, commit
 
 __all__ = ["HEAD", "migrate"]
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest schema that this syncd knows; written down, because asking Alembic takes longer than most commands."""
 
 

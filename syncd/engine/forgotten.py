@@ -1,0 +1,68 @@
+"""What an app shows of people who are to be forgotten, or were: nothing of it is kept, and nothing goes anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.core.entity import Link, LinkState
+from syncd.core.fieldmap import Sync
+from syncd.core.match import keys
+from syncd.core.record import EntityId, Fields, Record
+from syncd.engine.consent import consent_keys, enrol
+from syncd.engine.debts import note_debts
+from syncd.engine.ours import adopted
+from syncd.engine.world import World
+from syncd.store.ports import Transaction
+from syncd.store.values import Parked, ParkedKind
+
+__all__ = ["FORGOTTEN", "keep_out", "turn_away"]
+
+FORGOTTEN = "forgotten: a person asked that whoever has this key be forgotten"
+"""Why a record waits that shows up again."""
+
+
+def keep_out(world: World, tx: Transaction, sync: Sync, link: Link, fact: Record, shown: Fields) -> None:
+    """A record of somebody who is to be forgotten, as it was just read: it is to be deleted, whatever it shows.
+
+    No edit brings them back; but an opt-out counts, by the hash of its address.
+    """
+    entity = tx.entities.get(link.entity)
+    made = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
+    if made is not None and made.ref is None:
+        link = adopted(tx, sync, entity, link, fact, made)
+    _opt_out(world, tx, sync, shown, fact.ref.app)
+    seen = {name: fact.fields[name] for name in sync.window(fact.ref.app) if name in fact.fields}
+    tx.links.put(
+        sync.name,
+        replace(link, state=LinkState.LIVE, missed_at=None, seen={**link.seen, **seen}, version=fact.version),
+    )
+    note_debts(tx, sync, entity, _cause(tx, entity.id))
+
+
+def turn_away(world: World, tx: Transaction, sync: Sync, fact: Record, shown: Fields, *, sure: bool) -> bool:
+    """Whether a record that nobody knows is of somebody who was forgotten: then it waits for a person, and no more.
+
+    `sure`: it was read by its id. A row of a listing may be of a record that is gone by now, and is read first.
+    """
+    known = tx.forgotten.known((*keys(sync, shown), *consent_keys(sync, shown)))
+    if not known:
+        return False
+    if any(work.closed is None for work in tx.parked.ever((), [fact.ref])):
+        return True
+    if not sure:
+        tx.hints.add([fact.ref], tx.now)
+        return True
+    _opt_out(world, tx, sync, shown, fact.ref.app)
+    work = Parked(kind=ParkedKind.QUARANTINE, sync=sync.name, app=fact.ref.app, ref=fact.ref, reason=FORGOTTEN)
+    tx.parked.park(replace(work, detail={"forgotten": sorted(set(known.values()))}))
+    return True
+
+
+def _opt_out(world: World, tx: Transaction, sync: Sync, shown: Fields, app: str) -> None:
+    enrol(world, tx, sync, shown, app, None)
+    for channel, address in consent_keys(sync, shown):
+        tx.optouts.conceal(channel, address)
+
+
+def _cause(tx: Transaction, id: EntityId) -> int:
+    return tx.forgotten.open()[id].cause
