@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from syncd.errors import StoreError
 
@@ -147,6 +148,21 @@ def private(path: Path) -> None:
         raise StoreError(f"store {path}: {error.strerror}: {error.filename}", hint=hint) from error
 
 
+def _locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+@retry(
+    retry=retry_if_exception(_locked),
+    stop=stop_after_delay(_PATIENCE),
+    wait=wait_random(0.01, 0.05),
+    reraise=True,
+)
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Have a file written ahead of itself. While another process writes to one that is new, SQLite does not wait."""
+    cursor.execute("PRAGMA journal_mode=WAL")
+
+
 def _in_memory(place: URL) -> bool:
     return place.database in (None, "", ":memory:")
 
@@ -163,7 +179,7 @@ def _sqlite(place: URL) -> Engine:
     def _pragmas(raw: Any, _record: Any) -> None:
         raw.isolation_level = None  # we say BEGIN ourselves: the driver would begin too late, and deferred
         cursor = raw.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA cache_size=-4096")  # of each connection; the machine keeps the file in memory anyhow
         cursor.close()

@@ -34,6 +34,20 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
+def test_a_new_store_to_which_another_process_writes_just_now_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait for that, whatever time-out it is given."""
+    path = tmp_path / "syncd.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE its_own (value)")
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    done.start()
+    with opened(path) as store, store.read() as tx:
+        assert tx.db.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+    done.join()
+    other.close()
+
+
 def test_a_new_store_is_for_its_owner_s_eyes_only(tmp_path: Path) -> None:
     path = tmp_path / "var" / "syncd" / "syncd.db"
     before = os.umask(0o022)
