@@ -17,7 +17,7 @@ from syncd.engine.mending import Figures, keep, mend, trend
 from syncd.engine.world import Tally, World
 from syncd.errors import ConfigError, Problem
 
-__all__ = ["Audited", "Point", "compare", "keep_file", "table"]
+__all__ = ["Audited", "Point", "compare", "keep_file", "pointed", "table"]
 
 _HEAD: Final = ("finding", "sync", "app", "record", "field", "what", "count", "of", "agreed", "shown")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -87,9 +87,14 @@ def _told(found: Audit, kept: Sequence[Figures], mended: int) -> Audited:
         invalid=[asdict(one) for one in found.invalid],
         options=[asdict(one) for one in found.options],
         coverage=[asdict(one) | {"share": round(one.share, 4)} for one in found.coverage],
-        trend=[Point(**asdict(one) | {"at": moment(one.at)}) for one in kept],
+        trend=[pointed(one) for one in kept],
         looked_at_again=mended,
     )
+
+
+def pointed(one: Figures) -> Point:
+    """The figures of an audit for a person."""
+    return Point(**asdict(one) | {"at": moment(one.at)})
 
 
 def table(found: Audited) -> str:

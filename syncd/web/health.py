@@ -1,4 +1,4 @@
-"""Health: limits, queues, cursors, sweeps and webhooks of each app."""
+"""Health: limits, queues, cursors, sweeps and webhooks of each app, and how alike the apps are by the last audits."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Final
 
 from starlette.responses import Response
 
+from syncd.console.audit import Point, pointed
 from syncd.console.status import AppStatus, moment
+from syncd.engine.mending import trend
 from syncd.sdk.pace import Spent
 from syncd.store.ports import Transaction
 from syncd.web.visit import Desk, Visit
 
-__all__ = ["Listing", "Vitals", "health"]
+__all__ = ["Listing", "Quality", "Vitals", "health"]
 
 _LOOKED_AT: Final = 500
 """Entries at the end of the change log whose chain is looked at."""
+_AUDITS: Final = 24
+"""So many of the last audits are drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,15 @@ class Vitals:
     webhooks: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """What the last audits have found, the oldest first, and when the daemon makes the next one."""
+
+    audits: tuple[Point, ...]
+    next: datetime | None
+    every: timedelta | None
+
+
 def health(visit: Visit) -> Response:
     """Every app, and the store."""
     desk = visit.desk
@@ -53,9 +66,22 @@ def health(visit: Visit) -> Response:
     with desk.store.read() as tx:
         vitals = [_vitals(desk, tx, app, heard.get(app.name, {})) for app in found.apps]
         loose = tx.log.loose(_LOOKED_AT)
+        audits = tuple(pointed(one) for one in trend(tx)[-_AUDITS:])
     return visit.render(
-        "health.html", found=found, vitals=vitals, loose=loose, looked=_LOOKED_AT, public=desk.config.daemon.public_url
+        "health.html",
+        found=found,
+        vitals=vitals,
+        loose=loose,
+        looked=_LOOKED_AT,
+        public=desk.config.daemon.public_url,
+        quality=_quality(desk, audits),
     )
+
+
+def _quality(desk: Desk, audits: tuple[Point, ...]) -> Quality:
+    every = desk.config.audit.every
+    last = audits[-1].at if audits else None
+    return Quality(audits=audits, next=last + every if last and every else None, every=every)
 
 
 def _vitals(desk: Desk, tx: Transaction, app: AppStatus, webhooks: Mapping[str, int]) -> Vitals:

@@ -13,6 +13,8 @@ import pytest
 from starlette.applications import Starlette
 
 from syncd.core.record import EntityId
+from syncd.engine.audit import audit
+from syncd.engine.mending import keep
 from syncd.engine.remedies import pause
 from syncd.errors import StoreError
 from syncd.sdk.contract import Quota
@@ -252,6 +254,21 @@ def test_health_shows_queues_cursors_and_sweeps_of_each_app(place: Office) -> No
     assert "everything compared" in text
     assert "the chain of the last 500 holds" in text
     assert "daemon.public_url is not set" in text
+
+
+def test_health_tells_what_the_last_audit_found_and_how_that_changes(place: Office) -> None:
+    browser = place.browser()
+    browser.get("/health")
+    assert "No audit was made yet" in browser.text()
+    place.person("ada@example.com", "Ada")
+    keep(place.world, audit(place.world, ["people"]))
+    news = place.company.apps["news"]
+    news.person_edits(news.find_one(email="ada@example.com"), first="Adele")
+    keep(place.world, audit(place.world, ["people"]))
+    browser.get("/health")
+    assert "compared 2 records" in browser.text()
+    assert "1: 1 edited" in browser.text()
+    assert "of 2 audits" in browser.last.text
 
 
 def test_health_counts_webhooks_by_what_they_were_answered(place: Office) -> None:
