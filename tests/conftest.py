@@ -24,6 +24,10 @@ settings.load_profile(os.environ.get("SYNCD_HYPOTHESIS", "steady"))
 gc.set_threshold(50_000, 20, 100)  # a tenth of the time went into looking for what next to nothing leaves behind
 
 
+_OTHER_PROCESSES = "COVERAGE_PROCESS_CONFIG"
+"""By which coverage has the processes that a test starts measured, too."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Let a test that is marked `unmeasured` run at its own pace: being measured takes nearly twice as long."""
@@ -31,7 +35,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if measured is None or item.get_closest_marker("unmeasured") is None:
         return (yield)
     measured.stop()
+    others = os.environ.pop(_OTHER_PROCESSES, None)
     try:
         return (yield)
     finally:
         measured.start()
+        if others is not None:
+            os.environ[_OTHER_PROCESSES] = others

@@ -13,7 +13,7 @@ from syncd.testing.__main__ import main
 from syncd.testing.crash.command import add_to, crash
 from tests.crash.rehearsal import Rehearsed
 
-pytestmark = pytest.mark.timeout(600)  # many processes, one after the other, on whatever machine
+pytestmark = [pytest.mark.timeout(600), pytest.mark.unmeasured]  # many processes, one after the other
 
 
 def run(rehearsed: Rehearsed, *words: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.rehearsal import Rehearsed
 
-pytestmark = pytest.mark.timeout(600)  # many processes, one after the other, on whatever machine
+pytestmark = [pytest.mark.timeout(600), pytest.mark.unmeasured]  # many processes, one after the other
 
 
 def test_every_kind_of_place_is_there(rehearsed: Rehearsed) -> None:

@@ -12,6 +12,8 @@ import pytest
 from tests.crash.disk import Deed, Disk, deeds, entry
 from tests.crash.power import Recording, cuts, record
 
+pytestmark = pytest.mark.unmeasured
+
 needs_a_compiler = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("gcc") is None, reason="the recorder is C, for Linux"
 )

@@ -11,6 +11,8 @@ import pytest
 
 from tests.flows.stage import Stage, staged
 
+pytestmark = pytest.mark.unmeasured
+
 CONFIG = """
 [store]
 url = "sqlite:///:memory:"

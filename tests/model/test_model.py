@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TypeAlias, get_args
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -21,6 +22,8 @@ from syncd.store.values import ParkedKind
 from tests.effort import effort
 from tests.model.questions import wrongs
 from tests.model.town import Town, Traits, Weather
+
+pytestmark = pytest.mark.unmeasured
 
 Who: TypeAlias = tuple[str, str]
 ADDRESSES = st.sampled_from(["a@example.com", "b@example.com", "c@example.com"])

@@ -14,6 +14,8 @@ from syncd.testing.simulator import sensitivity
 from syncd.testing.simulator.mutants import MUTANTS, planted, unheld
 from syncd.testing.simulator.sensitivity import RECORDS, Found, Record, check, search
 
+pytestmark = pytest.mark.unmeasured
+
 QUICK = ("blind write", "blank wins", "guessed coercion", "kill forgets", "webhook payload trusted")
 
 

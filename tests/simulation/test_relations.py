@@ -18,6 +18,8 @@ from syncd.testing.__main__ import main
 from syncd.testing.simulator.relations import RELATIONS, Difference, compare
 from syncd.testing.simulator.spaced import Telling
 
+pytestmark = pytest.mark.unmeasured
+
 ON_A_DATABASE = {"a-restored-backup", "dicts-or-a-database"}
 """These tell on a file, and take their time."""
 

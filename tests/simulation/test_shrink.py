@@ -15,6 +15,8 @@ from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.shrink import least
 from syncd.testing.simulator.tape import kind, load
 
+pytestmark = pytest.mark.unmeasured
+
 SEED = 10
 """Of a long story in which syncd writes tags and is killed."""
 

@@ -14,6 +14,8 @@ from tests.connectors.hubspot.test_contract import TestHubSpot as _HubSpot
 from tests.docs.guide import files
 from tests.testing.richer import richer
 
+pytestmark = pytest.mark.unmeasured
+
 # The check; what stands in the guide's connector; what a hurried author might have written.
 MUTANTS = (
     ("a_full_listing_says_so_once_and_at_the_end", 'since is None and page["next"] is None', "since is None"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import pytest
 from pydantic import SecretStr
 
 from syncd.testing.conformance import ConnectorContract
 from syncd.testing.twin import Setup
 from syncd_connectors.carddav import CardDavSettings, plugin
 from syncd_connectors.carddav.twin import BOOK, PASSWORD, USER, CardDavTwin
+
+pytestmark = pytest.mark.unmeasured
 
 _SERVER = "https://dav.example.com"
 

@@ -277,12 +277,13 @@ def test_a_book_that_is_gone_refuses_new_cards() -> None:
     assert isinstance(outcome, Refused)
 
 
-def test_a_write_that_cannot_be_read_again_is_in_doubt() -> None:
+@pytest.mark.parametrize("status", [404, 403, 503])
+def test_a_write_that_cannot_be_read_again_is_in_doubt(status: int) -> None:
     with bench_on({"u-1.vcf": CARD}, rewrites=True) as (bench, _twin):
         seen = bench.seen("u-1.vcf")
 
         def vanished(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-            return httpx.Response(404) if request.method == "GET" else answer
+            return httpx.Response(status) if request.method == "GET" else answer
 
         with bench._through(vanished):
             (outcome,) = bench.write(Update(bench.ref("u-1.vcf"), {"title": "Boss"}, "key", seen.version)).values()

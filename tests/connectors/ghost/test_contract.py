@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import SecretStr
 
 from syncd.testing.conformance import ConnectorContract
 from syncd_connectors.ghost import GhostSettings, plugin
 from syncd_connectors.ghost.twin import ADMIN_KEY
+
+pytestmark = pytest.mark.unmeasured
 
 
 class TestGhost(ConnectorContract):

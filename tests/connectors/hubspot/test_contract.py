@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import SecretStr
 
 from syncd.testing.conformance import ConnectorContract
 from syncd_connectors.hubspot import HubSpotSettings, plugin
+
+pytestmark = pytest.mark.unmeasured
 
 
 class TestHubSpot(ConnectorContract):

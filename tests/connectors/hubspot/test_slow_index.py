@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from syncd.testing.conformance import ChangesContract, FindContract, WriteContract
 from syncd.testing.twin import Setup, Twin
 from syncd_connectors.hubspot import plugin
 from syncd_connectors.hubspot.twin import HubSpotTwin
+
+pytestmark = pytest.mark.unmeasured
 
 _LAG = 30.0  # seconds; the connector declares a longer one
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import SecretStr
 
 from syncd.testing.conformance import ConnectorContract
 from syncd_connectors import mailchimp
 from syncd_connectors.mailchimp.account import MailchimpSettings
 from syncd_connectors.mailchimp.twin import API_KEY
+
+pytestmark = pytest.mark.unmeasured
 
 
 class TestMailchimp(ConnectorContract):
