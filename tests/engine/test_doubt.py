@@ -12,6 +12,7 @@ from syncd.core.record import Outcome, Stored, Write
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.remedies import paused
 from syncd.engine.resolve import recover
+from syncd.errors import Throttled
 from syncd.store.values import Event
 from tests.engine.world import Scene, people, rule
 
@@ -180,3 +181,27 @@ def test_a_write_that_was_taken_and_cannot_be_looked_at_yet_is_not_made_twice() 
         scene.run()
     assert news.find_one(email="ada@example.com", phone="2")
     assert len(news.writes) == before + 1
+
+
+def test_a_batch_that_was_certainly_not_taken_leaves_no_doubt_and_is_sent_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene()
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    news = scene.fake("news")
+    sent: list[Sequence[Write]] = []
+
+    def busy(writes: Sequence[Write]) -> Sequence[Outcome]:
+        sent.append(writes)
+        raise Throttled("429: later", retry_after=60)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(news, "write", busy)
+        scene.run()
+    assert len(sent) >= 1
+    with scene.store.read() as tx:
+        assert tx.intents.open() == []
+        assert tx.deliveries.count("news") == 1
+    scene.wait(minutes=10)
+    scene.run()
+    assert len(news.rows) == 1
