@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 from syncd.core.entity import base
@@ -37,18 +38,17 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
     sent = sum(tx.log.count(app=app, sync=sync.name, event=event, since=since) for event in _SENT)
     if sent + len(batch) <= min(limits.changes, limits.blanks, limits.creates) or _is_expected(tx, sync):
         return
-    after = expected(tx, sync)
-    entries = tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, limit=_MOST)
-    linked = tx.links.linked(sync.name, app)
+    after, linked = expected(tx, sync), tx.links.linked(sync.name, app)
+    entries = cache(lambda: tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, limit=_MOST))
     for guard in (Guard.CHANGES, Guard.BLANKS, Guard.CREATES):
         records: dict[Ref, Sequence[str]] = {}
         for intent in batch:
             fields = tuple(_taking(sync, guard, intent))
             if fields and _counts(tx, intent.cause, after):
                 records[intent.ref or Ref(app, intent.object, f"new: {intent.entity}")] = fields
-        if not records:
-            continue
-        for entry in entries:
+        if not records or mass(guard, linked, sent + len(records), limits) is None:
+            continue  # it would not trip if all that was sent counted: to look at each takes longer than to send it
+        for entry in entries():
             goal = {name: what.get("new") for name, what in entry.fields.items()}
             fields = tuple(_telling(sync, guard, entry.note, goal))
             if entry.ref is not None and fields and _counts(tx, entry.cause, after):
