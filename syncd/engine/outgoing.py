@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
-from syncd.core.entity import base
-from syncd.core.fieldmap import Sync
+from syncd.core.entity import Entity, Link, base
+from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.guard import Guard, mass
 from syncd.core.lens import Misfit, view
 from syncd.core.record import Absent, Fields, Ref, Value
@@ -22,6 +22,7 @@ from syncd.engine.debts import claims, frozen
 from syncd.engine.guards import Tripped, approved, expected, refused, tripped
 from syncd.engine.setback import expected as agreed_to
 from syncd.engine.world import World
+from syncd.store.codec import value_from
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, Parked
 
@@ -29,6 +30,8 @@ __all__ = ["stays", "unwanted", "watch_writes"]
 
 _HOUR: Final = 3600.0
 _MOST: Final = 200_000
+_BACK: Final = 20
+"""So many changes of a value may lie between what an app shows and what is agreed."""
 _SENT: Final = (Event.SENT, Event.COERCED)
 
 
@@ -133,5 +136,20 @@ def stays(tx: Transaction, sync: Sync, delivery: Delivery, guard: Guard) -> dict
         if shown is None or isinstance(shown, Absent | Misfit):
             continue  # a blank takes the place of nothing
         if name in entity.held and rule.computed is None:
-            stand[name] = shown
+            stand[name] = _meant(tx, rule, link, entity, shown)
     return stand
+
+
+def _meant(tx: Transaction, rule: FieldRule, link: Link, entity: Entity, shown: Value) -> Value:
+    """The value that was agreed before and that the app shows, in its own form: what was typed, not what it kept."""
+    seq: int | None = entity.held[rule.name].seq
+    for _ in range(_BACK):
+        entry = tx.log.get(seq) if seq else None
+        what = entry.fields.get(rule.name, {}) if entry else {}
+        if "old" not in what:
+            return shown
+        old = value_from(what["old"])
+        if base(rule, link, {**entity.fields, rule.name: old}) == old:
+            return old
+        seq = what.get("from")
+    return shown

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
+from syncd.core.record import Raw
 from syncd.engine.masses import let_through, put_aside
 from syncd.engine.remedies import paused
 from syncd.engine.world import Safety
 from syncd.store.values import Event, Parked, ParkedKind
-from tests.engine.world import Scene, people
+from syncd.testing.simulator.lens import Plain
+from tests.engine.world import Scene, people, rule
 
 APPS = ("crm", "shop", "news")
 TIGHT = Limits(changes=20, change_share=0.3, blanks=10, blank_share=0.2, creates=20, create_share=0.5)
 
 
-def _office(count: int = 40) -> Scene:
-    scene = Scene(names=APPS, sync=people(APPS), safety=Safety(limits=TIGHT))
+def _office(count: int = 40, sync: Sync | None = None, **keeps: Callable[[Raw], Raw]) -> Scene:
+    scene = Scene(names=APPS, sync=sync or people(APPS), safety=Safety(limits=TIGHT))
+    scene.fake("news").keeps = keeps
     for n in range(1, count + 1):
         scene.fake("crm").person_creates(email=f"p{n}@example.com", first=f"P{n}", phone="1")
     scene.run()
@@ -121,3 +127,25 @@ def test_what_was_approved_where_it_came_from_is_not_asked_about_again_where_it_
     scene.run()
     assert [_count(scene, app, "X") for app in APPS] == [40, 40, 40]
     assert [entry.by for entry in scene.log() if entry.event is Event.DECIDED] == ["op"]
+
+
+def _loud(raw: Raw) -> Raw:
+    return raw.upper() if isinstance(raw, str) else raw
+
+
+def test_after_a_no_what_was_typed_stands_and_not_what_the_app_makes_of_it() -> None:
+    lenses = {"crm": Plain("first"), "shop": Plain("first"), "news": Plain("first", declared=_loud)}
+    scene = _office(40, people(APPS, rule("first", APPS, lenses=lenses)), first=_loud)
+    typed = [f"p{n} of old" for n in range(1, 41)]
+    for n, first in enumerate(typed, 1):
+        scene.fake("crm").person_edits(scene.fake("crm").find_one(email=f"p{n}@example.com"), first=first)
+        if n % 10 == 0:  # a few within an hour
+            scene.run()
+            scene.wait(hours=2)
+    scene.wait(hours=2)
+    scene.run()
+    assert scene.fake("news").find_one(first="P1 OF OLD")
+    _edited(scene, "X")
+    put_aside(scene.world, _question(scene).id, by="op")
+    scene.run()
+    assert sorted(str(row.fields["first"]) for row in scene.fake("crm").rows.values()) == sorted(typed)
