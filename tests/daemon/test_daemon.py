@@ -117,9 +117,10 @@ def test_when_the_store_fails_nothing_is_written_to_an_app_until_it_holds_again(
 
 
 def test_a_real_full_disk_stops_writes_and_loses_nothing(company: Company) -> None:
+    disk = Disk(company.store)
     with company.running() as service:
         eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
-        with full(company.store):
+        with disk.full():
             for number in range(200):
                 company.person(f"person{number}@example.com", f"Person {number}")
             eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
@@ -347,20 +348,22 @@ def test_an_app_that_did_not_answer_at_the_start_is_taken_as_it_was_known(compan
         assert any(line.get("app") == "news" and "not reached" in line["event"] for line in company.said)
 
 
-@contextmanager
-def full(store: Store) -> Iterator[None]:
-    """SQLite may not make its file any longer."""
+class Disk:
+    """The room that a store's file has. It listens before anything runs: nobody may begin to while others connect."""
 
-    def limit(raw: Any, *_: object) -> None:
-        raw.execute("PRAGMA max_page_count=1")  # it takes that for: as long as it is
+    def __init__(self, store: Store) -> None:
+        self._pages = 1_073_741_823
+        event.listen(store._engine, "checkout", self._limit)
 
-    def lift(raw: Any, *_: object) -> None:
-        raw.execute("PRAGMA max_page_count=1073741823")
+    def _limit(self, raw: Any, *_: object) -> None:
+        raw.execute(f"PRAGMA max_page_count={self._pages}")
 
-    event.listen(store._engine, "checkout", limit)
-    yield
-    event.remove(store._engine, "checkout", limit)
-    event.listen(store._engine, "checkout", lift)
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """SQLite may not make its file any longer."""
+        before, self._pages = self._pages, 1  # SQLite takes that for: as long as it is
+        yield
+        self._pages = before
 
 
 def test_a_port_that_is_taken_is_named_before_anything_begins(company: Company) -> None:
