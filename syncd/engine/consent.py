@@ -25,6 +25,7 @@ __all__ = [
     "heed",
     "newly_opted_out",
     "opt_in",
+    "own_keys",
     "record_opt_out",
     "register",
 ]
@@ -46,9 +47,14 @@ def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     return tuple(key for rule in consent_rules(sync) if (key := address_key(rule, fields)) is not None)
 
 
+def own_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
+    """By which somebody with these values is known themselves: what they are matched by, and their addresses."""
+    return (*keys(sync, fields), *consent_keys(sync, fields))
+
+
 def all_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """Everything by which an entity with these values is found."""
-    return (*keys(sync, fields), *consent_keys(sync, fields), *reference_keys(sync, fields))
+    return (*own_keys(sync, fields), *reference_keys(sync, fields))
 
 
 def newly_opted_out(sync: Sync, link: Link, fact: Record) -> bool:

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.match import Key, keys
+from syncd.core.match import Key
 from syncd.core.record import EntityId
-from syncd.engine.consent import all_keys, consent_keys, consent_rules
+from syncd.engine.consent import all_keys, consent_keys, consent_rules, own_keys
 from syncd.engine.debts import note_debts, unreckoned
 from syncd.engine.namesakes import part
 from syncd.engine.person import person
@@ -71,7 +71,7 @@ def foresee(world: World, tx: Transaction, id: EntityId) -> Foreseen:
     there = [link for link in links if link.state is not LinkState.GONE]
     return Foreseen(
         entities=ids,
-        records=tuple(Reached(app=x.ref.app, record=str(x.ref), how=_way(world, tx, x)) for x in there),
+        records=_reached(world, tx, there),
         values=sum(len(entity.held) for entity in entities),
         entries=sum(len(tx.log.find(entity=one, limit=_ALL)) for one in ids),
         questions=len(tx.parked.ever(ids, [link.ref for link in links])),
@@ -136,12 +136,13 @@ def finish(world: World) -> int:
         with world.store.begin() as tx:
             _again(world, tx)
     with world.store.read() as tx:
-        ripe = [o for o in dict.fromkeys(o.id for o in tx.forgotten.open().values()) if not _left(world, tx, o)]
+        orders = {order.id: order for order in tx.forgotten.open().values()}
+        ripe = [id for id, order in orders.items() if not _left(world, tx, order)]
     done = 0
     for id in ripe:
         with world.store.erasing() as tx:
             order = tx.forgotten.get(id)
-            if order is not None and order.done is None and not _left(world, tx, id):
+            if order is not None and order.done is None and not _left(world, tx, order):
                 _erase(world, tx, order)
                 done += 1
     return done
@@ -149,8 +150,7 @@ def finish(world: World) -> int:
 
 def waits_for(world: World, tx: Transaction, order: Forgetting) -> tuple[Reached, ...]:
     """The records that are still there, and what is to become of each."""
-    links = [link for id in order.entities for link in _there(world, tx, id)]
-    return tuple(Reached(app=x.ref.app, record=str(x.ref), how=_way(world, tx, x)) for x in links)
+    return _reached(world, tx, [link for id in order.entities for link in _there(world, tx, id)])
 
 
 def _again(world: World, tx: Transaction) -> None:
@@ -166,19 +166,17 @@ def _again(world: World, tx: Transaction) -> None:
             tx.forgotten.put(replace(order, done=tx.now))
     for sync in world.syncs.values():
         for entity in tx.entities.all(sync.name):
-            by_key = tx.forgotten.known((*keys(sync, entity.fields), *consent_keys(sync, entity.fields))).values()
+            by_key = tx.forgotten.known(own_keys(sync, entity.fields)).values()
             first = min([*by_key, *([named[entity.id]] if entity.id in named else [])], default=0)
             if first in orders and entity.held and entity.id not in tx.forgotten.open():
                 reason = f"forgotten before, by order {first}; a backup had brought them back"
                 _order(world, tx, person(world.syncs, tx, entity.id), by=orders[first].by, reason=reason)
 
 
-def _left(world: World, tx: Transaction, order: int) -> bool:
+def _left(world: World, tx: Transaction, order: Forgetting) -> bool:
     """Whether a record of theirs may still be deleted, or a write to one is on its way."""
-    found = tx.forgotten.get(order)
-    ids = found.entities if found is not None else ()
     doubtful = {intent.entity for intent in tx.intents.open()}
-    return any(id in doubtful or _there(world, tx, id) for id in ids)
+    return any(id in doubtful or _there(world, tx, id) for id in order.entities)
 
 
 def _there(world: World, tx: Transaction, id: EntityId) -> list[Link]:
@@ -188,6 +186,10 @@ def _there(world: World, tx: Transaction, id: EntityId) -> list[Link]:
     except KeyError:
         return []  # a backup was restored that is of before they came
     return [x for x in tx.links.of(id) if sync and x.state is not LinkState.GONE and x.ref.app in sync.apps]
+
+
+def _reached(world: World, tx: Transaction, links: Iterable[Link]) -> tuple[Reached, ...]:
+    return tuple(Reached(app=x.ref.app, record=str(x.ref), how=_way(world, tx, x)) for x in links)
 
 
 def _way(world: World, tx: Transaction, link: Link) -> str:
@@ -279,7 +281,7 @@ def _keys(world: World, entities: Iterable[Entity]) -> tuple[Key, ...]:
     for entity in entities:
         sync = world.syncs.get(entity.sync)
         if sync is not None:
-            found |= dict.fromkeys((*keys(sync, entity.fields), *consent_keys(sync, entity.fields)))
+            found |= dict.fromkeys(own_keys(sync, entity.fields))
     return tuple(found)
 
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
-from syncd.core.match import keys
-from syncd.core.record import EntityId, Fields, Record
-from syncd.engine.consent import consent_keys, enrol
+from syncd.core.record import Fields, Record
+from syncd.engine.consent import consent_keys, enrol, own_keys
 from syncd.engine.debts import note_debts
 from syncd.engine.ours import adopted
 from syncd.engine.world import World
@@ -36,7 +35,7 @@ def keep_out(world: World, tx: Transaction, sync: Sync, link: Link, fact: Record
         sync.name,
         replace(link, state=LinkState.LIVE, missed_at=None, seen={**link.seen, **seen}, version=fact.version),
     )
-    note_debts(tx, sync, entity, _cause(tx, entity.id))
+    note_debts(tx, sync, entity, tx.forgotten.open()[entity.id].cause)
 
 
 def turn_away(world: World, tx: Transaction, sync: Sync, fact: Record, shown: Fields, *, sure: bool) -> bool:
@@ -44,7 +43,7 @@ def turn_away(world: World, tx: Transaction, sync: Sync, fact: Record, shown: Fi
 
     `sure`: it was read by its id. A row of a listing may be of a record that is gone by now, and is read first.
     """
-    known = tx.forgotten.known((*keys(sync, shown), *consent_keys(sync, shown)))
+    known = tx.forgotten.known(own_keys(sync, shown))
     if not known:
         return False
     if any(work.closed is None for work in tx.parked.ever((), [fact.ref])):
@@ -62,7 +61,3 @@ def _opt_out(world: World, tx: Transaction, sync: Sync, shown: Fields, app: str)
     enrol(world, tx, sync, shown, app, None)
     for channel, address in consent_keys(sync, shown):
         tx.optouts.conceal(channel, address)
-
-
-def _cause(tx: Transaction, id: EntityId) -> int:
-    return tx.forgotten.open()[id].cause

@@ -126,14 +126,15 @@ def _keep_theirs(world: World, tx: Transaction, sync: Sync, work: Parked, guard:
     done = 0
     for delivery in list(unwanted(tx, work)):
         entity, link = tx.entities.get(delivery.entity), tx.links.at(delivery.entity, work.app)
-        stand = stays(tx, sync, delivery, guard)
-        if stand:
+        if stand := stays(tx, sync, delivery, guard):
             _put_back(world, tx, sync, entity, stand, seq, by)
         elif link is None and guard is Guard.CREATES:
             note = f"not made in {work.app}"
             tx.log.append(Entry(event=Event.DECIDED, sync=sync.name, entity=entity.id, cause=seq, by=by, note=note))
             tx.deliveries.settle(delivery)
-        done += bool(stand) or (link is None and guard is Guard.CREATES)
+        else:
+            continue
+        done += 1
     expect(tx, sync)
     return done
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -63,14 +64,7 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
 
 def _question(work: Parked) -> Parked:
     reason = f"{work.field}: syncd would write to {work.detail['count']} of {work.detail['linked']} records in an hour"
-    return Parked(
-        kind=work.kind,
-        sync=work.sync,
-        app=work.app,
-        field=work.field,
-        reason=reason,
-        detail={**work.detail, "outgoing": True},
-    )
+    return replace(work, reason=reason, detail={**work.detail, "outgoing": True})
 
 
 def _is_expected(tx: Transaction, sync: Sync) -> bool:

@@ -89,12 +89,11 @@ def deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) 
         # One that was composed later may have found out that two are one: then what was composed before is out of date.
         drafts = [draft for draft in drafts if tx.entities.get(draft.entity.id) == draft.entity]
         drafts = _one_by_one(world, tx, sync, app, drafts)
+        if not drafts:
+            return Tally()
         watch_writes(world, tx, sync, app, [draft.intent for draft in drafts])
         tx.intents.put([draft.intent for draft in drafts])
-        if drafts:
-            promises.composed(world, tx, sync, app, [_leaving(tx, draft, sight.records) for draft in drafts])
-    if not drafts:
-        return Tally()
+        promises.composed(world, tx, sync, app, [_leaving(tx, draft, sight.records) for draft in drafts])
     try:
         outcomes = _send(world, app, [draft.write for draft in drafts])
     except (InDoubt, BrokenProtocol) as doubt:

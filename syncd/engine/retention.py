@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from syncd.engine.world import World
+from syncd.store.chain import Erasable
 from syncd.store.ports import Transaction
 from syncd.store.values import QUOTING, Entry, Event
 
@@ -15,6 +17,8 @@ _PART: Final = 1000
 """Entries that are looked at in one transaction: a writer waits for no longer than that takes."""
 _REACHED: Final = "expired_to"
 _ROUND: Final = "expired_at"
+_QUOTED: Final[Sequence[Erasable]] = ("fields", "note")
+_PLAIN: Final[Sequence[Erasable]] = ("fields",)
 _EVERY: Final = timedelta(days=1)
 """From the end of a round to the next, for a round looks at every old entry."""
 
@@ -38,11 +42,10 @@ def expire(world: World, keep: timedelta) -> int:
         tx.entities.load([entry.entity for entry in found if entry.entity is not None])
         old = [entry for entry in found if not _agreed(tx, entry)]
         quoting = [entry.seq for entry in old if entry.event in QUOTING]
-        if quoting:
-            tx.log.erase(quoting, ("fields", "note"), Entry(event=Event.EXPIRED))
         plain = [entry.seq for entry in old if entry.event not in QUOTING]
-        if plain:
-            tx.log.erase(plain, ("fields",), Entry(event=Event.EXPIRED))
+        for seqs, columns in ((quoting, _QUOTED), (plain, _PLAIN)):
+            if seqs:
+                tx.log.erase(seqs, columns, Entry(event=Event.EXPIRED))
         return len(old)
 
 
