@@ -14,13 +14,14 @@ from sqlalchemy import Connection, Row, delete, select
 from syncd.core.match import Key
 from syncd.core.record import EntityId
 from syncd.store.codec import dump, load
+from syncd.store.facts import Meta
 from syncd.store.forgetting import SALT, Forgetting, blinded
 from syncd.store.statements import Upsert, among, chunks, same
-from syncd.store.tables import ForgettingRow, ForgottenRow, MetaRow, table
+from syncd.store.tables import ForgettingRow, ForgottenRow, table
 
-__all__ = ["Forgotten", "order_row", "salt_of"]
+__all__ = ["Forgotten", "order_row"]
 
-ORDER, FORGOTTEN, META = table(ForgettingRow), table(ForgottenRow), table(MetaRow)
+ORDER, FORGOTTEN = table(ForgettingRow), table(ForgottenRow)
 
 _ASK: Final = ORDER.insert().returning(ORDER.c.id)
 _ORDER: Final = select(ORDER).where(same(ORDER.c.id))
@@ -30,8 +31,6 @@ _PUT_ORDER: Final = Upsert(ORDER)
 _KNOWN: Final = select(FORGOTTEN).where(among(FORGOTTEN.c.digest))
 _LIFT: Final = delete(FORGOTTEN).where(same(FORGOTTEN.c.forgetting))
 _PUT_FORGOTTEN: Final = Upsert(FORGOTTEN)
-_SALT: Final = select(META.c.value).where(META.c.name == SALT)
-_PUT_SALT: Final = Upsert(META)
 
 
 class Forgotten:
@@ -40,6 +39,7 @@ class Forgotten:
     def __init__(self, db: Connection, now: float) -> None:
         self._db = db
         self._now = now
+        self._meta = Meta(db)
         self._open: dict[EntityId, Forgetting] | None = None
 
     def ask(self, order: Forgetting) -> int:
@@ -65,14 +65,14 @@ class Forgotten:
         return self._open
 
     def remember(self, keys: Iterable[Key], order: int) -> None:
-        salt = salt_of(self._db)
+        salt = self._meta.get(SALT)
         if salt is None:
             salt = secrets.token_hex(32)
-            _PUT_SALT(self._db, [{"name": SALT, "value": salt}])
+            self._meta.put(SALT, salt)
         _PUT_FORGOTTEN(self._db, [{"digest": blinded(salt, key), "forgetting": order} for key in keys])
 
     def known(self, keys: Iterable[Key]) -> Mapping[Key, int]:
-        salt = salt_of(self._db)
+        salt = self._meta.get(SALT)
         if salt is None:
             return {}
         digests = {blinded(salt, key): key for key in keys}
@@ -84,12 +84,6 @@ class Forgotten:
 
     def lift(self, order: int) -> None:
         self._db.execute(_LIFT, {"forgetting": order})
-
-
-def salt_of(db: Connection) -> str | None:
-    """The salt of a store; None where nobody was ever forgotten."""
-    salt: str | None = db.execute(_SALT).scalar()
-    return salt
 
 
 def order_row(order: Forgetting) -> dict[str, Any]:

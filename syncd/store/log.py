@@ -23,18 +23,17 @@ from syncd.store.chain import (
     vouched,
 )
 from syncd.store.codec import dump
+from syncd.store.facts import Meta
 from syncd.store.fields import ERASED, OLDER
-from syncd.store.statements import Upsert, among, chunks, counted, same
-from syncd.store.tables import ChangeRow, MetaRow, table
+from syncd.store.statements import among, chunks, counted, given, same
+from syncd.store.tables import ChangeRow, table
 from syncd.store.values import QUOTING, Entry, Event
 
 __all__ = ["Log", "tells_of", "verify"]
 
-CHANGE, META = table(ChangeRow), table(MetaRow)
+CHANGE = table(ChangeRow)
 
 _END: Final = "log_end"
-_LAST: Final = select(META.c.value).where(META.c.name == _END)
-_PUT_LAST: Final = Upsert(META)
 _ENTRY: Final = select(CHANGE).where(same(CHANGE.c.seq))
 _APPEND: Final = CHANGE.insert()
 _SINCE: Final = CHANGE.c.at >= bindparam("since")
@@ -96,9 +95,8 @@ class Log:
         limit: int = 100,
     ) -> Sequence[Entry]:
         self.flush()
-        given: dict[str, Any] = {"entity": entity, "app": app, "sync": sync, "since": since}
-        given |= {"event": [event.value for event in events], "ref": ref}
-        asked = {name: value for name, value in given.items() if value not in (None, "", [])}
+        kinds = [event.value for event in events]
+        asked = given(entity=entity, app=app, sync=sync, since=since, event=kinds, ref=ref)
         statement = _found(*asked)
         if field:
             statement = statement.where(tells_of(field))
@@ -161,7 +159,7 @@ class Log:
         if self._new and self._end is not None:
             self._db.execute(_APPEND, self._new)
             self._new.clear()
-            _PUT_LAST(self._db, [{"name": _END, "value": self._end.note}])
+            Meta(self._db).put(_END, self._end.note)
 
 
 @cache
@@ -187,4 +185,4 @@ def verify(db: Connection) -> int | None:
 
 
 def _end(db: Connection) -> ChainEnd:
-    return noted(db.execute(_LAST).scalar())
+    return noted(Meta(db).get(_END))

@@ -9,21 +9,21 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.codec import dump, load
 from syncd.store.connect import overwriting
-from syncd.store.forgetting import blinded
-from syncd.store.forgotten import salt_of
-from syncd.store.statements import Upsert, among, chunks, counted, same
-from syncd.store.tables import AppRow, HeardRow, MetaRow, OptOutRow, ParkedRow, SecretRow, table
+from syncd.store.facts import Meta
+from syncd.store.forgetting import SALT, blinded
+from syncd.store.statements import Upsert, among, chunks, counted, given, same
+from syncd.store.tables import AppRow, HeardRow, OptOutRow, ParkedRow, SecretRow, table
 from syncd.store.values import AppState, OptOut, Parked, ParkedKind
 
-__all__ = ["Apps", "Meta", "OptOuts", "ParkedWork"]
+__all__ = ["Apps", "OptOuts", "ParkedWork"]
 
 PARKED, OPT_OUT, APP = table(ParkedRow), table(OptOutRow), table(AppRow)
-META, SECRET, HEARD = table(MetaRow), table(SecretRow), table(HeardRow)
+SECRET, HEARD = table(SecretRow), table(HeardRow)
 
 _OPEN: Final = PARKED.c.closed.is_(None)
 _PARKED: Final = select(PARKED).where(same(PARKED.c.id))
@@ -57,9 +57,6 @@ _PUT_SECRET: Final = Upsert(SECRET)
 _HEARD: Final = select(HEARD.c.digest).where(same(HEARD.c.digest))
 _HEAR: Final = HEARD.insert()
 _FORGET: Final = delete(HEARD).where(HEARD.c.at < bindparam("before"))
-
-_FACT: Final = select(META.c.value).where(same(META.c.name))
-_PUT_FACT: Final = Upsert(META)
 
 _RIVALS: Final = (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)
 
@@ -98,8 +95,7 @@ class ParkedWork:
         return _parked(row) if row else None
 
     def open(self, kinds: Sequence[ParkedKind] = (), *, sync: str = "", limit: int = 1000) -> Sequence[Parked]:
-        given: dict[str, Any] = {"kind": [kind.value for kind in kinds], "sync": sync}
-        asked = {name: value for name, value in given.items() if value}
+        asked = given(kind=[kind.value for kind in kinds], sync=sync)
         return [_parked(row) for row in self._db.execute(_open(*asked), {**asked, "limit": limit})]
 
     def newest(self, kinds: Sequence[ParkedKind], limit: int) -> Sequence[int]:
@@ -143,9 +139,9 @@ class ParkedWork:
         self._forget()
         for work in works:
             gone = {"reason": "", "detail": "{}", "object": "", "record": "", "answer": "forgotten"}
-            gone |= {"name": f"erased|{work.id}"}
+            gone["name"] = f"erased|{work.id}"
             ended = {} if work.closed is not None else {"closed": self._now}
-            self._db.execute(PARKED.update().where(PARKED.c.id == work.id).values(**gone, **ended))
+            self._db.execute(_AGAIN, {**gone, **ended, "of_id": work.id})
 
     def rivals(self, app: str) -> Sequence[Parked]:
         if self._rivals is None:
@@ -188,25 +184,19 @@ class OptOuts:
 
     def conceal(self, channel: str, address: str) -> None:
         self._known.clear()
-        salt = salt_of(self._db)
-        if salt is None:
-            return
-        rows = self._rows(channel, address)
-        hidden = rows.get(blinded(salt, (channel, address)))
+        *_, hidden = names = self._names(channel, [address])
+        asked = {"channel": channel, "address": names}
+        rows = {row["address"]: row for row in self._db.execute(_EVER_OUT, asked).mappings()}
         row = rows.get(address)
-        if row is None:
+        if row is None or hidden == address:
             return
         self._db.execute(_DROP_OPT_OUT, {"channel": channel, "address": address})
-        if hidden is None or row["lifted"] is None:  # one that was lifted once takes nothing back that stands
-            _PUT_OPT_OUT(self._db, [{**row, "address": blinded(salt, (channel, address))}])
-
-    def _rows(self, channel: str, address: str) -> dict[str, RowMapping]:
-        asked = {"channel": channel, "address": self._names(channel, [address])}
-        return {row["address"]: row for row in self._db.execute(_EVER_OUT, asked).mappings()}
+        if hidden not in rows or row["lifted"] is None:  # one that was lifted once takes nothing back that stands
+            _PUT_OPT_OUT(self._db, [{**row, "address": hidden}])
 
     def _names(self, channel: str, addresses: Sequence[str]) -> list[str]:
         """Under which these addresses may stand in the register: themselves, and their hashes."""
-        salt = salt_of(self._db) if addresses else None
+        salt = Meta(self._db).get(SALT) if addresses else None
         if salt is None:
             return list(addresses)
         own = {blinded(salt, (channel, address)): address for address in addresses}
@@ -274,20 +264,6 @@ class Apps:
 
     def forget_heard(self, before: float) -> None:
         self._db.execute(_FORGET, {"before": before})
-
-
-class Meta:
-    """Facts about the store itself."""
-
-    def __init__(self, db: Connection) -> None:
-        self._db = db
-
-    def get(self, name: str) -> str | None:
-        value: str | None = self._db.execute(_FACT, {"name": name}).scalar()
-        return value
-
-    def put(self, name: str, value: str) -> None:
-        _PUT_FACT(self._db, [{"name": name, "value": value}])
 
 
 @cache

@@ -16,15 +16,16 @@ from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref, Version
 from syncd.store.codec import dump, held_from, held_text, instant, load, seconds, value_from
+from syncd.store.facts import Meta
 from syncd.store.statements import Upsert, among, chunks, counted, same
-from syncd.store.tables import EntityRow, KeyRow, LinkRow, MetaRow, table
+from syncd.store.tables import EntityRow, KeyRow, LinkRow, table
 
 __all__ = ["Entities", "Links", "entity_row", "link_row"]
 
 _REMEMBERED: Final = 2048
 """Rows that are remembered as what they stand for: those of a batch, which pass through half a dozen transactions."""
 
-ENTITY, KEY, LINK, META = table(EntityRow), table(KeyRow), table(LinkRow), table(MetaRow)
+ENTITY, KEY, LINK = table(EntityRow), table(KeyRow), table(LinkRow)
 
 _ENTITIES: Final = select(ENTITY).where(among(ENTITY.c.id))
 _ENTITIES_OF: Final = select(ENTITY).where(same(ENTITY.c.sync)).order_by(ENTITY.c.id)
@@ -64,7 +65,6 @@ _IN_STATE: Final = select(LINK).where(same(LINK.c.sync, LINK.c.app, LINK.c.state
 _MISSING: Final = _IN_STATE.order_by(*_IN_ORDER)
 _CANARIES: Final = _IN_STATE.order_by(LINK.c.swept.desc(), LINK.c.record).limit(bindparam("limit"))
 _PUT_LINKS: Final = Upsert(LINK, keep=("swept",))
-_SWEEP: Final = select(META.c.value).where(META.c.name == "sweep")
 
 
 class Entities:
@@ -285,7 +285,7 @@ class Links:
         if self._dirty:
             # Those that are gone first: they make room for the one live link of an entity in an app.
             dirty = sorted(self._dirty.items(), key=lambda item: item[1].state is not LinkState.GONE)
-            sweep = int(self._db.execute(_SWEEP).scalar() or 0)
+            sweep = int(Meta(self._db).get("sweep") or 0)
             _PUT_LINKS(self._db, [link_row(sync, link, sweep) for (sync, _), link in dirty])
             self._dirty.clear()
 

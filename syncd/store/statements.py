@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["Upsert", "among", "chunks", "counted", "same"]
+__all__ = ["Upsert", "among", "chunks", "counted", "given", "same"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,11 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Parts that fit into one IN list."""
     for start in range(0, len(items), _MOST_PARAMETERS):
         yield items[start : start + _MOST_PARAMETERS]
+
+
+def given(**named: Any) -> dict[str, Any]:
+    """Those of the values that are any: by these it is asked, and each set of them has a statement of its own."""
+    return {name: value for name, value in named.items() if value not in (None, "", [])}
 
 
 def same(*columns: ColumnElement[Any], prefix: str = "") -> ColumnElement[bool]:

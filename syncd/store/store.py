@@ -13,10 +13,11 @@ from sqlalchemy.pool import StaticPool
 
 from syncd.store.connect import begin, begin_reading, commit, emptied, engine, explained, overwriting
 from syncd.store.copying import copy
+from syncd.store.facts import Meta
 from syncd.store.forgotten import Forgotten
 from syncd.store.log import Log, verify
 from syncd.store.migrations import migrate
-from syncd.store.people import Apps, Meta, OptOuts, ParkedWork
+from syncd.store.people import Apps, OptOuts, ParkedWork
 from syncd.store.ports import Transaction
 from syncd.store.records import Entities, Links
 from syncd.store.work import Cursors, Deliveries, Hints, Intents

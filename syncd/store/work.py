@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, 
 
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
-from syncd.store.statements import Upsert, among, chunks, counted, same
+from syncd.store.statements import Upsert, among, chunks, counted, given, same
 from syncd.store.tables import CursorRow, DeliveryRow, EntityRow, HintRow, IntentRow, table
 from syncd.store.values import Delivery, Intent, IntentKind, IntentState, Progress
 
@@ -138,7 +138,7 @@ class Deliveries:
         found: list[Delivery] = []
         for urgent in (True, False):  # each walks along the index as far as the limit, however much is owed
             if len(found) < limit:
-                asked = {**_given(app, sync, now), "urgent": urgent}
+                asked = given(app=app, sync=sync, until=now, urgent=urgent)
                 rows = self._db.execute(_due(*asked), {**asked, "limit": limit - len(found)})
                 found += [_delivery(row) for row in rows]
         return found
@@ -160,12 +160,12 @@ class Deliveries:
 
     def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
         self.flush()
-        asked = _given(app, sync, until)
+        asked = given(app=app, sync=sync, until=until)
         return int(self._db.execute(_count_owed(*asked), asked).scalar_one())
 
     def removals(self, app: str, sync: str) -> int:
         self.flush()
-        asked = _given(app, sync, None)
+        asked = given(app=app, sync=sync)
         return int(self._db.execute(_count_removals(*asked), asked).scalar_one())
 
     def next_due(self, app: str) -> float | None:
@@ -243,12 +243,6 @@ class Intents:
 
 def _hint(ref: Ref, due: float) -> dict[str, Any]:
     return {"app": ref.app, "object": ref.object, "record": ref.id, "due": due, "tries": 0}
-
-
-def _given(app: str, sync: str, until: float | None) -> dict[str, Any]:
-    """By what debts are asked for: of one sync or of all, until a time or ever."""
-    given = {"app": app, "sync": sync, "until": until}
-    return {name: value for name, value in given.items() if value not in (None, "")}
 
 
 @cache

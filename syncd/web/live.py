@@ -15,7 +15,6 @@ from starlette.routing import Route
 from syncd.console.history import Asked, lines
 from syncd.console.tell import Line
 from syncd.console.voice import clean
-from syncd.core.record import EntityId
 from syncd.errors import StoreError
 from syncd.store.survey import newest
 from syncd.web.guard import Denied
@@ -99,9 +98,8 @@ def _news(desk: Desk, seen: int | None, mask: Mask) -> tuple[int, list[dict[str,
     if seen is None or last <= seen:
         return last, []
     fresh = lines(desk.store, Asked(after=seen, limit=_MOST))
-    sync_of = {EntityId(line.entity): line.sync for line in fresh if line.entity}
     with desk.store.read() as tx:
-        people = mask.labels(sync_of, tx.entities.labels(sync_of))
+        people = mask.people(tx, fresh)
     return max([last, *(line.seq for line in fresh)]), [_data(mask(line), people) for line in fresh]
 
 

@@ -21,6 +21,7 @@ from syncd.console.why import Holding
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId
 from syncd.store.chain import VOUCHING
+from syncd.store.ports import Transaction
 from syncd.store.values import QUOTING, Event, ParkedKind
 
 __all__ = ["MASKED", "Mask"]
@@ -65,9 +66,13 @@ class Mask:
             case _:
                 return told
 
-    def labels(self, sync_of: Mapping[EntityId, str], labels: Mapping[EntityId, str]) -> dict[str, str]:
-        """What people know entities by. `sync_of`: the sync of each, as far as it is known."""
-        return {str(id): self.label(sync_of.get(id, ""), id, label) for id, label in labels.items()}
+    def labels(self, tx: Transaction, sync_of: Mapping[EntityId, str]) -> dict[str, str]:
+        """What people know entities by. `sync_of`: the sync of each."""
+        return {str(id): self.label(sync_of[id], id, label) for id, label in tx.entities.labels(sync_of).items()}
+
+    def people(self, tx: Transaction, lines: Iterable[Line]) -> dict[str, str]:
+        """What people know the entities by that some entries are about."""
+        return self.labels(tx, {EntityId(line.entity): line.sync for line in lines if line.entity})
 
     def label(self, sync: str, id: str, label: str) -> str:
         """What people know an entity by."""

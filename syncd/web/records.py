@@ -66,7 +66,7 @@ def find_record(visit: Visit) -> Response:
     syncs = list(visit.desk.world.syncs)
     with visit.desk.store.read() as tx:
         several = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
-        labels = visit.labels(tx, {one.entity: one.sync for one in several})
+        labels = visit.mask.labels(tx, {one.entity: one.sync for one in several})
     if len(several) > 1:
         return visit.render("found.html", text=text, several=several, labels=labels)
     found = find(visit.desk.store, text, syncs)

@@ -18,11 +18,9 @@ from syncd.access import Console, Role
 from syncd.console.outline import Outline
 from syncd.console.status import Status
 from syncd.console.tell import Line
-from syncd.core.record import EntityId
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted, StoreError, SyncdError
 from syncd.settings import Config
-from syncd.store.ports import Transaction
 from syncd.store.store import Store
 from syncd.web.guard import Denied, Form, form_of, same_origin, stranger
 from syncd.web.lately import Lately
@@ -132,11 +130,7 @@ class Visit:
     def people(self, lines: Iterable[Line]) -> Mapping[str, str]:
         """What people know the entities by that some entries are about."""
         with self.desk.store.read() as tx:
-            return self.labels(tx, {EntityId(line.entity): line.sync for line in lines if line.entity})
-
-    def labels(self, tx: Transaction, sync_of: Mapping[EntityId, str]) -> Mapping[str, str]:
-        """What people know entities by. `sync_of`: the sync of each."""
-        return self.mask.labels(sync_of, tx.entities.labels(sync_of))
+            return self.mask.people(tx, lines)
 
     def to(self, path: str, note: Note | None = None, **query: str) -> Response:
         """Another page, which says the note."""
