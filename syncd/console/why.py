@@ -11,7 +11,7 @@ from syncd.console.find import Found
 from syncd.console.status import moment
 from syncd.console.tell import said, tell_field
 from syncd.console.work import Work, work_of
-from syncd.core.entity import Entity, Link, LinkState, base, owed
+from syncd.core.entity import Entity, Link, LinkState, base
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit
 from syncd.core.record import Absent
@@ -175,7 +175,7 @@ def _next(tx: Transaction, sync: Sync, entity: Entity, rule: FieldRule, link: Li
     parked = frozen(sync, work, entity, app)
     if rule.name in parked:
         return "nothing until a person has decided"
-    due = owed(entity, link, sync, parked)
+    due = link.owed(entity, sync, parked)
     if rule.name not in due:
         return "nothing: it is up to date"
     return f"{said(due[rule.name])} will be written"

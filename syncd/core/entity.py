@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit, View, view
 from syncd.core.record import ABSENT, EntityId, Fields, Raws, Ref, Value, Version
 
-__all__ = ["PEOPLE", "Entity", "Held", "Link", "LinkState", "base", "owed"]
+__all__ = ["PEOPLE", "Entity", "Held", "Link", "LinkState", "base"]
 
 PEOPLE: Final = "syncd"
 """The author of values that a person decided in syncd itself; it outranks every app."""
@@ -86,6 +86,21 @@ class Link:
     state: LinkState = LinkState.LIVE
     missed_at: float | None = None
     """When a read by id first said that it is gone, in seconds since the epoch."""
+    _owed: tuple[Entity, Sync, frozenset[str], Fields] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
+    """What was last found to be owed, and by what: asked for several times on the way from a fact to a write."""
+
+    def owed(self, entity: Entity, sync: Sync, parked: frozenset[str] = frozenset()) -> Fields:
+        """What the app has yet to be told, in canonical terms. Empty when it is up to date.
+
+        Fields in `parked` wait for a person and are never owed.
+        """
+        if self._owed is not None and self._owed[0] is entity and self._owed[1] is sync and self._owed[2] == parked:
+            return self._owed[3]
+        missing = dict(_owed(entity, self, sync, parked))
+        object.__setattr__(self, "_owed", (entity, sync, parked, missing))
+        return missing
 
 
 def base(rule: FieldRule, link: Link, fields: Fields) -> View:
@@ -93,18 +108,13 @@ def base(rule: FieldRule, link: Link, fields: Fields) -> View:
     return view(rule.lenses[link.ref.app], link.seen, fields)
 
 
-def owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str] = frozenset()) -> Fields:
-    """What the app has yet to be told, in canonical terms. Empty when it is up to date.
-
-    Fields in `parked` wait for a person and are never owed.
-    """
+def _owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str]) -> Iterator[tuple[str, Value]]:
     app, fields = link.ref.app, entity.fields
-    missing: dict[str, Value] = {}
     for rule in sync.mapped(app):
         if rule.name in parked or rule.ways[app] is Way.READ:
             continue
-        wanted = rule.computed.compute(fields) if rule.computed else entity.value(rule.name)
-        if isinstance(wanted, Misfit) or (rule.computed is None and rule.name not in entity.held):
+        wanted = rule.computed.compute(fields) if rule.computed else fields.get(rule.name)
+        if isinstance(wanted, Misfit) or (rule.computed is None and rule.name not in fields):
             continue
         shown = base(rule, link, fields)
         if isinstance(shown, Misfit):
@@ -115,5 +125,4 @@ def owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str] = frozen
         if rule.consent and wanted is not True and known is not True:
             continue  # "did not opt out" is no consent: it is never pressed on an app that says nothing
         if wanted != known:
-            missing[rule.name] = wanted
-    return missing
+            yield rule.name, wanted

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from syncd.core.entity import PEOPLE, Entity, Held, Link, base
 from syncd.core.fieldmap import Blank, FieldRule, Policy, Seed, Sync, Way
 from syncd.core.lens import UNTOLD, Misfit, view
-from syncd.core.record import ABSENT, Absent, Raws, Record, Value
+from syncd.core.record import ABSENT, Absent, Record, Value, echoes
 
 __all__ = ["Merge", "Verdict", "Verdicts", "merge"]
 
@@ -103,8 +103,8 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
     held: dict[str, Held] = {}
     for rule in sync.mapped(app):
         lens = rule.lenses[app]
-        if link.seen and all(_still(name, link.seen, fact.fields) for name in lens.window):
-            continue  # an echo, whatever the lens makes of it
+        if echoes(lens.window, link.seen, fact.fields):
+            continue  # whatever the lens makes of it
         now = view(lens, fact.fields, before)
         if isinstance(now, Absent):
             continue
@@ -142,12 +142,6 @@ def merge(entity: Entity, link: Link, fact: Record, sync: Sync, *, skew: timedel
         entity = replace(entity, held={**entity.held, **held})
     tied = replace(link, seen=seen, sent=sent, version=fact.version, created=fact.created or link.created)
     return Merge(entity, tied, tuple(verdicts))
-
-
-def _still(name: str, before: Raws, now: Raws) -> bool:
-    """The app shows the text, or the blank, that it showed before. What is no text may be equal and yet another."""
-    shown = now.get(name, ABSENT)
-    return (type(shown) is str or shown is None) and name in before and before[name] == shown
 
 
 def _rule(

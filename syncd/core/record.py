@@ -11,10 +11,10 @@ Two levels of value, never mixed:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NewType, TypeAlias
+from typing import Any, Final, NamedTuple, NewType, TypeAlias
 
 __all__ = [
     "ABSENT",
@@ -41,6 +41,7 @@ __all__ = [
     "Value",
     "Version",
     "Write",
+    "echoes",
 ]
 
 Raw: TypeAlias = Any
@@ -68,9 +69,11 @@ class Absent:
 ABSENT: Final = Absent()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
-    """Where a record lives: app, object, id."""
+class Ref(NamedTuple):
+    """Where a record lives: app, object, id.
+
+    A tuple, for it is looked up by the hundred with every record that is taken in, and a tuple's hash is the fastest.
+    """
 
     app: str
     object: str
@@ -101,6 +104,24 @@ class Record:
     version: Version = field(default_factory=Version)
     created: datetime | None = None
     """When the app says the record came to be: a re-used id is a new record, and this tells."""
+
+
+_EXACT: Final = frozenset((str, bool, int, type(None)))
+
+
+def echoes(names: Iterable[str], before: Raws, now: Raws) -> bool:
+    """Whether an app shows just what it showed before in each of these fields: the same text, number or blank.
+
+    A list, an object or a fraction may be equal and yet another; such a field is no echo until a lens has read it.
+    """
+    for name in names:
+        shown = now.get(name, ABSENT)
+        if type(shown) not in _EXACT or name not in before:
+            return False
+        stood = before[name]
+        if stood is not shown and (type(stood) is not type(shown) or stood != shown):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from syncd.core.entity import Entity, Link, LinkState, owed
+from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields, Value
@@ -141,7 +141,7 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
         return
     wants = sync.filters.get(link.ref.app)
     within = wants is None or wants(entity.fields)
-    if link.state is LinkState.LIVE and not within and not owed(entity, link, sync, parked):
+    if link.state is LinkState.LIVE and not within and not link.owed(entity, sync, parked):
         tx.links.put(sync.name, replace(link, state=LinkState.OUT_OF_SCOPE))
         tx.log.append(Entry(event=Event.LEFT, sync=sync.name, entity=entity.id, ref=link.ref))
     elif link.state is LinkState.OUT_OF_SCOPE and within:
@@ -151,7 +151,7 @@ def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: froz
 
 def claims(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> Fields:
     """What the app is to be told now. Outside its filter that is an opt-out and nothing else."""
-    wanted = reachable(tx, sync, link.ref.app, owed(entity, link, sync, parked))
+    wanted = reachable(tx, sync, link.ref.app, link.owed(entity, sync, parked))
     wanted = {name: value for name, value in wanted.items() if not _elsewhere(sync, name, value, parked)}
     match link.state:
         case LinkState.LIVE:

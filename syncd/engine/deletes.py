@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from syncd.core import guard
-from syncd.core.entity import Entity, Link, LinkState, owed
+from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Deletion, Sync
 from syncd.core.guard import ABSENCE
 from syncd.engine.consent import all_keys
@@ -85,7 +85,7 @@ def _untold(tx: Transaction, sync: Sync, entity: Entity, link: Link) -> list[str
     under_way = tx.intents.of_refs(link.ref.app, [link.ref]).get(link.ref)
     sent = under_way.goal if under_way is not None else {}
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    missing = owed(entity, link, sync, frozen(sync, work, entity, link.ref.app))
+    missing = link.owed(entity, sync, frozen(sync, work, entity, link.ref.app))
     held = {name: entity.held[name] for name in missing if name in entity.held and not sync.rules[name].consent}
     return [n for n, value in held.items() if value.ver > 1 and value.author != link.ref.app and n not in sent]
 

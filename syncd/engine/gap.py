@@ -13,7 +13,7 @@ from typing import Any
 
 from syncd.core.fieldmap import Sync
 from syncd.core.lens import Misfit, view
-from syncd.core.record import Absent, Raw, Raws, Record, Ref
+from syncd.core.record import Absent, Raw, Raws, Record, Ref, echoes
 from syncd.engine.world import World
 from syncd.errors import ConnectorError
 from syncd.sdk.contract import Past, Remembers
@@ -59,6 +59,8 @@ def moved(world: World, sync: Sync, before: Record, patch: Raws, after: Record) 
     for rule in sync.mapped(app):
         lens = rule.lenses[app]
         if any(name in patch or name not in shapes or not shapes[name].writable for name in lens.window):
+            continue
+        if echoes(lens.window, before.fields, after.fields):
             continue
         then, now = view(lens, before.fields, {}), view(lens, after.fields, {})
         if then != now and not isinstance(then, Absent | Misfit) and not isinstance(now, Absent | Misfit):

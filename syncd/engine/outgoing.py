@@ -8,7 +8,7 @@ has approved of, is expected.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Final
@@ -25,7 +25,7 @@ from syncd.engine.setback import expected as agreed_to
 from syncd.engine.world import World
 from syncd.store.codec import value_from
 from syncd.store.ports import Transaction
-from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, Parked
+from syncd.store.values import Delivery, Event, Intent, IntentKind, Parked
 
 __all__ = ["stays", "unwanted", "watch_writes"]
 
@@ -44,18 +44,20 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
         return
     after, linked = expected(tx, sync), tx.links.linked(sync.name, app)
     entries = cache(lambda: tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, limit=_MOST))
+    ours = _unexpected(tx, (intent.cause for intent in batch), after)
+    theirs = cache(lambda: _unexpected(tx, (entry.cause for entry in entries()), after))
     for guard in (Guard.CHANGES, Guard.BLANKS, Guard.CREATES):
         records: dict[Ref, Sequence[str]] = {}
         for intent in batch:
             fields = tuple(_taking(sync, guard, intent))
-            if fields and _counts(tx, intent.cause, after):
+            if fields and intent.cause in ours:
                 records[intent.ref or Ref(app, intent.object, f"new: {intent.entity}")] = fields
         if not records or mass(guard, linked, sent + len(records), limits) is None:
             continue  # it would not trip if all that was sent counted: to look at each takes longer than to send it
         for entry in entries():
             goal = {name: what.get("new") for name, what in entry.fields.items()}
             fields = tuple(_telling(sync, guard, entry.note, goal))
-            if entry.ref is not None and fields and _counts(tx, entry.cause, after):
+            if entry.ref is not None and fields and entry.cause in theirs():
                 records.setdefault(entry.ref, fields)
         trip = mass(guard, linked, len(records), limits)
         if trip is not None:
@@ -98,12 +100,10 @@ def _telling(sync: Sync, guard: Guard, kind: str, goal: Fields) -> Iterator[str]
             yield name
 
 
-def _counts(tx: Transaction, cause: int | None, after: int) -> bool:
-    """What brings a write about is an app's doing, and was not expected."""
-    if cause is None or cause <= after:
-        return False
-    entry: Entry | None = tx.log.get(cause)
-    return entry is not None and not entry.by
+def _unexpected(tx: Transaction, causes: Iterable[int | None], after: int) -> Collection[int]:
+    """Those of what brings writes about that are an app's doing, and were not expected."""
+    persons = tx.log.persons({cause for cause in causes if cause is not None and cause > after})
+    return frozenset(cause for cause, person in persons.items() if not person)
 
 
 # --- a no ----------------------------------------------------------------------------------------------------------
@@ -111,8 +111,10 @@ def _counts(tx: Transaction, cause: int | None, after: int) -> bool:
 
 def unwanted(tx: Transaction, work: Parked) -> Iterator[Delivery]:
     """What the app is owed, and a person does not want written there."""
-    for delivery in tx.deliveries.due(work.app, math.inf, _MOST, sync=work.sync):
-        if _counts(tx, delivery.cause, int(work.detail["since"])) and not tx.entities.get(delivery.entity).deleted:
+    owed = tx.deliveries.due(work.app, math.inf, _MOST, sync=work.sync)
+    causes = _unexpected(tx, (delivery.cause for delivery in owed), int(work.detail["since"]))
+    for delivery in owed:
+        if delivery.cause in causes and not tx.entities.get(delivery.entity).deleted:
             yield delivery
 
 

@@ -12,7 +12,7 @@ from syncd.core.guard import Guard, spared
 from syncd.core.lens import UNTOLD, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, merge
-from syncd.core.record import EntityId, Fields, Record, Ref, Value
+from syncd.core.record import EntityId, Fields, Record, Ref, Value, echoes
 from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
@@ -61,8 +61,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     """Fold facts of one app into the entities of a sync; note who is owed what."""
     if not facts:
         return Tally()
-    app = facts[0].ref.app
+    app, read = facts[0].ref.app, len(facts)
     tx.links.load(sync.name, [fact.ref for fact in facts])
+    if not tx.forgotten.open():  # else even what is known well may have to be kept out
+        facts = [fact for fact in facts if not _is_echo(sync, tx.links.get(sync.name, fact.ref), fact)]
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
     doubtful_creates, writing = cache(lambda: creates(tx, sync, app)), reserved(world, app, open_writes)
@@ -112,7 +114,15 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             changed += fold(page, tx.entities.get(link.entity), found, fact)
             if back:  # what it was owed had been let go
                 note_debts(tx, sync, tx.entities.get(link.entity), None)
-    return Tally(read=len(facts), changed=changed)
+    return Tally(read=read, changed=changed)
+
+
+def _is_echo(sync: Sync, link: Link | None, fact: Record) -> bool:
+    """Whether a fact says what its link says already: the very values, version and age of a record that is there."""
+    if link is None or link.state is not LinkState.LIVE or link.missed_at is not None:
+        return False
+    same_age = fact.created is None or fact.created == link.created
+    return same_age and fact.version == link.version and echoes(sync.window(fact.ref.app), link.seen, fact.fields)
 
 
 def in_force(world: World, intent: Intent) -> bool:

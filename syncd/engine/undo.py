@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from syncd.core.entity import Entity, Held, LinkState, owed
+from syncd.core.entity import Entity, Held, LinkState
 from syncd.core.fieldmap import Sync, Way
 from syncd.core.merge import Verdict
 from syncd.core.record import EntityId, Value
@@ -310,7 +310,7 @@ def _reached(tx: Transaction, sync: Sync, trial: Entity, app: str, name: str) ->
         return False
     work = tx.parked.of([trial.id]).get(trial.id, [])
     waiting = frozen(sync, [item for item in work if item.field != name], trial, app)
-    return link.state is LinkState.LIVE and name in owed(trial, link, sync, waiting)
+    return link.state is LinkState.LIVE and name in link.owed(trial, sync, waiting)
 
 
 def _since(top: Entry, held: Held, chosen: Collection[int], name: str) -> str:

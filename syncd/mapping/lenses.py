@@ -71,7 +71,11 @@ class Single:
     window: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
     """The one app field."""
     _known: dict[Raw, Value | Misfit] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
-    """What texts were read as lately: each is looked at about ten times on its way through a page."""
+    """What raws were read as lately."""
+    _views: dict[tuple[Raw, Value], View] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was seen lately, by the raw and by what was agreed on: each is looked at five times on its way."""
 
     def __post_init__(self) -> None:
         """Asked for with every field that is looked at."""
@@ -79,15 +83,28 @@ class Single:
 
     def get(self, raws: Raws, entity: Fields) -> View:
         """The canonical value; see the second rule above."""
-        if self.field.name not in raws:
+        (name,) = self.window
+        if name not in raws:
             return ABSENT
-        value = self._read(raws[self.field.name])
-        held = entity.get(self.canonical)
+        raw, held = raws[name], entity.get(self.canonical)
+        if type(raw) not in _KEPT or type(held) not in _KEPT:
+            return self._seen(raw, held)
+        try:
+            return self._views[raw, held]
+        except KeyError:
+            seen = self._seen(raw, held)
+        if len(self._views) >= _REMEMBERED:
+            self._views.clear()
+        self._views[raw, held] = seen
+        return seen
+
+    def _seen(self, raw: Raw, held: Value) -> View:
+        value = self._read(raw)
         if isinstance(value, Misfit) or _same(held, value):
             return value
         if held is None and value and self.words is None:
             return value  # a blank is never read as anything
-        written = self._write(held, raws[self.field.name])
+        written = self._write(held, raw)
         return held if not isinstance(written, Misfit) and _same(self._read(written), value) else value
 
     def put(self, value: Value, raws: Raws) -> Mapping[str, Raw] | Misfit:
@@ -113,7 +130,7 @@ class Single:
         return {name: raws[name] if isinstance(written, Misfit) else written}
 
     def _read(self, raw: Raw) -> Value | Misfit:
-        if type(raw) is not str and raw is not None:
+        if type(raw) not in _KEPT:
             return self._made_of(raw)
         try:
             return self._known[raw]
@@ -145,8 +162,10 @@ class Single:
         return encode(self.field, plain, self.options.tz)
 
 
+_KEPT: Final = frozenset((str, bool, type(None)))
+"""What a lens remembers the reading of; a number is not told from a truth in a dictionary."""
 _REMEMBERED: Final = 2048
-"""Texts that a lens remembers: those of two pages."""
+"""So many readings: those of two pages."""
 
 
 def _same(a: Value | Misfit, b: Value | Misfit) -> bool:

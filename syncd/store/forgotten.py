@@ -41,6 +41,9 @@ class Forgotten:
         self._now = now
         self._meta = Meta(db)
         self._open: dict[EntityId, Forgetting] | None = None
+        self._salt: str | None = None
+        self._salted = False
+        """Whether it was looked up: it is asked for with each record that nobody knows."""
 
     def ask(self, order: Forgetting) -> int:
         self._open = None
@@ -65,14 +68,14 @@ class Forgotten:
         return self._open
 
     def remember(self, keys: Iterable[Key], order: int) -> None:
-        salt = self._meta.get(SALT)
+        salt = self._known_salt()
         if salt is None:
-            salt = secrets.token_hex(32)
+            salt = self._salt = secrets.token_hex(32)
             self._meta.put(SALT, salt)
         _PUT_FORGOTTEN(self._db, [{"digest": blinded(salt, key), "forgetting": order} for key in keys])
 
     def known(self, keys: Iterable[Key]) -> Mapping[Key, int]:
-        salt = self._meta.get(SALT)
+        salt = self._known_salt()
         if salt is None:
             return {}
         digests = {blinded(salt, key): key for key in keys}
@@ -84,6 +87,11 @@ class Forgotten:
 
     def lift(self, order: int) -> None:
         self._db.execute(_LIFT, {"forgetting": order})
+
+    def _known_salt(self) -> str | None:
+        if not self._salted:
+            self._salt, self._salted = self._meta.get(SALT), True
+        return self._salt
 
 
 def order_row(order: Forgetting) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from syncd.store.chain import (
 from syncd.store.codec import dump
 from syncd.store.facts import Meta
 from syncd.store.fields import ERASED, OLDER
-from syncd.store.statements import among, chunks, counted, given, same
+from syncd.store.statements import Many, among, chunks, counted, given, same
 from syncd.store.tables import ChangeRow, table
 from syncd.store.values import QUOTING, Entry, Event
 
@@ -35,7 +35,8 @@ CHANGE = table(ChangeRow)
 
 _END: Final = "log_end"
 _ENTRY: Final = select(CHANGE).where(same(CHANGE.c.seq))
-_APPEND: Final = CHANGE.insert()
+_PERSONS: Final = select(CHANGE.c.seq, CHANGE.c.by).where(among(CHANGE.c.seq))
+_APPEND: Final = Many(CHANGE.insert())
 _SINCE: Final = CHANGE.c.at >= bindparam("since")
 _AFTER: Final = CHANGE.c.seq > bindparam("after")
 _BY: Final[Mapping[str, ColumnElement[bool]]] = {
@@ -80,6 +81,12 @@ class Log:
         row = self._db.execute(_ENTRY, {"seq": seq}).mappings().first()
         return told(row) if row else None
 
+    def persons(self, seqs: Iterable[int]) -> Mapping[int, str]:
+        self.flush()
+        asked = list(dict.fromkeys(seqs))
+        rows = (row for part in chunks(asked) for row in self._db.execute(_PERSONS, {"seq": part}).all())
+        return {row.seq: row.by for row in rows}
+
     def find(
         self,
         *,
@@ -105,7 +112,7 @@ class Log:
         if ref is not None:
             asked |= {"of_app": ref.app, "of_object": ref.object, "of_record": ref.id}
         rows = self._db.execute(statement, asked | {"after": after, "limit": limit})
-        return [told(row) for row in rows.mappings()]
+        return [told(row) for row in rows.mappings().all()]
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         self.flush()
@@ -157,7 +164,7 @@ class Log:
 
     def flush(self) -> None:
         if self._new and self._end is not None:
-            self._db.execute(_APPEND, self._new)
+            _APPEND(self._db, self._new)
             self._new.clear()
             Meta(self._db).put(_END, self._end.note)
 

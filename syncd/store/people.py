@@ -117,7 +117,7 @@ class ParkedWork:
         asked = list(dict.fromkeys(entities))
         for part in chunks([entity for entity in asked if entity not in self._of]):
             self._of.update({entity: [] for entity in part})
-            for row in self._db.execute(_OPEN_OF, {"entity": part}):
+            for row in self._db.execute(_OPEN_OF, {"entity": part}).all():
                 self._of[row.entity].append(_parked(row))
         return {entity: list(self._of[entity]) for entity in asked if self._of[entity]}
 
@@ -166,7 +166,7 @@ class OptOuts:
         unknown = [address for address in asked if (channel, address) not in self._known]
         self._known.update({(channel, address): None for address in unknown})
         for part in chunks(self._names(channel, unknown)):
-            for row in self._db.execute(_OPT_OUTS, {"channel": channel, "address": part}):
+            for row in self._db.execute(_OPT_OUTS, {"channel": channel, "address": part}).all():
                 address = self._blind.get(row.address, row.address)
                 self._known[channel, address] = OptOut(channel, address, row.since, row.app, row.seq, row.lifted)
         known = {address: self._known[channel, address] for address in asked}

@@ -137,6 +137,9 @@ class Log(Protocol):
     def get(self, seq: int) -> Entry | None:
         """One entry."""
 
+    def persons(self, seqs: Iterable[int]) -> Mapping[int, str]:
+        """Who brought each of these entries about: a person's name, or "" where it was an app. None for no entry."""
+
     def find(
         self,
         *,

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import JSON, ColumnElement, Connection, Row, bindparam, cast, delete, func, select, tuple_, type_coerce
 
@@ -17,13 +16,15 @@ from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref, Version
 from syncd.store.codec import dump, held_from, held_text, instant, load, seconds, value_from
 from syncd.store.facts import Meta
-from syncd.store.statements import Upsert, among, chunks, counted, same
+from syncd.store.statements import Many, Upsert, among, chunks, counted, same
 from syncd.store.tables import EntityRow, KeyRow, LinkRow, table
 
 __all__ = ["Entities", "Links", "entity_row", "link_row"]
 
-_REMEMBERED: Final = 2048
-"""Rows that are remembered as what they stand for: those of a batch, which pass through half a dozen transactions."""
+T = TypeVar("T")
+
+_REMEMBERED: Final = 4096
+"""So many rows are remembered as what they stand for: those of two pages, or of several batches."""
 
 ENTITY, KEY, LINK = table(EntityRow), table(KeyRow), table(LinkRow)
 
@@ -41,7 +42,7 @@ _KEY: Final = select(KEY).where(same(KEY.c.name, KEY.c.value)).order_by(KEY.c.sy
 _WITH_VALUE: Final = select(KEY.c.sync, KEY.c.entity).where(same(KEY.c.value)).distinct()
 _LABELS: Final = select(KEY).where(among(KEY.c.entity)).order_by(KEY.c.name)
 _DROP_KEYS: Final = delete(KEY).where(among(KEY.c.entity))
-_PUT_KEYS: Final = KEY.insert()
+_PUT_KEYS: Final = Many(KEY.insert())
 
 _IN_ORDER: Final = (LINK.c.app, LINK.c.object, LINK.c.record)
 _LINKS: Final = select(LINK).where(same(LINK.c.sync, LINK.c.app, LINK.c.object), among(LINK.c.record))
@@ -80,7 +81,7 @@ class Entities:
 
     def load(self, ids: Iterable[EntityId]) -> None:
         for part in chunks([i for i in dict.fromkeys(ids) if i not in self._known]):
-            for row in self._db.execute(_ENTITIES, {"id": part}):
+            for row in self._db.execute(_ENTITIES, {"id": part}).all():
                 self._known[row.id] = _entity(row)
 
     def get(self, id: EntityId) -> Entity:
@@ -116,7 +117,7 @@ class Entities:
             self._stored[sync, (name, value)] = []
         for name, values in by_name.items():
             for part in chunks(values):
-                for row in self._db.execute(_KEYS, {"sync": sync, "name": name, "value": part}):
+                for row in self._db.execute(_KEYS, {"sync": sync, "name": name, "value": part}).all():
                     self._stored[sync, (row.name, row.value)].append(row.entity)
 
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
@@ -154,7 +155,10 @@ class Entities:
         if not self._dirty:
             return
         entities = [self._known[i] for i in self._dirty]
-        _PUT_ENTITIES(self._db, [entity_row(entity) for entity in entities])
+        rows = [entity_row(entity) for entity in entities]
+        _PUT_ENTITIES(self._db, rows)
+        for row, entity in zip(rows, entities, strict=True):
+            _LATELY_ENTITIES.keep(tuple(row.values()), entity)
         for part in chunks(list(self._dirty)):
             self._db.execute(_DROP_KEYS, {"entity": part})
         keys = [
@@ -162,8 +166,7 @@ class Entities:
             for i, own in self._dirty.items()
             for name, value in dict.fromkeys(own)
         ]
-        if keys:
-            self._db.execute(_PUT_KEYS, keys)
+        _PUT_KEYS(self._db, keys)
         self._dirty.clear()
         self._holders.clear()
         self._stored.clear()
@@ -182,7 +185,7 @@ class Links:
         unknown = [ref for ref in dict.fromkeys(refs) if (sync, ref) not in self._known]
         self._known.update({(sync, ref): None for ref in unknown})
         for these in _these(sync, unknown):
-            for row in self._db.execute(_LINKS, these):
+            for row in self._db.execute(_LINKS, these).all():
                 link = _link(row)
                 self._known[sync, link.ref] = link
 
@@ -194,7 +197,7 @@ class Links:
     def load_of(self, entities: Iterable[EntityId]) -> None:
         for part in chunks([e for e in dict.fromkeys(entities) if e not in self._of]):
             self._of.update({entity: {} for entity in part})
-            for row in self._db.execute(_LINKS_OF, {"entity": part}):
+            for row in self._db.execute(_LINKS_OF, {"entity": part}).all():
                 link = _link(row)
                 link = self._dirty.get((row.sync, link.ref), link)
                 if link.entity in self._of:
@@ -286,7 +289,10 @@ class Links:
             # Those that are gone first: they make room for the one live link of an entity in an app.
             dirty = sorted(self._dirty.items(), key=lambda item: item[1].state is not LinkState.GONE)
             sweep = int(Meta(self._db).get("sweep") or 0)
-            _PUT_LINKS(self._db, [link_row(sync, link, sweep) for (sync, _), link in dirty])
+            rows = [link_row(sync, link, sweep) for (sync, _), link in dirty]
+            _PUT_LINKS(self._db, rows)
+            for row, (_, link) in zip(rows, dirty, strict=True):
+                _LATELY_LINKS.keep(tuple(row.values())[1:-1], link)
             self._dirty.clear()
 
 
@@ -300,21 +306,37 @@ def _these(sync: str, refs: Iterable[Ref]) -> Iterator[dict[str, Any]]:
             yield {"sync": sync, "app": app, "object": object, "record": part}
 
 
+class _Remembered(dict[tuple[Any, ...], T]):
+    """Rows, and what they stand for: those of a batch pass through half a dozen transactions."""
+
+    def keep(self, row: tuple[Any, ...], value: T) -> T:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[row] = value
+        return value
+
+
+_LATELY_ENTITIES: Final = _Remembered[Entity]()
+_LATELY_LINKS: Final = _Remembered[Link]()
+
+
 def _entity(row: Row[Any]) -> Entity:
-    return _known_entity(*row)
+    own: tuple[Any, ...] = row[:]
+    known = _LATELY_ENTITIES.get(own)
+    return _LATELY_ENTITIES.keep(own, _entity_of(*own)) if known is None else known
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _known_entity(id: str, sync: str, held: str, deleted: Any) -> Entity:
+def _entity_of(id: str, sync: str, held: str, deleted: Any) -> Entity:
     return Entity(EntityId(id), sync, held_from(held), bool(deleted))
 
 
 def _link(row: Row[Any]) -> Link:
-    return _known_link(*row[1:-1])  # of which sync it is, and when it was last swept, is no part of it
+    own: tuple[Any, ...] = row[1:-1]  # of which sync it is, and when it was last swept, is no part of it
+    known = _LATELY_LINKS.get(own)
+    return _LATELY_LINKS.keep(own, _link_of(*own)) if known is None else known
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _known_link(
+def _link_of(
     app: str,
     object: str,
     record: str,

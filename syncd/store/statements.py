@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, UpdateBase, and_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-__all__ = ["Upsert", "among", "chunks", "counted", "given", "same"]
+__all__ = ["Many", "Upsert", "among", "chunks", "counted", "given", "same"]
 
 T = TypeVar("T")
 
 Joined: TypeAlias = Callable[[Any], Any]
+
+_Made: TypeAlias = tuple[str, tuple[str, ...]]
 
 _MOST_PARAMETERS = 500
 """SQLite takes 32,766 parameters a statement, and plans short IN lists best."""
@@ -53,6 +55,40 @@ def counted(table: Table, *where: ColumnElement[bool]) -> Select[int]:
     return select(func.count()).select_from(table).where(*where)
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A statement that is run for many rows at once.
+
+    For each row SQLAlchemy finds out anew in which order the driver wants its values: that is found out once here.
+    """
+
+    statement: UpdateBase
+    _made: dict[tuple[str, ...], _Made] = field(default_factory=dict, init=False, repr=False)
+    """Dialect and names of the values to what the driver takes."""
+
+    def __call__(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for these rows, which have the same names; their values are such as the driver takes."""
+        if not rows:
+            return
+        shape = (db.dialect.name, *rows[0])
+        if shape not in self._made:
+            self._made[shape] = _made(db, self.statement, list(rows[0]))
+        text, order = self._made[shape]
+        if not order:
+            db.execute(self.statement, [dict(row) for row in rows])
+        elif db.dialect.positional:
+            db.exec_driver_sql(text, [tuple([row[name] for name in order]) for row in rows])
+        else:
+            db.exec_driver_sql(text, [dict(row) for row in rows])
+
+
+def _made(db: Connection, statement: UpdateBase, names: list[str]) -> _Made:
+    """The text of a statement and the order of its values; none where it has more, which SQLAlchemy fills in."""
+    made: Any = statement.compile(dialect=db.dialect, column_keys=names)
+    order = made.positiontup if db.dialect.positional else list(made.binds)
+    return str(made), tuple(order) if set(order) <= set(names) else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upsert:
     """Inserts rows, or replaces those with the same primary key except for the columns in `keep`.
@@ -63,7 +99,7 @@ class Upsert:
     table: Table = field(kw_only=False)
     keep: Sequence[str] = ()
     joined: Mapping[str, Joined] = field(default_factory=dict)
-    _made: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False)
+    _made: dict[tuple[str, ...], Many] = field(default_factory=dict, init=False, repr=False)
     """Dialect and columns to the statement for them."""
 
     def __call__(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -72,8 +108,8 @@ class Upsert:
             return
         shape = (db.dialect.name, *rows[0])
         if shape not in self._made:
-            self._made[shape] = self._statement(*shape)
-        db.execute(self._made[shape], [dict(row) for row in rows])
+            self._made[shape] = Many(self._statement(*shape))
+        self._made[shape](db, rows)
 
     def _statement(self, dialect: str, *columns: str) -> Any:
         make = postgresql.insert if dialect == "postgresql" else sqlite.insert

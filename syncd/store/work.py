@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, 
 
 from syncd.core.record import Cursor, EntityId, Ref
 from syncd.store.codec import dump, load, value_from
-from syncd.store.statements import Upsert, among, chunks, counted, given, same
+from syncd.store.statements import Many, Upsert, among, chunks, counted, given, same
 from syncd.store.tables import CursorRow, DeliveryRow, EntityRow, HintRow, IntentRow, table
 from syncd.store.values import Delivery, Intent, IntentKind, IntentState, Progress
 
@@ -31,7 +31,7 @@ _HINTS_DUE: Final = (
     .limit(bindparam("limit"))
 )
 _HINTS_BETWEEN: Final = select(HINT).where(_IN_APP, HINT.c.due > bindparam("since"), HINT.c.due <= bindparam("until"))
-_DROP_HINT: Final = delete(HINT).where(_IN_APP, same(HINT.c.record), HINT.c.due <= bindparam("read_at"))
+_DROP_HINT: Final = Many(delete(HINT).where(_IN_APP, same(HINT.c.record), HINT.c.due <= bindparam("read_at")))
 _TRIES: Final = select(HINT.c.tries).where(_IN_APP, same(HINT.c.record))
 _COUNT_HINTS: Final = counted(HINT, same(HINT.c.app))
 _PUT_HINTS: Final = Upsert(HINT, keep=("tries",))
@@ -42,7 +42,7 @@ _PUT_CURSOR: Final = Upsert(CURSOR)
 
 _ONE: Final = (DELIVERY.c.sync, DELIVERY.c.app, DELIVERY.c.entity)
 _DELIVERY: Final = select(DELIVERY).where(same(*_ONE))
-_SETTLE: Final = delete(DELIVERY).where(same(*_ONE))
+_SETTLE: Final = Many(delete(DELIVERY).where(same(*_ONE)))
 _POSTPONE: Final = (
     DELIVERY.update().where(same(*_ONE, prefix="of_")).values(due=bindparam("until"), attempts=DELIVERY.c.attempts + 1)
 )
@@ -89,8 +89,7 @@ class Hints:
 
     def drop(self, refs: Sequence[Ref], read_at: float) -> None:
         gone = [{"app": ref.app, "object": ref.object, "record": ref.id, "read_at": read_at} for ref in refs]
-        if gone:
-            self._db.execute(_DROP_HINT, gone)
+        _DROP_HINT(self._db, gone)
 
     def postpone(self, ref: Ref, until: float) -> None:
         _POSTPONE_HINT(self._db, [{**_hint(ref, until), "tries": 1}])
@@ -140,7 +139,7 @@ class Deliveries:
             if len(found) < limit:
                 asked = given(app=app, sync=sync, until=now, urgent=urgent)
                 rows = self._db.execute(_due(*asked), {**asked, "limit": limit - len(found)})
-                found += [_delivery(row) for row in rows]
+                found += [_delivery(row) for row in rows.all()]
         return found
 
     def get(self, sync: str, app: str, entity: EntityId) -> Delivery | None:
@@ -175,9 +174,8 @@ class Deliveries:
 
     def flush(self) -> None:
         gone = [{"sync": sync, "app": app, "entity": entity} for sync, app, entity in self._settled]
-        if gone:
-            self._db.execute(_SETTLE, gone)
-            self._settled.clear()
+        _SETTLE(self._db, gone)
+        self._settled.clear()
         if not self._new:
             return
         rows = [
@@ -238,7 +236,7 @@ class Intents:
 
     def _read(self, statement: Select[*tuple[Any, ...]], **of: str) -> list[Intent]:
         self.flush()
-        return [_intent(row) for row in self._db.execute(statement, of)]
+        return [_intent(row) for row in self._db.execute(statement, of).all()]
 
 
 def _hint(ref: Ref, due: float) -> dict[str, Any]:

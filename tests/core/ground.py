@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncd.core.compose import composed, settled
-from syncd.core.entity import Entity, Held, Link, owed
+from syncd.core.entity import Entity, Held, Link
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Lens, Misfit, View
 from syncd.core.merge import Merge, Verdict, merge
@@ -115,7 +115,7 @@ class Hub:
         return result
 
     def owed(self, app: str, parked: frozenset[str] = frozenset()) -> Mapping[str, Value]:
-        return owed(self.entity, self.links[app], self.sync, parked)
+        return self.links[app].owed(self.entity, self.sync, parked)
 
     def push(self, app: str) -> Raws:
         """Write to an app what it is owed; what was written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -32,6 +32,9 @@ class Log:
     def get(self, seq: int) -> Entry | None:
         row = self._tables.changes.get(seq)
         return None if row is None else told(row)
+
+    def persons(self, seqs: Iterable[int]) -> Mapping[int, str]:
+        return {seq: row["by"] for seq in seqs if (row := self._tables.changes.get(seq)) is not None}
 
     def find(
         self,
