@@ -227,35 +227,6 @@ def test_nobody_is_made_where_a_record_with_their_address_may_just_be_deleted() 
     assert [row.fields["email"] for row in news.rows.values()].count("p0@example.com") == 1
 
 
-def test_an_app_without_search_that_lacks_whom_a_person_deleted_there_still_settles_what_is_in_doubt() -> None:
-    scene = linked(4)
-    crm, news = scene.fake("crm"), scene.fake("news")
-    without_search(news)
-    capable(news, deletes=Deletes.HIDDEN)
-    news.person_deletes(news.find_one(email="p0@example.com"))
-    news.fault = "before"
-    crm.person_creates(email=ADA)
-    scene.run()
-    news.fault = ""
-    later(scene, 4)
-    assert news.find_one(email=ADA)
-
-
-def test_one_listing_that_was_cut_unseen_makes_nobody_twice() -> None:
-    scene = Scene()
-    crm, news = scene.fake("crm"), scene.fake("news")
-    without_search(news)
-    news.fault = "after"
-    crm.person_creates(email=ADA)
-    scene.run()
-    news.fault, news.truncated = "", 0
-    scene.wait(minutes=11)
-    tend(scene.world, "news")
-    news.truncated = None
-    later(scene)
-    assert len(news.rows) == 1
-
-
 # --- opt-outs ------------------------------------------------------------------------------------------------------
 
 
