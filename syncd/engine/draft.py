@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.compose import Composed, composed, first_fields
@@ -12,12 +12,12 @@ from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Raws, Record, Ref, Update, Write
 from syncd.engine import calls
 from syncd.engine.consent import heed
-from syncd.engine.debts import claims, frozen, note_debts, waits
+from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key, moves_on
 from syncd.engine.revive import is_to_go
 from syncd.engine.setback import ask_again
-from syncd.engine.sight import Sight
+from syncd.engine.sight import Sight, asked_about
 from syncd.engine.take import bind, in_force
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Throttled
@@ -177,16 +177,28 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
             bind(world, tx, sync, entity, sight.records[ref], "found by its key")
             return True
     late = (tx.links.get(sync.name, ref) for ref in sight.late.get(entity.id, ()))
-    for link in [*found, *late]:
+    for link in [*found, *late, *_asked_elsewhere(tx, sync, app, entity)]:
         if link is None or link.state is LinkState.GONE or link.entity == entity.id:
             continue
         if moves_on(tx, sync, link, entity) or is_to_go(tx, tx.entities.get(link.entity)):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         else:
             tx.deliveries.settle(delivery)
-            fuse(world, tx, sync, tx.entities.get(link.entity), entity, f"{app} keeps one record for both")
+            note = f"{link.ref.app} keeps one record for both"
+            fuse(world, tx, sync, tx.entities.get(link.entity), entity, note)
         return True
     return False
+
+
+def _asked_elsewhere(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link | None]:
+    """Records of other apps that keep this entity's key while that is a question, where it is to be made as well.
+
+    Whether it is theirs comes first, whichever app is written to first.
+    """
+    work = tx.parked.of([entity.id]).get(entity.id, [])
+    for other in sync.apps:
+        if other != app and lacks(tx, sync, entity, other, work):
+            yield from (tx.links.get(sync.name, ref) for ref in asked_about(tx, sync, other, entity))
 
 
 def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Delivery, entity: Entity) -> Draft | None:

@@ -4,7 +4,7 @@
     create   found by its keys -> it was applied, and is tied; not found after the wait -> not applied
     delete   gone -> done; still there -> decided afresh
 
-A 404, an outage or a refused login settles nothing.
+A 404, an outage or a refused login settles nothing, nor does a listing of nobody where nothing but a listing tells.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from syncd.core.entity import Entity, Held, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
-from syncd.engine.canary import sworn_read
+from syncd.engine.canary import accepted, sworn_read
 from syncd.engine.consent import enrol
 from syncd.engine.debts import note_debts
 from syncd.engine.fuse import follow_merge
@@ -26,6 +26,7 @@ from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
 from syncd.engine.take import READ, another, bind, in_force, take, told
 from syncd.engine.world import Tally, World
+from syncd.errors import Halted
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, IntentKind, IntentState
 
@@ -181,7 +182,7 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
         tied = {intent.key for intent in intents if tx.links.at(intent.entity, app) is not None}
     at = find_records(world, sync, app, entities)
     blind = [intent for intent in intents if intent.key not in tied and not searchable(world, sync, app, intent.goal)]
-    listed = not blind or _listed_whole(world, sync, app)
+    listed = not blind or _listed_whole(world, sync, app, blind)
     refs = list(dict.fromkeys(ref for found in at.values() for ref in found))
     facts = sworn_read(world, sync, app, refs) if refs else {}
     tally = Tally()
@@ -212,20 +213,35 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
     return tally
 
 
-def _listed_whole(world: World, sync: Sync, app: str) -> bool:
+def _listed_whole(world: World, sync: Sync, app: str, doubtful: Sequence[Intent]) -> bool:
     """List an app that cannot be searched: what a create in doubt has made is found and tied as it is listed.
 
-    False for a listing that lacks somebody who is known and there: it proves nothing of those who are not known.
+    False for a listing that lacks somebody who is known and there: it proves nothing of those who are not known. Nor
+    does one that shows nobody, unless a person says so. Raises Halted where it shows nobody for a while.
     """
-    pull(world, sync, app, whole=True)
+    shown = pull(world, sync, app, whole=True).read
     with world.store.read() as tx:
         sweep = int(tx.meta.get("sweep") or 0)
+        if not shown and not accepted(tx, app):
+            _nobody_listed(world, tx, app, doubtful)
+            return False
     for part in unswept(world, sync, app, sweep):
         refs = [link.ref for link in part]
         found = sworn_read(world, sync, app, refs)
         if any(ref not in found or isinstance(found[ref], Record) for ref in refs):
             return False
     return True
+
+
+def _nobody_listed(world: World, tx: Transaction, app: str, doubtful: Sequence[Intent]) -> None:
+    """The app is empty, or blind. Other new records will tell; where there are none, a person does."""
+    doubts = [tx.log.find(entity=intent.entity, events=(Event.DOUBTED,), limit=1) for intent in doubtful]
+    since = min((entry.at for entries in doubts for entry in entries), default=0.0)
+    if tx.now >= since + world.safety.second_look.total_seconds():
+        raise Halted(
+            f"{app}: whether it has made what it was sent cannot be told: it cannot be searched, and lists nobody",
+            hint=f"look at {app}; if it is empty, run: syncd resume {app}",
+        )
 
 
 def _is_ours(tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> bool:

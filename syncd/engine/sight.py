@@ -21,7 +21,7 @@ from syncd.sdk.contract import Finds
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery
 
-__all__ = ["Sight", "find_records", "load", "look", "searchable"]
+__all__ = ["Sight", "asked_about", "find_records", "load", "look", "searchable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
         moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
         late = _late(tx, sync, app, [*unfound, *moved])
         for e in missing:  # a search may not show what is new, and a question keeps an old key where it is
-            late[e.id] = [*late.get(e.id, ()), *_asked_about(tx, sync, app, e)]
+            late[e.id] = [*late.get(e.id, ()), *asked_about(tx, sync, app, e)]
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
     return Sight(records, found, late, {e.id: keys(sync, e.fields) for e in missing}, frozenset(unseen))
@@ -82,7 +82,7 @@ def _moved(tx: Transaction, sync: Sync, link: Link) -> bool:
     return any(name and not shows(link, name, fields.get(own)) for own, name in names)
 
 
-def _asked_about(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Ref]:
+def asked_about(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Ref]:
     """Records that still show this entity's first key, since it is a question whether they may have another."""
     for own, value in keys(sync, entity.fields)[:1]:
         name = key_field(sync, app, (own,))

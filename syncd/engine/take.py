@@ -292,7 +292,7 @@ def _made_too_late(world: World, tx: Transaction, sync: Sync, id: EntityId, doub
         return
     entries = tx.log.find(entity=id, events=(Event.GONE, Event.DECIDED, Event.RETURNED))
     deleted = [entry.ref for entry in entries if entry.event is Event.GONE and not entry.note and entry.ref]
-    gone = next((link for link in tx.links.of(id) if any(remains(link.ref, ref) for ref in deleted)), None)
+    gone = next((link for ref in deleted for link in tx.links.of(id) if remains(link.ref, ref)), None)  # the last one
     if gone is not None and (doubt or wanted(entries) is Event.GONE):
         tx.entities.put(replace(entity, deleted=False), all_keys(sync, entity.fields))
         believe(world, tx, sync, gone, doubt=doubt)

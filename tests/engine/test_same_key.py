@@ -183,3 +183,21 @@ def test_nobody_gets_the_address_of_a_record_whose_own_next_address_is_a_questio
         "P2": EVE,
     }
     assert scene.parked() == []
+
+
+@pytest.mark.parametrize("names", [("crm", "news", "shop"), ("crm", "shop", "news")])
+def test_nobody_is_made_whose_address_another_record_keeps_for_a_question_whichever_app_comes_first(
+    names: tuple[str, ...],
+) -> None:
+    scene = linked(2, names=names, filters={"news": lambda fields: fields.get("first") != "P0"})
+    crm, news, shop = (scene.fake(name) for name in ("crm", "news", "shop"))
+    crm.person_edits("crm-1", email="p1@example.com")
+    later(scene)
+    assert shop.find_one(email="p0@example.com")
+    crm.person_creates(email="p0@example.com", first="Another")
+    later(scene)
+    assert [row.fields["email"] for row in news.rows.values()] == ["p1@example.com"]
+    assert {work.reason for work in scene.parked()} == {
+        "another record in shop has the same email",
+        "shop keeps one record for both, but both live in crm",
+    }

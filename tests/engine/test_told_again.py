@@ -130,6 +130,28 @@ def test_a_record_that_a_create_in_doubt_made_is_asked_about_if_it_was_edited_th
     assert [len(fake.rows) for fake in scene.fakes.values()] == [2, 2, 2]
 
 
+def test_a_record_that_was_brought_back_and_deleted_by_syncd_is_not_taken_for_the_one_a_person_deleted() -> None:
+    scene = linked(30, names=("crm", "news", "shop"), deletes=Deletion.PROPAGATE)
+    crm, news, shop = (scene.fake(name) for name in scene.names)
+    for fake in scene.fakes.values():
+        capable(fake, deletes=Deletes.TOLD)
+    row = crm.rows["crm-1"]
+    crm.person_deletes("crm-1")
+    later(scene)
+    scene.wait(hours=1)
+    crm.rows["crm-1"] = row
+    crm.person_edits("crm-1", first="Back")
+    news.fault = "after"
+    scene.run()
+    news.fault, news.concealed = "", frozenset({news.find_one(email="p0@example.com")})
+    scene.wait(minutes=11)
+    shop.person_deletes(shop.find_one(email="p0@example.com"))
+    later(scene)
+    assert [len(fake.rows) for fake in scene.fakes.values()] == [29, 29, 29]
+    gone = [str(entry.ref) for entry in scene.log() if entry.event is Event.GONE]
+    assert gone == ["crm/people/crm-1", "shop/people/shop-31", "shop/people/shop-31"]
+
+
 def test_a_record_that_was_touched_while_its_delete_was_in_doubt_is_not_deleted_again() -> None:
     scene = linked(30, deletes=Deletion.PROPAGATE)
     crm, news = scene.fake("crm"), scene.fake("news")
@@ -225,35 +247,6 @@ def test_nobody_is_made_where_a_record_with_their_address_may_just_be_deleted() 
     assert [row.fields["email"] for row in news.rows.values()].count("p0@example.com") == 1
     later(scene)
     assert [row.fields["email"] for row in news.rows.values()].count("p0@example.com") == 1
-
-
-def test_an_app_without_search_that_lacks_whom_a_person_deleted_there_still_settles_what_is_in_doubt() -> None:
-    scene = linked(4)
-    crm, news = scene.fake("crm"), scene.fake("news")
-    without_search(news)
-    capable(news, deletes=Deletes.HIDDEN)
-    news.person_deletes(news.find_one(email="p0@example.com"))
-    news.fault = "before"
-    crm.person_creates(email=ADA)
-    scene.run()
-    news.fault = ""
-    later(scene, 4)
-    assert news.find_one(email=ADA)
-
-
-def test_one_listing_that_was_cut_unseen_makes_nobody_twice() -> None:
-    scene = Scene()
-    crm, news = scene.fake("crm"), scene.fake("news")
-    without_search(news)
-    news.fault = "after"
-    crm.person_creates(email=ADA)
-    scene.run()
-    news.fault, news.truncated = "", 0
-    scene.wait(minutes=11)
-    tend(scene.world, "news")
-    news.truncated = None
-    later(scene)
-    assert len(news.rows) == 1
 
 
 # --- opt-outs ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,72 @@
+"""A create in doubt in an app that cannot be searched: only its listings tell, and an empty one tells nothing."""
+
+from __future__ import annotations
+
+from syncd.engine.cycle import tend
+from syncd.engine.remedies import paused, resume
+from syncd.sdk.contract import Deletes
+from syncd.testing.fake import capable
+from tests.engine.turns import ADA, later, linked, without_search
+from tests.engine.world import Scene
+
+
+def test_an_app_without_search_that_lacks_whom_a_person_deleted_there_still_settles_what_is_in_doubt() -> None:
+    scene = linked(4)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(news)
+    capable(news, deletes=Deletes.HIDDEN)
+    news.person_deletes(news.find_one(email="p0@example.com"))
+    news.fault = "before"
+    crm.person_creates(email=ADA)
+    scene.run()
+    news.fault = ""
+    later(scene, 4)
+    assert news.find_one(email=ADA)
+
+
+def test_one_listing_that_was_cut_unseen_makes_nobody_twice() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(news)
+    news.fault = "after"
+    crm.person_creates(email=ADA)
+    scene.run()
+    news.fault, news.truncated = "", 0
+    scene.wait(minutes=9)
+    tend(scene.world, "news")
+    news.truncated = None
+    later(scene)
+    assert len(news.rows) == 1
+
+
+def test_an_app_without_search_that_lists_nobody_is_no_evidence_and_a_person_is_asked() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(news)
+    capable(news, unique=())
+    news.fault = "after"
+    crm.person_creates(email=ADA)
+    scene.run()
+    news.fault = "blind"
+    later(scene, 4)
+    assert "lists nobody" in paused(scene.world, "news")
+    news.fault = ""
+    resume(scene.world, "news", by="op")
+    later(scene)
+    assert len(news.rows) == 1
+
+
+def test_an_app_without_search_that_has_nobody_gets_who_is_in_doubt_once_a_person_has_looked() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(news)
+    capable(news, unique=())
+    news.fault = "before"
+    crm.person_creates(email=ADA)
+    scene.run()
+    news.fault = ""
+    later(scene, 4)
+    assert paused(scene.world, "news")
+    resume(scene.world, "news", by="op")
+    later(scene)
+    assert len(news.rows) == 1
