@@ -127,9 +127,12 @@ class Sync:
     """Changes when anything in the mapping changes that can change what is written."""
     _mapped: Mapping[str, tuple[FieldRule, ...]] = field(init=False, repr=False, compare=False)
     _window: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    consents: tuple[FieldRule, ...] = field(init=False, repr=False, compare=False)
+    """The rules that carry an opt-out."""
 
     def __post_init__(self) -> None:
-        """Both are asked for with every record."""
+        """These are asked for with every record."""
+        object.__setattr__(self, "consents", tuple(rule for rule in self.rules.values() if rule.consent))
         mapped = {app: tuple(rule for rule in self.rules.values() if app in rule.lenses) for app in self.apps}
         window = {
             app: tuple(dict.fromkeys(name for rule in rules for name in rule.lenses[app].window))

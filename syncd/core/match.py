@@ -15,6 +15,7 @@ Key: TypeAlias = tuple[str, str]
 """Names of the fields joined by "+", and their values joined by an unprintable separator."""
 
 _SEPARATOR = "\x1f"
+_BLANK = ("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,13 @@ def keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """The match keys of a record or an entity, in the order in which they are tried. Blank parts make no key."""
     found = []
     for names in sync.match:
+        if len(names) == 1:
+            value = fields.get(names[0])
+            if value is not None and value not in _BLANK:
+                found.append((names[0], _text(value)))
+            continue
         values = [fields.get(name) for name in names]
-        if all(value not in (None, "", ()) for value in values):
+        if all(value is not None and value not in _BLANK for value in values):
             found.append(("+".join(names), _SEPARATOR.join(_text(value) for value in values)))
     return tuple(found)
 

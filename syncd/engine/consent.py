@@ -31,11 +31,6 @@ __all__ = [
 ]
 
 
-def consent_rules(sync: Sync) -> tuple[FieldRule, ...]:
-    """The rules of a sync that carry an opt-out."""
-    return tuple(rule for rule in sync.rules.values() if rule.consent)
-
-
 def address_key(rule: FieldRule, fields: Fields) -> Key | None:
     """How entities with the address that an opt-out is about are found."""
     address = fields.get(rule.address)
@@ -44,7 +39,7 @@ def address_key(rule: FieldRule, fields: Fields) -> Key | None:
 
 def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """The address of somebody with these values, for each channel."""
-    return tuple(key for rule in consent_rules(sync) if (key := address_key(rule, fields)) is not None)
+    return tuple(key for rule in sync.consents if (key := address_key(rule, fields)) is not None)
 
 
 def own_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
@@ -59,8 +54,8 @@ def all_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
 
 def newly_opted_out(sync: Sync, link: Link, fact: Record) -> bool:
     """Whether a record shows an opt-out, or one of another address, that it did not show before."""
-    shown = {rule.name: _with_address(sync, rule, link.ref.app, fact.fields) for rule in consent_rules(sync)}
-    seen = {rule.name: _with_address(sync, rule, link.ref.app, link.seen) for rule in consent_rules(sync)}
+    shown = {rule.name: _with_address(sync, rule, link.ref.app, fact.fields) for rule in sync.consents}
+    seen = {rule.name: _with_address(sync, rule, link.ref.app, link.seen) for rule in sync.consents}
     return any(now is not None and now != seen[name] for name, now in shown.items())
 
 
@@ -74,7 +69,7 @@ def _with_address(sync: Sync, rule: FieldRule, app: str, raws: Raws) -> View:
 
 def enrol(world: World, tx: Transaction, sync: Sync, fields: Fields, app: str, cause: int | None) -> None:
     """Note every opt-out that `fields` show, and let every entity with that address know, in every sync."""
-    for rule in consent_rules(sync):
+    for rule in sync.consents:
         key = address_key(rule, fields)
         if fields.get(rule.name) is not True or key is None:
             continue
@@ -118,7 +113,7 @@ def register(tx: Transaction, sync: Sync, people: Iterable[Fields]) -> None:
 def record_opt_out(tx: Transaction, sync: Sync, fields: Fields) -> Mapping[str, OptOut]:
     """The register's word on each consent field of somebody with these values."""
     found = {}
-    for rule in consent_rules(sync):
+    for rule in sync.consents:
         key = address_key(rule, fields)
         entries = tx.optouts.of(key[0], [key[1]]) if key else {}
         if key and key[1] in entries:

@@ -17,7 +17,7 @@ from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import Key
 from syncd.core.record import EntityId
-from syncd.engine.consent import all_keys, consent_keys, consent_rules, own_keys
+from syncd.engine.consent import all_keys, consent_keys, own_keys
 from syncd.engine.debts import note_debts, unreckoned
 from syncd.engine.namesakes import part
 from syncd.engine.person import person
@@ -298,7 +298,7 @@ def _addresses(world: World, tx: Transaction, entities: Iterable[Entity]) -> tup
 
 def _former(tx: Transaction, sync: Sync, id: EntityId) -> Iterable[Key]:
     for entry in tx.log.find(entity=id, limit=_ALL):
-        for rule in consent_rules(sync):
+        for rule in sync.consents:
             what = entry.fields.get(rule.address, {})
             for value in (what.get("old"), what.get("new")):
                 if value:

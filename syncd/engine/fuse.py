@@ -9,7 +9,7 @@ from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields, Merged, Ref
-from syncd.engine.consent import all_keys, consent_rules, enrol
+from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.namesakes import part
 from syncd.engine.revive import is_to_go, revive
@@ -119,7 +119,7 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
         if lose.id in work.detail.get("entities", ()) or (work.kind is ParkedKind.HOLD and work.app in there)
     ]
     tx.parked.withdraw(asked, f"fused with {lose.id}")
-    said = {rule.name: kept.value(rule.name) for rule in consent_rules(sync)}
+    said = {rule.name: kept.value(rule.name) for rule in sync.consents}
     for addresses in (kept.fields, lose.fields):  # an opt-out of one address holds for the other, too
         enrol(world, tx, sync, {**addresses, **said}, "", seq)
     note_debts(tx, sync, kept, seq)

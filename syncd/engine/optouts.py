@@ -15,7 +15,7 @@ from syncd.core.fieldmap import Sync
 from syncd.core.lens import view
 from syncd.core.record import Absent, Record, Ref
 from syncd.engine import apart, calls
-from syncd.engine.consent import consent_rules, enrol, newly_opted_out
+from syncd.engine.consent import enrol, newly_opted_out
 from syncd.engine.debts import claims, frozen, note_debt
 from syncd.engine.push import deliver, payable
 from syncd.engine.take import READ, another, take, told
@@ -33,7 +33,7 @@ def hear_opt_outs(world: World, app: str) -> Tally:
     """List what may have changed in the app, and take in who has opted out there."""
     tally = Tally()
     for sync in world.syncs.values():
-        if not any(app in rule.lenses for rule in consent_rules(sync)):
+        if not any(app in rule.lenses for rule in sync.consents):
             continue
         with world.store.read() as tx:
             progress = tx.cursors.get(sync.name, app)
@@ -98,7 +98,7 @@ def _facts(world: World, sync: Sync, app: str, page: Page) -> Sequence[Record]:
 
 def _may_say_so(sync: Sync, row: Record) -> bool:
     app = row.ref.app
-    shown = [view(rule.lenses[app], row.fields, {}) for rule in consent_rules(sync) if app in rule.lenses]
+    shown = [view(rule.lenses[app], row.fields, {}) for rule in sync.consents if app in rule.lenses]
     return any(one is True or isinstance(one, Absent) for one in shown)
 
 
@@ -113,7 +113,7 @@ def _read(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> Sequence[R
 def _known(tx: Transaction, sync: Sync, ref: Ref) -> bool:
     """Whoever this is of has opted out of everything already."""
     link = tx.links.get(sync.name, ref)
-    return link is not None and all(tx.entities.get(link.entity).value(rule.name) for rule in consent_rules(sync))
+    return link is not None and all(tx.entities.get(link.entity).value(rule.name) for rule in sync.consents)
 
 
 def _heard(world: World, sync: Sync, app: str, facts: Iterable[Record]) -> Tally:

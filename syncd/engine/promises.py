@@ -23,7 +23,7 @@ from syncd.core.lens import Misfit, view
 from syncd.core.merge import Merge
 from syncd.core.record import Absent, Create, Delete, EntityId, Record, Ref, Write
 from syncd.engine.canary import accepted, guarded
-from syncd.engine.consent import address_key, consent_rules
+from syncd.engine.consent import address_key
 from syncd.engine.setback import setback
 from syncd.engine.world import World
 from syncd.errors import BrokenPromise
@@ -133,7 +133,7 @@ def composed(world: World, tx: Transaction, sync: Sync, app: str, batch: Sequenc
         lost = next(overwritten_unseen(sync, one), None)
         if lost is not None:
             raise _of(one, "S1", lost)
-        for rule in consent_rules(sync):
+        for rule in sync.consents:
             if app in rule.lenses and says_mailable(rule, one, register) and not _asked_about(tx, one, rule):
                 raise _of(one, "S5", rule.name)
         blank = next(blanked_unasked(sync, one), None)
@@ -316,7 +316,7 @@ def sound_log(tx: Transaction, app: str) -> None:
 def _register(tx: Transaction, sync: Sync, batch: Sequence[Leaving]) -> frozenset[tuple[str, str]]:
     """The addresses of the batch that are in the register, asked for all at once."""
     asked: dict[str, list[str]] = defaultdict(list)
-    for rule in consent_rules(sync):
+    for rule in sync.consents:
         for one in batch:
             key = address_key(rule, one.entity.fields)
             if key is not None:

@@ -15,15 +15,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-import cel
+from typing import TYPE_CHECKING, Any, Final
 
 from syncd.core.lens import Misfit
 from syncd.core.record import Fields, Value
 from syncd.mapping.mistakes import Mistake
 from syncd.mapping.types import Kind, Options
 from syncd.spelling import suggest
+
+if TYPE_CHECKING:
+    import cel
 
 __all__ = ["Computation", "Condition", "Names", "compile_expression", "condition"]
 
@@ -86,6 +87,8 @@ class _Compiled:
 
     def run(self, fields: Fields) -> Any:
         """The result; raises one of `_FAULTS`."""
+        import cel
+
         context = cel.Context(variables=self.names.variables(self.uses, fields), functions=dict(_FUNCTIONS))
         return self.program.execute(context)
 
@@ -164,6 +167,8 @@ def compile_expression(source: str, names: Names) -> _Compiled:
     bound = _COMPREHENSION.findall(bare)
     if len(bound) > MAX_COMPREHENSIONS:
         raise Mistake(f"has {len(bound)} comprehensions, at most {MAX_COMPREHENSIONS} are allowed")
+    import cel  # takes longer to read than all else of a mapping, and most have no expression
+
     try:
         program = cel.compile(source)
         references = program.references()
