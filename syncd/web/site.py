@@ -11,9 +11,11 @@ from starlette.staticfiles import StaticFiles
 
 from syncd.access import closed
 from syncd.console.outline import Outline
+from syncd.console.rewrite import standing
 from syncd.console.status import status
 from syncd.daemon.meter import Meter
 from syncd.engine.world import World
+from syncd.errors import ConfigError
 from syncd.settings import Config
 from syncd.store.store import Store
 from syncd.web.changes import changes, export_csv, export_lines
@@ -23,7 +25,7 @@ from syncd.web.inbox import answer, answers, inbox, preview
 from syncd.web.lately import Lately
 from syncd.web.live import live_route
 from syncd.web.login import login_routes
-from syncd.web.mappings import edit, mappings, trial, try_edit
+from syncd.web.mappings import edit, mappings, save, trial, try_edit
 from syncd.web.orders import pause_app, resume_app
 from syncd.web.overview import overview
 from syncd.web.people import export_person, forget_as_shown, forget_person
@@ -77,7 +79,15 @@ def desk_of(config: Config, world: World) -> Desk:
         standing=Lately(lambda: status(outline, now()), _FRESH),
         heard=world.counts.heard if isinstance(world.counts, Meter) else dict,
         trials=Trials(),
+        stood=_stands(config),
     )
+
+
+def _stands(config: Config) -> str:
+    try:
+        return standing(config.path)[1]
+    except ConfigError:
+        return ""
 
 
 def routes(desk: Desk) -> Sequence[BaseRoute]:
@@ -105,6 +115,7 @@ def routes(desk: Desk) -> Sequence[BaseRoute]:
         page(desk, "/mappings/edit", edit, role="owner"),
         order(desk, "/mappings/try", try_edit, role="owner"),
         page(desk, "/mappings/trial/{number}", trial, role="owner"),
+        order(desk, "/mappings/trial/{number}/save", save, role="owner"),
         page(desk, "/health", health),
         order(desk, "/apps/pause", pause_app),
         order(desk, "/apps/resume", resume_app),

@@ -70,6 +70,8 @@ class Desk:
     heard: Callable[[], Mapping[str, Mapping[str, int]]]
     """App to status answered to how many webhook calls came in."""
     trials: Trials
+    stood: str = ""
+    """The digest of the configuration that the daemon began with; "" where it was not read from a file."""
 
     @property
     def console(self) -> Console:

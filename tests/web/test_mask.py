@@ -77,7 +77,7 @@ def told(made: Office, who: EntityId) -> None:
     ref = Ref("news", "people", EMAIL)
     values = {"phone": {"old": "canary-1", "new": "canary-2", "kept": "canary-3", "overwritten": ["canary-4"]}}
     for event in Event:
-        if event not in (Event.FORGOTTEN, Event.EXPIRED, Event.APPLIED, Event.BEGAN):
+        if event not in (Event.FORGOTTEN, Event.EXPIRED, Event.APPLIED, Event.SAVED, Event.BEGAN):
             quotes = event in (Event.REFUSED, Event.DOUBTED, Event.SUSPECTED, Event.BROKEN, Event.FORGETTING)
             note = "a canary in the words of an app" if quotes else "in our words"
             made.log(event, sync="people", entity=who, ref=ref, fields=values, note=note)
