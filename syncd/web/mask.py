@@ -145,6 +145,7 @@ class Mask:
             agreed=self._value(work.sync, work.field, question.agreed),
             choices=tuple(self._choice(work.sync, work.field, choice) for choice in question.choices),
             records=tuple(_id(ref) for ref in question.records),
+            instead=_id(question.instead),
             rivals=tuple(replace(one, label=self.label(work.sync, one.entity, one.label)) for one in question.rivals),
         )
 
