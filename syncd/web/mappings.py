@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,22 +10,20 @@ from typing import Final
 from starlette.responses import Response
 
 from syncd import toml
-from syncd.console.rewrite import rewrite, standing
+from syncd.console.rewrite import standing
 from syncd.core.fieldmap import Sync
 from syncd.core.lens import Misfit
 from syncd.engine.plan import unapplied
 from syncd.errors import ConfigError, Problem
-from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syncs
-from syncd.settings import loaded
+from syncd.mapping.load import Row, check_laws, describe
 from syncd.store.ports import Transaction
-from syncd.store.values import Entry, Event
 from syncd.web.guard import Denied
 from syncd.web.mask import Mask
-from syncd.web.sessions import Note
+from syncd.web.saving import asked_for, forgotten, newer, understood
 from syncd.web.trials import Trial
 from syncd.web.visit import Visit
 
-__all__ = ["edit", "mappings", "save", "trial", "try_edit"]
+__all__ = ["edit", "mappings", "trial", "try_edit"]
 
 _SAMPLES: Final = 50
 
@@ -59,7 +56,7 @@ def mappings(visit: Visit) -> Response:
         trying=trying,
         most=_SAMPLES,
         missing=missing,
-        newer=_newer(visit),
+        newer=newer(visit),
     )
 
 
@@ -72,7 +69,7 @@ def try_edit(visit: Visit) -> Response:
     """Check a changed text; where it is right, rehearse what it would write."""
     text = visit.form.get("text").replace("\r\n", "\n")
     try:
-        syncs = _understood(visit, text)
+        _, syncs = understood(visit, text)
     except ConfigError as error:
         return visit.render("edit.html", text=text, problems=error.problems, status=422)
     before, stood = _file(visit)
@@ -81,9 +78,10 @@ def try_edit(visit: Visit) -> Response:
     )
     difference, beyond = tuple(compared), _beyond(visit, before, text)
     by, began = visit.visitor.name, visit.desk.world.clock.now()
+    digests = {name: sync.digest for name, sync in syncs.items()}
     begun = visit.desk.trials.begin(
         replace(visit.desk.world, syncs=syncs),
-        lambda number: Trial(number, by, began, text, difference, stood, beyond),
+        lambda number: Trial(number, by, began, text, difference, stood, beyond, digests),
     )
     if begun is None:
         busy = Problem("syncd", "another trial is running: each reads every record, so there is one at a time")
@@ -94,41 +92,10 @@ def try_edit(visit: Visit) -> Response:
 
 def trial(visit: Visit) -> Response:
     """What a trial has found, or how far it is."""
-    found = _trial(visit)
-    return _forgotten(visit) if found is None else visit.render("trial.html", trial=found)
-
-
-def save(visit: Visit) -> Response:
-    """Write the text of a trial into the file, as it was tried, over what it was tried against, or not at all."""
-    found, world, path = _trial(visit), visit.desk.world, visit.desk.config.path
-    if found is None or found.digest != visit.form.get("digest"):
-        return _forgotten(visit)
-    if found.found is None:
-        raise Denied(
-            409, "Nothing was saved", "What it would do is not known: only a trial that came to an end counts."
-        )
-    if found.beyond:
-        told = f"It changes {', '.join(found.beyond)}, which decides where secrets go and who may do what."
-        raise Denied(403, "Nothing was saved", f"{told} A page saves mappings alone: change the rest on the machine.")
-    _understood(visit, found.text)
-    by = visit.visitor.name
-    try:
-        with world.store.begin() as tx:
-            tx.log.append(Entry(event=Event.SAVED, by=by, note=f"as tried in trial {found.number}"))
-            kept = rewrite(path, found.text, over=found.stood, now=world.clock.now())
-    except ConfigError as error:
-        return visit.render("unsaved.html", told=error.message, hint=error.hint, text=found.text, status=409)
-    world.log.info("configuration saved", person=by, trial=found.number, kept=kept.name)
-    return visit.to("/mappings", Note(f"{path.name} is saved. What stood there before is kept beside it: {kept.name}."))
-
-
-def _trial(visit: Visit) -> Trial | None:
-    number = visit.path["number"]
-    return visit.desk.trials.get(int(number)) if re.fullmatch(r"\d{1,9}", number) else None
-
-
-def _forgotten(visit: Visit) -> Response:
-    return visit.to("/mappings/edit", Note("That trial is forgotten: only the latest are kept.", "warn"))
+    found = asked_for(visit)
+    if found is None:
+        return forgotten(visit)
+    return visit.render("trial.html", trial=found, renews=visit.desk.renew is not None)
 
 
 def _table(tx: Transaction, sync: Sync, mask: Mask, *, trying: bool, in_force: bool) -> Table:
@@ -148,17 +115,6 @@ def _table(tx: Transaction, sync: Sync, mask: Mask, *, trying: bool, in_force: b
     return Table(sync=sync, rows=describe(sync), in_force=in_force, tried=tried, samples=samples)
 
 
-def _understood(visit: Visit, text: str) -> Mapping[str, Sync]:
-    """The syncs that a text means. Raises ConfigError with every problem, each with its line."""
-    config = loaded(toml.parse(text.encode(), visit.desk.config.path))
-    world = visit.desk.world
-    if set(config.apps) != set(world.apps):
-        added = sorted(set(config.apps) ^ set(world.apps))
-        raise ConfigError(f"{', '.join(added)}: apps cannot come or go here", hint="change the file, then: syncd check")
-    check_shapes(config)
-    return load_syncs(config, {name: list(app.objects.values()) for name, app in world.apps.items()})
-
-
 def _beyond(visit: Visit, before: str, text: str) -> tuple[str, ...]:
     """The tables, beside those of syncs, that a change of the file alters."""
     path = visit.desk.config.path
@@ -168,14 +124,6 @@ def _beyond(visit: Visit, before: str, text: str) -> tuple[str, ...]:
         was = {}
     will = toml.parse(text.encode(), path).data
     return tuple(f"[{name}]" for name in sorted({*was, *will} - {"syncs"}) if was.get(name) != will.get(name))
-
-
-def _newer(visit: Visit) -> bool:
-    """Whether the file holds another configuration than the daemon began with."""
-    try:
-        return visit.desk.stood not in ("", standing(visit.desk.config.path)[1])
-    except ConfigError:
-        return False
 
 
 def _file(visit: Visit) -> tuple[str, str]:

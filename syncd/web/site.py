@@ -14,6 +14,7 @@ from syncd.console.outline import Outline
 from syncd.console.rewrite import standing
 from syncd.console.status import status
 from syncd.daemon.meter import Meter
+from syncd.daemon.renewal import Renew
 from syncd.engine.world import World
 from syncd.errors import ConfigError
 from syncd.settings import Config
@@ -25,13 +26,14 @@ from syncd.web.inbox import answer, answers, inbox, preview
 from syncd.web.lately import Lately
 from syncd.web.live import live_route
 from syncd.web.login import login_routes
-from syncd.web.mappings import edit, mappings, save, trial, try_edit
+from syncd.web.mappings import edit, mappings, trial, try_edit
 from syncd.web.orders import pause_app, resume_app
 from syncd.web.overview import overview
 from syncd.web.people import export_person, forget_as_shown, forget_person
 from syncd.web.pulse import Pulse
 from syncd.web.records import find_record, record
 from syncd.web.render import STATIC
+from syncd.web.saving import save, save_and_take_up, taken_up
 from syncd.web.sessions import Gatekeeper, Sessions
 from syncd.web.trials import Trials
 from syncd.web.undo import undo, undo_as_shown
@@ -43,13 +45,16 @@ _FRESH: Final = 1.0
 """Seconds for which the figures of the overview are good enough."""
 
 
-def pages(config: Config) -> Callable[[World], Sequence[BaseRoute]]:
-    """What the daemon's door shows beside webhooks: the console, or why it is closed; nothing where it is off."""
+def pages(config: Config, renew: Renew | None = None) -> Callable[[World], Sequence[BaseRoute]]:
+    """What the daemon's door shows beside webhooks: the console, or why it is closed; nothing where it is off.
+
+    `renew`: asks the daemon to take up another mapping, where it can.
+    """
 
     def made(world: World) -> Sequence[BaseRoute]:
         if config.console.enabled is False:
             return ()
-        desk = desk_of(config, world)
+        desk = desk_of(config, world, renew)
         if desk.closed:
             world.log.info("console closed", reason=desk.closed)
         return routes(desk)
@@ -57,7 +62,7 @@ def pages(config: Config) -> Callable[[World], Sequence[BaseRoute]]:
     return made
 
 
-def desk_of(config: Config, world: World) -> Desk:
+def desk_of(config: Config, world: World, renew: Renew | None = None) -> Desk:
     """What pages are made from."""
     now = world.clock.now
     store = cast("Store", world.store)  # the daemon has no other
@@ -80,6 +85,7 @@ def desk_of(config: Config, world: World) -> Desk:
         heard=world.counts.heard if isinstance(world.counts, Meter) else dict,
         trials=Trials(),
         stood=_stands(config),
+        renew=renew,
     )
 
 
@@ -116,6 +122,8 @@ def routes(desk: Desk) -> Sequence[BaseRoute]:
         order(desk, "/mappings/try", try_edit, role="owner"),
         page(desk, "/mappings/trial/{number}", trial, role="owner"),
         order(desk, "/mappings/trial/{number}/save", save, role="owner"),
+        order(desk, "/mappings/trial/{number}/take", save_and_take_up, role="owner"),
+        page(desk, "/mappings/taken/{run}", taken_up, role="owner"),
         page(desk, "/health", health),
         order(desk, "/apps/pause", pause_app),
         order(desk, "/apps/resume", resume_app),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +33,8 @@ class Trial:
     """The digest of the file that it is a change of."""
     beyond: tuple[str, ...] = ()
     """Tables beside the mappings that it changes: such a change is not saved by a page."""
+    mappings: Mapping[str, str] = field(default_factory=dict)
+    """Sync to the digest of its mapping."""
     tally: Tally = field(default_factory=Tally)
     found: Proposal | None = None
     fault: str = ""

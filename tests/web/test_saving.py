@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 
 from syncd.app import assemble
 from syncd.console.rewrite import digest_of, rewrite, standing
+from syncd.daemon.renewal import Renewal
+from syncd.engine.setback import hold
 from syncd.errors import ConfigError
 from syncd.store.values import Event
 from syncd.testing.twin import Faults
@@ -32,6 +34,8 @@ class Editor:
     home: House
     desk: Desk
     browser: Browser
+    asked: list[Renewal]
+    """What the daemon was asked to take up."""
 
     @property
     def file(self) -> Path:
@@ -51,6 +55,10 @@ class Editor:
         self.browser.get(f"/mappings/trial/{number}")
         return text
 
+    def take(self) -> None:
+        """Save it, and put it in force."""
+        self.browser.send(f"{self.browser.last.url.path}/take", {"digest": self.browser.field("digest")})
+
     def save(self, **form: str) -> None:
         digest = self.browser.field("digest")
         self.browser.send(f"{self.browser.last.url.path}/save", {"digest": digest} | form)
@@ -63,8 +71,9 @@ class Editor:
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Editor]:
     """Where a change can be tried."""
     with house(tmp_path, monkeypatch) as home, assemble(home.config()) as assembly:
-        desk = desk_of(assembly.config, assembly.world)
-        yield Editor(home, desk, Browser(Starlette(routes=routes(desk))))
+        asked: list[Renewal] = []
+        desk = desk_of(assembly.config, assembly.world, asked.append)
+        yield Editor(home, desk, Browser(Starlette(routes=routes(desk))), asked)
 
 
 def test_what_was_tried_is_saved_as_it_was_seen_and_what_stood_there_is_kept(editor: Editor) -> None:
@@ -185,3 +194,72 @@ def test_a_configuration_that_is_no_text_is_told(tmp_path: Path) -> None:
     file.write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="it is not UTF-8"):
         standing(file)
+
+
+def test_what_was_tried_is_saved_and_the_daemon_is_asked_to_take_it_up(editor: Editor) -> None:
+    text = editor.change()
+    assert "Save it and put it in force" in editor.browser.text()
+    editor.take()
+    assert editor.file.read_text() == text
+    assert "The daemon comes to rest and begins anew" in editor.browser.text()
+    (renewal,) = editor.asked
+    trial = editor.desk.trials.get(1)
+    assert trial is not None
+    assert (renewal.by, renewal.mappings) == ("console", trial.mappings)
+    assert renewal.config.apps == editor.desk.config.apps
+    assert renewal.config.syncs["people"].data["fields"]["first_name"]["news"] == "merge_fields.LNAME"
+    path = f"/mappings/taken/{editor.desk.run}"
+    assert editor.browser.get(path).url.path == path, "it is the same daemon still"
+    assert editor.browser.get("/mappings/taken/another").url.path == "/mappings"
+
+
+def not_taken(editor: Editor, why: str) -> None:
+    before = editor.file.read_text()
+    editor.take()
+    assert why in editor.browser.text()
+    assert (editor.asked, editor.file.read_text(), editor.kept()) == ([], before, [])
+
+
+def test_what_was_tried_long_ago_is_to_be_tried_again_first(editor: Editor) -> None:
+    editor.change()
+    trial = editor.desk.trials.get(1)
+    assert trial is not None
+    trial.began -= 16 * 60
+    editor.browser.get("/mappings/trial/1")
+    not_taken(editor, "older than a quarter of an hour")
+
+
+def test_what_the_daemon_does_not_run_by_is_not_taken_up_with_it(editor: Editor) -> None:
+    editor.file.write_text(editor.file.read_text().replace('poll = "400ms"', 'poll = "1s"'))
+    editor.change()
+    not_taken(editor, "held another configuration than the daemon runs by")
+
+
+def test_nothing_is_taken_up_while_a_store_that_was_set_back_waits_for_an_answer(editor: Editor) -> None:
+    editor.change()
+    with editor.desk.store.begin() as tx:
+        hold(tx, "it was restored", None)
+    not_taken(editor, "The store was set back")
+
+
+def test_where_nothing_is_taken_up_while_it_runs_no_such_button_is_shown(editor: Editor) -> None:
+    desk = replace(editor.desk, renew=None)
+    editor.browser.app = Starlette(routes=routes(desk))
+    editor.change()
+    assert "put it in force" not in editor.browser.text()
+    not_taken(editor, "takes up nothing while it runs")
+
+
+def test_a_trial_that_is_forgotten_is_not_taken_up_and_a_file_that_cannot_be_written_neither(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor.change()
+    editor.browser.send("/mappings/trial/1/take", {"digest": "another"})
+    assert "That trial is forgotten" in editor.browser.text()
+    editor.browser.get("/mappings/trial/1")
+
+    def read_only(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    not_taken(editor, "Read-only file system")
