@@ -14,6 +14,7 @@ from benchmarks.console import console
 from benchmarks.live import intake, latency, rate_limit
 from benchmarks.rows import in_step
 from benchmarks.table import Row, kept, lines
+from benchmarks.undoing import undone
 
 _RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 
@@ -23,7 +24,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure syncd, each figure beside its limit."
     )
-    names = ("sizes", "latency", "intake", "limit", "console")
+    names = ("sizes", "latency", "intake", "limit", "undo", "console")
     parser.add_argument("only", nargs="*", metavar="WHAT", help=f"what to measure: {', '.join(names)} (all of them)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], metavar="N", help="how many people")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="how often; the median counts")
@@ -50,6 +51,7 @@ def _measures(
         "latency": partial(latency, folder / "latency"),
         "intake": partial(intake, folder / "intake", repeat),
         "limit": partial(rate_limit, folder / "limit"),
+        "undo": partial(undone, folder / "undo", repeat),
         "console": partial(console, folder / "console", repeat),
     }
     if "sizes" in only:

@@ -40,6 +40,7 @@ _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
         decide.refuse,
         decide.quarantine,
         decide.belongs,
+        decide.apart,
         decide.retry,
         undo.undo,
     ),

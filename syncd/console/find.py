@@ -25,16 +25,17 @@ class Found:
     note: str = ""
 
 
-def find(store: Storage, text: str, syncs: Sequence[str]) -> Found:
+def find(store: Storage, text: str, syncs: Sequence[str], *, valued: Sequence[str] | None = None) -> Found:
     """The one entity that `text` names: app/object/id, an entity's id, or a match value such as an e-mail address,
     which may be one that it had in the past.
 
-    Only entities of `syncs` count: the store remembers those of syncs that are no longer configured. Raises
-    ConfigError if there is none, or more than one.
+    Only entities of `syncs` count: the store remembers those of syncs that are no longer configured. `valued`:
+    those of them in which values may be asked for; all, unless it is said. Raises ConfigError if there is none, or
+    more than one.
     """
     with store.read() as tx:
-        found = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
-        found = found or _former(tx, text.strip(), syncs)
+        found = [one for one in candidates(tx, text, syncs, valued=valued) if one.sync in syncs]
+        found = found or _former(tx, text.strip(), syncs if valued is None else valued)
     if not found:
         hint = "name a record as app/object/id, an entity by its id, or somebody by the value records are matched by"
         raise ConfigError(f'nothing is known of "{text}"', hint=hint)
@@ -44,8 +45,8 @@ def find(store: Storage, text: str, syncs: Sequence[str]) -> Found:
     return found[0]
 
 
-def candidates(tx: Transaction, text: str, syncs: Sequence[str]) -> list[Found]:
-    """Every entity that `text` may mean."""
+def candidates(tx: Transaction, text: str, syncs: Sequence[str], *, valued: Sequence[str] | None = None) -> list[Found]:
+    """Every entity that `text` may mean. `valued`: the syncs in which values may be asked for."""
     if _ID.fullmatch(text):
         try:
             entity = tx.entities.get(EntityId(text))
@@ -57,7 +58,8 @@ def candidates(tx: Transaction, text: str, syncs: Sequence[str]) -> list[Found]:
         app, object, id = text.split("/", 2)
         links = [(sync, tx.links.get(sync, Ref(app, object, id))) for sync in syncs]
         found = [Found(sync, link.entity) for sync, link in links if link is not None]
-    return found or [Found(sync, id) for sync, id in tx.entities.by_value(text.strip().casefold())]
+    by_value = tx.entities.by_value(text.strip().casefold()) if not found else ()
+    return found or [Found(sync, id) for sync, id in by_value if valued is None or sync in valued]
 
 
 def _former(tx: Transaction, text: str, syncs: Sequence[str]) -> list[Found]:

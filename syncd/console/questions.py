@@ -14,6 +14,7 @@ from syncd.console.work import (
     QUARANTINE,
     Answered,
     Work,
+    apart_all,
     approve_all,
     belongs_to,
     refuse_hold,
@@ -57,7 +58,8 @@ _WAYS: Final[Mapping[str, tuple[ParkedKind, ...]]] = {
     "approve": HOLDS,
     "refuse": HOLDS,
     "retry": QUARANTINE,
-    "whose": (ParkedKind.AMBIGUOUS,),
+    "whose": (ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE),
+    "apart": (ParkedKind.DUPLICATE,),
 }
 
 
@@ -67,10 +69,10 @@ class Answer:
 
     agreed: what is agreed stands. app: what `app` shows stands. value: `value`, as typed, stands. approve, refuse: yes
     or no to a held delete, or to what a guard has stopped. retry: what was refused is tried again. whose: the record is
-    that of `entity`.
+    that of `entity`. apart: it is somebody else's, and left alone.
     """
 
-    way: Literal["agreed", "app", "value", "approve", "refuse", "retry", "whose"]
+    way: Literal["agreed", "app", "value", "approve", "refuse", "retry", "whose", "apart"]
     app: str = ""
     value: str = ""
     entity: str = ""
@@ -108,11 +110,14 @@ class Question:
     rivals: tuple[Rival, ...] = ()
     whose: bool = False
     """A record may be said to be that of one of the rivals."""
+    instead: str = ""
+    """The record that gives way if it is: theirs in the app until now."""
 
     @property
     def digest(self) -> str:
         """Another one as soon as anything is another that was shown: an answer to what was shown says it."""
         shown = [self.work.id, self.work.reason, self.agreed, self.records, [rival.entity for rival in self.rivals]]
+        shown += [self.instead] if self.instead else []
         shown += [[choice.app, choice.record, choice.value, choice.fault] for choice in self.choices]
         return hashlib.sha256(json.dumps(shown, default=str).encode()).hexdigest()[:16]
 
@@ -182,6 +187,8 @@ def _answered(world: World, id: int, answer: Answer, by: str) -> Answered:
                 return belongs_to(world, id, EntityId(answer.entity), by=by)
             case "approve":
                 (done,) = approve_all(world, [id], by=by)
+            case "apart":
+                (done,) = apart_all(world, [id], by=by)
             case "retry":
                 (done,) = retry_all(world, [id], by=by)
     except SyncdError as error:
@@ -195,8 +202,8 @@ def _question(world: World, tx: Transaction, parked: Parked, work: Work) -> Ques
     entity = tx.entities.get(parked.entity) if parked.entity else None
     rivals = _rivals(tx, parked) if group == "whose" else ()
     if sync is None or entity is None:
-        whose = bool(candidates(parked))
-        return Question(work=work, group=group, agreed=work.ours, rivals=rivals, whose=whose)
+        whose, instead = bool(candidates(parked)), _instead(tx, parked)
+        return Question(work=work, group=group, agreed=work.ours, rivals=rivals, whose=whose, instead=instead)
     held = entity.held.get(parked.field)
     rule = sync.rules.get(parked.field)
     return Question(
@@ -234,6 +241,14 @@ def _rivals(tx: Transaction, parked: Parked) -> tuple[Rival, ...]:
     return tuple(Rival(entity=id, label=labels.get(id, id)) for id in ids)
 
 
+def _instead(tx: Transaction, parked: Parked) -> str:
+    """The first record of whom a second one has turned up of, where that is the question."""
+    if parked.kind is not ParkedKind.DUPLICATE or not (named := candidates(parked)):
+        return ""
+    first = tx.links.at(named[0], parked.app)
+    return str(first.ref) if first else ""
+
+
 def _foreseen(world: World, tx: Transaction, question: Question, answer: Answer) -> Foreseen:
     work = question.work
     if ParkedKind(work.kind) not in _WAYS[answer.way]:
@@ -252,6 +267,8 @@ def _foreseen(world: World, tx: Transaction, question: Question, answer: Answer)
             return Foreseen(question=question, effects=(again,))
         case "whose":
             return _theirs(question, answer)
+        case "apart":
+            return _left_alone(question)
         case "retry":
             what = "is read again, and tried again" if work.record else "is written again"
             return Foreseen(question=question, effects=(Effect(app=work.app, record=work.record, text=what),))
@@ -266,7 +283,20 @@ def _theirs(question: Question, answer: Answer) -> Foreseen:
         return Foreseen(question=question, fault="it is none of those that are asked about")
     told = f"is that of {chosen.label} from now on: taken in as on first contact"
     work = question.work
-    return Foreseen(question=question, effects=(Effect(app=work.app, record=work.record, text=told),))
+    effects = [Effect(app=work.app, record=work.record, text=told)]
+    if question.instead:
+        told = "is nobody's from now on: it stays in the app as it is, and is left alone"
+        effects.append(Effect(app=work.app, record=question.instead, text=told))
+    return Foreseen(question=question, effects=tuple(effects))
+
+
+def _left_alone(question: Question) -> Foreseen:
+    """What follows from saying that a second record is somebody else's."""
+    if not question.whose:
+        return Foreseen(question=question, fault="it is about no second record that could be left alone")
+    by, work = question.work.detail.get("by", "key"), question.work
+    told = f"is left alone, and not asked about again; with another {by} it is somebody of their own"
+    return Foreseen(question=question, effects=(Effect(app="", record=work.record, text=told),))
 
 
 def _settled(world: World, tx: Transaction, question: Question, answer: Answer) -> Foreseen:

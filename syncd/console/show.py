@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from syncd.console.check import Checked
     from syncd.console.discover import SchemaField, SchemaObject
     from syncd.console.init import Made
+    from syncd.console.questions import Foreseen
     from syncd.console.restore import Restored
     from syncd.console.runs import Outcome, Proposal
     from syncd.console.status import AppStatus, SetBack, Status
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "answers",
     "checked",
+    "foreseen",
     "grid",
     "log_lines",
     "made_config",
@@ -293,6 +295,15 @@ def answers(done: Sequence[Answered]) -> Iterable[RenderableType]:
         yield words("nothing waits here", "green")
     for one in done:
         yield words(f"{one.id}: {one.note}" if one.done else f"{one.id}: {one.error}", "" if one.done else "red")
+
+
+def foreseen(found: Sequence[Foreseen]) -> Iterable[RenderableType]:
+    """What an answer would do, before it is given."""
+    for one in found:
+        for effect in one.effects:
+            yield words(f"{one.question.work.id}: {effect.record} {effect.text}")
+        if one.fault:
+            yield words(f"{one.question.work.id}: {one.fault}", "red")
 
 
 def settings(found: Checked) -> Iterable[RenderableType]:

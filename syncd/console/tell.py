@@ -120,6 +120,8 @@ def tell(entry: Entry) -> str:
             start = f"somebody seems to have written to {who} just before syncd did{note}"
         case Event.SET_BACK:
             return f"the store was set back{note}"
+        case Event.SAVED:
+            return f"syncd's configuration was saved{by}{note}"
         case Event.APPLIED:
             start = f"the mapping {entry.sync} was put in force{by}"
         case _:

@@ -14,7 +14,7 @@ from syncd.core.lens import Misfit
 from syncd.core.record import Absent, EntityId, Value
 from syncd.engine.decide import approve, drop_hold, resolve_conflict, retry
 from syncd.engine.masses import let_through, put_aside
-from syncd.engine.whose import belongs
+from syncd.engine.whose import belongs, is_apart
 from syncd.engine.world import World
 from syncd.errors import ConfigError, SyncdError
 from syncd.mapping.lenses import Single
@@ -29,6 +29,7 @@ __all__ = [
     "QUARANTINE",
     "Answered",
     "Work",
+    "apart_all",
     "approve_all",
     "belongs_to",
     "open_work",
@@ -180,6 +181,16 @@ def belongs_to(world: World, id: int, whom: EntityId, *, by: str) -> Answered:
     """Say whose a record is. Raises as `belongs` does."""
     seq = belongs(world, id, whom, by=by)
     return Answered(id=id, done=True, note=f"theirs, by entry {seq}; it is taken in as on first contact")
+
+
+def apart_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered, ...]:
+    """Say of second records that they are somebody else's; one that cannot be answered never stops the others."""
+
+    def answer(id: int) -> str:
+        seq = is_apart(world, id, by=by)
+        return f"somebody else's, by entry {seq}; it is left alone, and not asked about again"
+
+    return tuple(_tried(id, answer) for id in ids)
 
 
 def retry_all(world: World, ids: Sequence[int], *, by: str) -> tuple[Answered, ...]:

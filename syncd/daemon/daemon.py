@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import shutil
 import threading
@@ -17,8 +18,8 @@ from starlette.routing import BaseRoute
 
 from syncd.alerts.news import Trouble
 from syncd.alerts.senders import opened
-from syncd.app import Assembly, assemble
-from syncd.daemon import logs, memory
+from syncd.app import Assembly
+from syncd.daemon import memory
 from syncd.daemon.attendant import Attendant, Desk
 from syncd.daemon.auditor import Auditor
 from syncd.daemon.comparison import Comparison
@@ -29,11 +30,11 @@ from syncd.daemon.health import Health, Signs, examine, lame
 from syncd.daemon.intake import Intake
 from syncd.daemon.lanes import Lane
 from syncd.daemon.leaving import Leaving
-from syncd.daemon.lock import BEAT, Heart, Held, sole
+from syncd.daemon.lock import BEAT, Heart, Held
 from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
+from syncd.daemon.renewal import Renewal
 from syncd.daemon.schedule import Pace, Schedule
-from syncd.daemon.signals import on_signals
 from syncd.daemon.standing import Patience, standing
 from syncd.engine.cycle import began
 from syncd.engine.plan import unapplied
@@ -44,10 +45,9 @@ from syncd.engine.tidy import tidy
 from syncd.engine.world import Tally, World
 from syncd.errors import StoreError
 from syncd.sdk.contract import Connector, Subscribes
-from syncd.settings import Config
 from syncd.store.generation import advance, generation_file
 
-__all__ = ["GRACE", "Daemon", "Pages", "no_pages", "on_signals", "serve"]
+__all__ = ["GRACE", "Daemon", "Pages", "no_pages"]
 
 GRACE: Final = timedelta(seconds=30)
 _MENDING: Final = 3.0
@@ -62,7 +62,9 @@ _HEARD: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """Somebody asks the daemon to stop."""
+    """Somebody asks the daemon to stop, and perhaps what is to be begun with then."""
+
+    then: Renewal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +88,12 @@ def no_pages(_: World) -> Sequence[BaseRoute]:
     return ()
 
 
-def serve(config: Config, *, grace: timedelta = GRACE, pages: Pages = no_pages) -> int:
-    """Keep everything the same until SIGTERM, SIGINT or SIGHUP; the exit code for the process.
-
-    `grace`: how long a stop may take before work on its way is left to the next start; a second signal cuts it short.
-    `pages`: what shares the door with the webhooks (the console's).
-
-    0: stopped as asked. 1: a part of the daemon died. Raises what stands in the way of a start: ConfigError,
-    StoreError, ConnectorError for an app that was never reached, AlreadyRunning (exit code 7) where another process
-    works on the store. To be called in the main thread, where signals arrive.
-    """
-    logs.configure(config.log)
-    memory.one_arena()
-    with sole(config) as held, assemble(config, lenient=True) as assembly:
-        daemon = Daemon(assembly, held, grace=grace, pages=pages)
-        with on_signals(daemon.stop):
-            return daemon.run()
-
-
 class Daemon:
     """Recovers, serves and drains one assembly. `run` blocks; everything else may be called from any thread."""
 
-    def __init__(self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, pages: Pages = no_pages) -> None:
+    def __init__(
+        self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, pages: Pages = no_pages, anew: bool = False
+    ) -> None:
         self._config = assembly.config
         self._folder = assembly.world.store.folder
         self._generation = generation_file(assembly.config.store.url)
@@ -115,6 +101,9 @@ class Daemon:
         self._held = held
         self._grace = grace.total_seconds()
         self._leaving = threading.Event()
+        self._anew = anew
+        self.renewal: Renewal | None = None
+        """What is to be taken up once this daemon has come to rest; None where the process is to end."""
         self._waiting = unapplied(assembly.world)
         self._connectors = {name: app.connector for name, app in assembly.world.apps.items()}
         self._meter = Meter(assembly.gates)
@@ -171,6 +160,10 @@ class Daemon:
         """Ask for a clean stop. Safe in a signal handler; asking again cuts the grace short."""
         self._inbox.put(_Stop())
 
+    def renew(self, renewal: Renewal) -> None:
+        """Ask for a clean stop, and for another mapping to be taken up after it; a mere stop goes before."""
+        self._inbox.put(_Stop(renewal))
+
     def run(self) -> int:
         """Serve until asked to stop, or until a part dies. The exit code. Raises StoreError if it cannot even begin."""
         try:
@@ -210,7 +203,7 @@ class Daemon:
             self._schedule.every(self._paces[name].now, attendant.poll, name=_poll(name))
             sweep = app.sweep.total_seconds()
             due = self._next_sweep(name, sweep)
-            if not due:
+            if not due or self._anew:
                 attendant.sweep()  # it takes the place of the first poll
             self._schedule.every(sweep, attendant.sweep, name=f"sweep {name}", first=due or sweep)
             attendant.lane.start()
@@ -235,7 +228,8 @@ class Daemon:
                 self._beat()
                 continue
             match news:
-                case _Stop():
+                case _Stop(then):
+                    self.renewal = then
                     return 0
                 case _Ended(name):
                     self._log.critical("part died, stopping", part=name)
@@ -265,20 +259,27 @@ class Daemon:
             self._footing.fails(failed.message)
 
     def _drain(self) -> None:
-        """Let what has begun come to its end, for as long as the grace lasts; leave the rest to the next start."""
-        notify("STOPPING=1")
-        self._log.info("stopping")
+        """Let what has begun come to its end, for as long as the grace lasts; leave the rest to the next start.
+
+        Where this process goes on, nothing may hang any more that still could write: that is waited for.
+        """
+        notify("STOPPING=1" if self.renewal is None else "RELOADING=1")
+        self._log.info("stopping" if self.renewal is None else "coming to rest, to take up another mapping")
         self._leaving.set()
         self._schedule.stop()
         for lane in self._lanes():
             lane.stop()
-        until = time.monotonic() + self._grace
+        until = time.monotonic() + (self._grace if self.renewal is None else math.inf)
         while any(lane.alive for lane in self._lanes()) and (left := until - time.monotonic()) > 0:
             try:
-                if isinstance(self._inbox.get(timeout=min(left, 0.5)), _Stop):
-                    break
+                news = self._inbox.get(timeout=min(left, 0.5))
             except queue.Empty:
+                if self.renewal is not None:
+                    self._beat()
                 continue
+            if isinstance(news, _Stop) and news.then is None:
+                self.renewal = None
+                break
         self._door.close()
         self._release()
 

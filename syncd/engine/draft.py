@@ -18,6 +18,7 @@ from syncd.engine.namesakes import ask_about_key, moves_on
 from syncd.engine.revive import is_to_go
 from syncd.engine.setback import ask_again
 from syncd.engine.sight import Sight, asked_about
+from syncd.engine.strangers import is_strange
 from syncd.engine.take import bind, in_force
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Throttled
@@ -171,6 +172,8 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
     shown = [ref for ref in sight.found.get(entity.id, ()) if ref in sight.records]
     found = [tx.links.get(sync.name, ref) for ref in shown]
     for ref, link in zip(shown, found, strict=True):
+        if link is None and is_strange(tx, sync, ref, entity.id):
+            continue  # the app says so itself, where it makes no other beside it
         if link is None and not any(work.ref == ref for work in tx.parked.rivals(app)):
             # Its own values keep it outside the filter: it is theirs all the same, and no other is made beside it.
             tx.deliveries.settle(delivery)

@@ -17,6 +17,7 @@ from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on, part, tells_apart
 from syncd.engine.promises import expected, one_each
+from syncd.engine.strangers import ask_whose, is_strange
 from syncd.engine.take import READ, succeeded, take
 from syncd.engine.tombs import bury
 from syncd.engine.world import Tally, World
@@ -277,6 +278,10 @@ def _exists(world: World, tx: Transaction, sync: Sync, intent: Intent, delivery:
     if ref is not None and _collides(world, tx, sync, intent, ref):
         return Tally(parked=1)
     entity = tx.entities.get(intent.entity)
+    if ref is not None and is_strange(tx, sync, ref, entity.id):
+        tx.deliveries.settle(delivery)
+        ask_whose(tx, sync, ref, entity.id, "key")
+        return Tally(parked=1)
     if ref is not None and tx.links.get(sync.name, ref) is None:
         tx.links.put(sync.name, Link(entity.id, ref))
         note = "the app said that it has such a record"

@@ -24,6 +24,7 @@ from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import is_to_go, revive
+from syncd.engine.strangers import any_strange, ask_whose, is_strange
 from syncd.engine.tombs import bury, remains
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -55,6 +56,8 @@ class _Page:
     """What a person has said is to be put aside."""
     some_aside: Callable[[], bool] = bool
     """Whether new records of the app were put aside before; asked for where somebody is not known."""
+    some_strange: Callable[[], bool] = bool
+    """Whether it was said of any record of the app that it is not somebody's; asked for where one is known."""
 
 
 def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], source: Source) -> Tally:
@@ -68,8 +71,8 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
     doubtful_creates, writing = cache(lambda: creates(tx, sync, app)), reserved(world, app, open_writes)
-    some_aside = cache(lambda: left_aside(tx, sync, app))
-    page = _Page(world, tx, sync, source, doubtful_creates, writing, refused(tx, sync, app), some_aside)
+    some_aside, some_strange = cache(lambda: left_aside(tx, sync, app)), cache(lambda: any_strange(tx, sync, app))
+    page = _Page(world, tx, sync, source, doubtful_creates, writing, refused(tx, sync, app), some_aside, some_strange)
     known = {fact.ref: tx.links.get(sync.name, fact.ref) for fact in facts}
     views = {fact.ref: told(sync, fact) for fact in facts if known[fact.ref] is None}
     holders = tx.entities.holders(sync.name, [key for fields in views.values() for key in keys(sync, fields)])
@@ -213,6 +216,10 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     )
     found = match(own, holders, linked)
     match found:
+        case Found(id, by) if page.some_strange() and is_strange(tx, sync, fact.ref, id):
+            ask_whose(tx, sync, fact.ref, id, by)
+        case Taken(id) if page.some_strange() and is_strange(tx, sync, fact.ref, id):
+            _answered(page, fact, "it was said to be somebody else's")
         case Found(id, by):
             _answered(page, fact, "matched")
             return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}", fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.record import Raws
@@ -14,12 +15,13 @@ from syncd.mapping.meaning import Meant, meant
 from syncd.mapping.mistakes import Notes
 from syncd.mapping.overlap import double_writers, shared_objects
 from syncd.mapping.shape import shaped
+from syncd.mapping.sketch import Written, sketched
 from syncd.mapping.templates import included
 from syncd.sdk.contract import Object
 from syncd.settings import Config, SyncConfig
 from syncd.spelling import suggest
 
-__all__ = ["Row", "check_laws", "check_shapes", "describe", "doubts", "load_syncs"]
+__all__ = ["Row", "check_laws", "check_shapes", "describe", "doubts", "load_syncs", "misshapen"]
 
 _ARROWS = {Way.BOTH: "↔", Way.READ: "→", Way.WRITE: "←"}
 """Seen from the app: it gives, it takes."""
@@ -31,6 +33,16 @@ def check_shapes(config: Config) -> None:
     _meant(config, problems)
     if problems:
         raise ConfigError(problems)
+
+
+def misshapen(path: Path) -> tuple[Problem, ...]:
+    """The same of a file that cannot be loaded, for want of a secret for instance: what is wrong with its syncs."""
+    problems: list[Problem] = []
+    try:
+        _meant(sketched(path), problems)
+    except ConfigError:
+        return ()  # no TOML at all: that has been told
+    return tuple(problems)
 
 
 def load_syncs(config: Config, schemas: Mapping[str, Sequence[Object]]) -> Mapping[str, Sync]:
@@ -128,7 +140,7 @@ def _cell(rule: FieldRule, app: str) -> str:
     return f"{_ARROWS[rule.ways[app]]} {', '.join(rule.lenses[app].window)}"
 
 
-def _meant(config: Config, problems: list[Problem]) -> list[tuple[Meant, Notes]]:
+def _meant(config: Written, problems: list[Problem]) -> list[tuple[Meant, Notes]]:
     """What each sync means, as far as it makes sense at all."""
     found = []
     for sync in config.syncs.values():

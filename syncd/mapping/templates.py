@@ -24,7 +24,8 @@ from typing import Any
 
 from syncd import toml
 from syncd.errors import ConfigError, Problem
-from syncd.settings import Config, SyncConfig
+from syncd.mapping.sketch import Written
+from syncd.settings import SyncConfig
 from syncd.spelling import suggest
 from syncd.toml import Key, Places
 
@@ -37,12 +38,12 @@ def shipped() -> Traversable:
     return packed if packed.is_dir() else Path(__file__).parents[2] / "mappings"
 
 
-def names(config: Config) -> list[str]:
+def names(config: Written) -> list[str]:
     """Every template that this configuration can include."""
     return sorted(_found(config))
 
 
-def _found(config: Config) -> dict[str, Traversable]:
+def _found(config: Written) -> dict[str, Traversable]:
     """Templates by name; the operator's own go before shipped ones."""
     return {
         entry.name.removesuffix(".toml"): entry
@@ -53,7 +54,7 @@ def _found(config: Config) -> dict[str, Traversable]:
     }
 
 
-def included(sync: SyncConfig, config: Config, problems: list[Problem]) -> SyncConfig | None:
+def included(sync: SyncConfig, config: Written, problems: list[Problem]) -> SyncConfig | None:
     """The sync with its template under it, or as it is where it includes none. None after telling a problem."""
     if "include" not in sync.data:
         return sync
@@ -79,7 +80,7 @@ def included(sync: SyncConfig, config: Config, problems: list[Problem]) -> SyncC
 
 
 def _bound(
-    sync: SyncConfig, template: Mapping[str, Any], config: Config, problems: list[Problem]
+    sync: SyncConfig, template: Mapping[str, Any], config: Written, problems: list[Problem]
 ) -> dict[str, str] | None:
     """Connector to app: from the sync's `apps`, or where each connector has one app only, from all there are."""
     wanted = template.get("apps", {})

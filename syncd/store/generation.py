@@ -3,6 +3,9 @@
 An older copy that is put in the store's place has a lower number than the file, and so does not go unnoticed; nor does
 a copy that was moved elsewhere without the file. The store is raised before the file: a crash between the two leaves
 the store ahead, which is no copy. Whoever compares reads the file first, for the same reason.
+
+PostgreSQL keeps beside each row the number of the transaction that wrote it. So a fact that holds this number itself
+tells whether its row was written here or came out of a dump, without any file.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from syncd.errors import StoreError
 from syncd.store.connect import address
 from syncd.store.ports import Storage, Transaction
 
-__all__ = ["Generation", "advance", "beside", "generation_file", "kept", "out_of_place"]
+__all__ = ["Generation", "advance", "beside", "dumped", "generation_file", "kept", "out_of_place"]
 
 _NAME = "generation"
+_MARK = "generation_mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Generation:
 
 
 def generation_file(url: str) -> Path | None:
-    """The file beside a store; None for one that is no file: a restored dump of a database is not noticed by itself."""
+    """The file beside a store; None for one that is no file."""
     place = address(url)
     lies = place.get_backend_name() == "sqlite" and place.database not in (None, "", ":memory:")
     return Path(f"{place.database}.generation") if lies else None
@@ -64,6 +68,12 @@ def out_of_place(known: Generation | None, told: Generation | None, *, lived: bo
     return "it is an older copy of the one that was here before" if known.number < told.number else ""
 
 
+def dumped(tx: Transaction) -> str:
+    """Why the rows of a database are not those that were written by syncd; "" if they are, or nobody can say."""
+    written, holds = tx.meta.marked(_MARK), tx.meta.get(_MARK)
+    return "its rows were put there by a restored dump" if written and holds and written != holds else ""
+
+
 def advance(store: Storage, file: Path | None) -> None:
     """Raise the number, in the store and then in the file. Raises StoreError."""
     told = beside(file) if file is not None else None
@@ -72,6 +82,8 @@ def advance(store: Storage, file: Path | None) -> None:
         number = max(last.number, told.number if told is not None and told.store == last.store else 0) + 1
         new = replace(last, number=number, at=tx.now)
         tx.meta.put(_NAME, _words(new))
+        if mark := tx.meta.mark():
+            tx.meta.put(_MARK, mark)
     if file is not None:
         _write(file, _words(new))
 

@@ -289,6 +289,12 @@ class Meta(Protocol):
     def put(self, name: str, value: str) -> None:
         """Replace a fact."""
 
+    def mark(self) -> str:
+        """What the database calls this transaction, and keeps beside each row that it writes; "" if there is none."""
+
+    def marked(self, name: str) -> str:
+        """What it called the transaction that wrote a fact last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transaction:

@@ -48,6 +48,7 @@ class Event(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     APPLIED = "applied"  # a mapping was put in force
+    SAVED = "saved"  # a person changed the configuration in the console
     SUSPECTED = "suspected"  # somebody seems to have typed between our read and our write
     SET_BACK = "set_back"  # an older copy of the store was put in its place
     FORGETTING = "forgetting"  # a person said that somebody is to be forgotten

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
 
-from syncd.console.find import find
 from syncd.console.history import since as moment_of
 from syncd.console.tell import Line, line
 from syncd.core.record import EntityId
@@ -19,6 +18,7 @@ from syncd.errors import ConfigError
 from syncd.store.survey import Hits, Wanted, search
 from syncd.store.values import Event
 from syncd.web.guard import Denied
+from syncd.web.meant import meant
 from syncd.web.render import shown
 from syncd.web.visit import Desk, Visit
 
@@ -138,7 +138,7 @@ def _wanted(visit: Visit, given: dict[str, str]) -> Wanted:
     if (given["text"] or given["rule"]) and visit.mask.on:
         raise ConfigError("values and reasons are masked for you", hint="search by record, app, field or time")
     now = visit.desk.world.clock.now()
-    entity = find(visit.desk.store, given["record"], list(visit.desk.world.syncs)).entity if given["record"] else None
+    entity = meant(visit, given["record"]).entity if given["record"] else None
     events = tuple(event for event in Event if event.value == given["event"])
     if given["event"] and not events:
         raise ConfigError(f'there is no event "{given["event"]}"')

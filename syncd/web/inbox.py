@@ -27,7 +27,7 @@ TITLES: Final = {
     "refused": "Refused",
     "whose": "Whose is it?",
 }
-_WAYS: Final = ("agreed", "app", "value", "approve", "refuse", "retry", "whose")
+_WAYS: Final = ("agreed", "app", "value", "approve", "refuse", "retry", "whose", "apart")
 
 
 def inbox(visit: Visit) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,16 +10,16 @@ from typing import Final
 from starlette.responses import Response
 
 from syncd import toml
+from syncd.console.rewrite import standing
 from syncd.core.fieldmap import Sync
 from syncd.core.lens import Misfit
 from syncd.engine.plan import unapplied
 from syncd.errors import ConfigError, Problem
-from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syncs
-from syncd.settings import loaded
+from syncd.mapping.load import Row, check_laws, describe
 from syncd.store.ports import Transaction
 from syncd.web.guard import Denied
 from syncd.web.mask import Mask
-from syncd.web.sessions import Note
+from syncd.web.saving import asked_for, forgotten, newer, understood
 from syncd.web.trials import Trial
 from syncd.web.visit import Visit
 
@@ -51,40 +50,52 @@ def mappings(visit: Visit) -> Response:
             for name, sync in world.syncs.items()
         ]
     missing = [name for name in visit.desk.config.syncs if name not in world.syncs]
-    return visit.render("mappings.html", tables=tables, trying=trying, most=_SAMPLES, missing=missing)
+    return visit.render(
+        "mappings.html",
+        tables=tables,
+        trying=trying,
+        most=_SAMPLES,
+        missing=missing,
+        newer=newer(visit),
+    )
 
 
 def edit(visit: Visit) -> Response:
     """The configuration as text, to be changed and tried."""
-    return visit.render("edit.html", text=_file(visit), problems=())
+    return visit.render("edit.html", text=_file(visit)[0], problems=())
 
 
 def try_edit(visit: Visit) -> Response:
     """Check a changed text; where it is right, rehearse what it would write."""
     text = visit.form.get("text").replace("\r\n", "\n")
     try:
-        syncs = _understood(visit, text)
+        _, syncs = understood(visit, text)
     except ConfigError as error:
         return visit.render("edit.html", text=text, problems=error.problems, status=422)
-    before, after = _file(visit).splitlines(), text.splitlines()
-    difference = tuple(difflib.unified_diff(before, after, "as it is", "as you would have it", lineterm="", n=2))
-    began = visit.desk.world.clock.now()
-    world = replace(visit.desk.world, syncs=syncs)
-    begun = visit.desk.trials.begin(world, lambda number: Trial(number, visit.visitor.name, began, text, difference))
+    before, stood = _file(visit)
+    compared = difflib.unified_diff(
+        before.splitlines(), text.splitlines(), "as it is", "as you would have it", lineterm="", n=2
+    )
+    difference, beyond = tuple(compared), _beyond(visit, before, text)
+    by, began = visit.visitor.name, visit.desk.world.clock.now()
+    digests = {name: sync.digest for name, sync in syncs.items()}
+    begun = visit.desk.trials.begin(
+        replace(visit.desk.world, syncs=syncs),
+        lambda number: Trial(number, by, began, text, difference, stood, beyond, digests),
+    )
     if begun is None:
         busy = Problem("syncd", "another trial is running: each reads every record, so there is one at a time")
         return visit.render("edit.html", text=text, problems=[busy], status=409)
-    visit.desk.world.log.info("mapping tried", person=visit.visitor.name, trial=begun.number)
+    visit.desk.world.log.info("mapping tried", person=by, trial=begun.number)
     return visit.to(f"/mappings/trial/{begun.number}")
 
 
 def trial(visit: Visit) -> Response:
     """What a trial has found, or how far it is."""
-    number = visit.path["number"]
-    found = visit.desk.trials.get(int(number)) if re.fullmatch(r"\d{1,9}", number) else None
+    found = asked_for(visit)
     if found is None:
-        return visit.to("/mappings/edit", Note("That trial is forgotten: only the latest are kept.", "warn"))
-    return visit.render("trial.html", trial=found)
+        return forgotten(visit)
+    return visit.render("trial.html", trial=found, renews=visit.desk.renew is not None)
 
 
 def _table(tx: Transaction, sync: Sync, mask: Mask, *, trying: bool, in_force: bool) -> Table:
@@ -104,20 +115,20 @@ def _table(tx: Transaction, sync: Sync, mask: Mask, *, trying: bool, in_force: b
     return Table(sync=sync, rows=describe(sync), in_force=in_force, tried=tried, samples=samples)
 
 
-def _understood(visit: Visit, text: str) -> Mapping[str, Sync]:
-    """The syncs that a text means. Raises ConfigError with every problem, each with its line."""
-    config = loaded(toml.parse(text.encode(), visit.desk.config.path))
-    world = visit.desk.world
-    if set(config.apps) != set(world.apps):
-        added = sorted(set(config.apps) ^ set(world.apps))
-        raise ConfigError(f"{', '.join(added)}: apps cannot come or go here", hint="change the file, then: syncd check")
-    check_shapes(config)
-    return load_syncs(config, {name: list(app.objects.values()) for name, app in world.apps.items()})
-
-
-def _file(visit: Visit) -> str:
+def _beyond(visit: Visit, before: str, text: str) -> tuple[str, ...]:
+    """The tables, beside those of syncs, that a change of the file alters."""
     path = visit.desk.config.path
     try:
-        return path.read_text(encoding="utf-8").replace("\r\n", "\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Denied(503, "The configuration cannot be read", f"{path.name}: {error}.") from error
+        was = toml.parse(before.encode(), path).data
+    except ConfigError:
+        was = {}
+    will = toml.parse(text.encode(), path).data
+    return tuple(f"[{name}]" for name in sorted({*was, *will} - {"syncs"}) if was.get(name) != will.get(name))
+
+
+def _file(visit: Visit) -> tuple[str, str]:
+    """The text of the configuration, and the digest of the file."""
+    try:
+        return standing(visit.desk.config.path)
+    except ConfigError as error:
+        raise Denied(503, "The configuration cannot be read", f"{error.message}.") from error

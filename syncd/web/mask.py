@@ -80,6 +80,14 @@ class Mask:
         named = known is None or any(known.is_personal(name) for names in known.match for name in names)
         return id if self.on and named else label
 
+    def may_seek(self, sync: str) -> bool:
+        """Whether somebody may be looked for by what they are matched by: who may not see it must not guess it."""
+        return not self.on or not any(self._hides(sync, name) for names in self.syncs[sync].match for name in names)
+
+    def may_seek_record(self, record: str) -> bool:
+        """The same for a record as app/object/id, whose id may be an address."""
+        return not self.on or _id(record) == record
+
     def text(self, sync: str, field: str, text: str) -> str:
         """What is said about a field, and may quote values of it."""
         return MASKED if self._hides(sync, field) else text
@@ -145,6 +153,7 @@ class Mask:
             agreed=self._value(work.sync, work.field, question.agreed),
             choices=tuple(self._choice(work.sync, work.field, choice) for choice in question.choices),
             records=tuple(_id(ref) for ref in question.records),
+            instead=_id(question.instead),
             rivals=tuple(replace(one, label=self.label(work.sync, one.entity, one.label)) for one in question.rivals),
         )
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from starlette.responses import Response
 
-from syncd.console.find import candidates, find
 from syncd.console.forget import order_about
 from syncd.console.questions import asked
 from syncd.console.tell import line
@@ -15,6 +14,7 @@ from syncd.console.whole import whole
 from syncd.core.record import EntityId
 from syncd.store.survey import Wanted, search
 from syncd.web.guard import Denied
+from syncd.web.meant import meant, who_may_be_meant
 from syncd.web.sessions import Note
 from syncd.web.visit import Visit
 
@@ -63,12 +63,11 @@ def find_record(visit: Visit) -> Response:
     text = visit.query.get("q", "").strip()[:_LONGEST]
     if not text:
         return visit.to("/")
-    syncs = list(visit.desk.world.syncs)
+    several = who_may_be_meant(visit, text)
     with visit.desk.store.read() as tx:
-        several = [one for one in candidates(tx, text, syncs) if one.sync in syncs]
         labels = visit.mask.labels(tx, {one.entity: one.sync for one in several})
     if len(several) > 1:
         return visit.render("found.html", text=text, several=several, labels=labels)
-    found = find(visit.desk.store, text, syncs)
+    found = meant(visit, text)
     note = "It was found by a value of the past." if found.note and visit.mask.on else found.note
     return visit.to(f"/record/{found.entity}", Note(note, "warn") if note else None)

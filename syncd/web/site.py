@@ -11,9 +11,12 @@ from starlette.staticfiles import StaticFiles
 
 from syncd.access import closed
 from syncd.console.outline import Outline
+from syncd.console.rewrite import standing
 from syncd.console.status import status
 from syncd.daemon.meter import Meter
+from syncd.daemon.renewal import Renew
 from syncd.engine.world import World
+from syncd.errors import ConfigError
 from syncd.settings import Config
 from syncd.store.store import Store
 from syncd.web.changes import changes, export_csv, export_lines
@@ -30,6 +33,7 @@ from syncd.web.people import export_person, forget_as_shown, forget_person
 from syncd.web.pulse import Pulse
 from syncd.web.records import find_record, record
 from syncd.web.render import STATIC
+from syncd.web.saving import save, save_and_take_up, taken_up
 from syncd.web.sessions import Gatekeeper, Sessions
 from syncd.web.trials import Trials
 from syncd.web.undo import undo, undo_as_shown
@@ -41,13 +45,16 @@ _FRESH: Final = 1.0
 """Seconds for which the figures of the overview are good enough."""
 
 
-def pages(config: Config) -> Callable[[World], Sequence[BaseRoute]]:
-    """What the daemon's door shows beside webhooks: the console, or why it is closed; nothing where it is off."""
+def pages(config: Config, renew: Renew | None = None) -> Callable[[World], Sequence[BaseRoute]]:
+    """What the daemon's door shows beside webhooks: the console, or why it is closed; nothing where it is off.
+
+    `renew`: asks the daemon to take up another mapping, where it can.
+    """
 
     def made(world: World) -> Sequence[BaseRoute]:
         if config.console.enabled is False:
             return ()
-        desk = desk_of(config, world)
+        desk = desk_of(config, world, renew)
         if desk.closed:
             world.log.info("console closed", reason=desk.closed)
         return routes(desk)
@@ -55,7 +62,7 @@ def pages(config: Config) -> Callable[[World], Sequence[BaseRoute]]:
     return made
 
 
-def desk_of(config: Config, world: World) -> Desk:
+def desk_of(config: Config, world: World, renew: Renew | None = None) -> Desk:
     """What pages are made from."""
     now = world.clock.now
     store = cast("Store", world.store)  # the daemon has no other
@@ -77,7 +84,16 @@ def desk_of(config: Config, world: World) -> Desk:
         standing=Lately(lambda: status(outline, now()), _FRESH),
         heard=world.counts.heard if isinstance(world.counts, Meter) else dict,
         trials=Trials(),
+        stood=_stands(config),
+        renew=renew,
     )
+
+
+def _stands(config: Config) -> str:
+    try:
+        return standing(config.path)[1]
+    except ConfigError:
+        return ""
 
 
 def routes(desk: Desk) -> Sequence[BaseRoute]:
@@ -105,6 +121,9 @@ def routes(desk: Desk) -> Sequence[BaseRoute]:
         page(desk, "/mappings/edit", edit, role="owner"),
         order(desk, "/mappings/try", try_edit, role="owner"),
         page(desk, "/mappings/trial/{number}", trial, role="owner"),
+        order(desk, "/mappings/trial/{number}/save", save, role="owner"),
+        order(desk, "/mappings/trial/{number}/take", save_and_take_up, role="owner"),
+        page(desk, "/mappings/taken/{run}", taken_up, role="owner"),
         page(desk, "/health", health),
         order(desk, "/apps/pause", pause_app),
         order(desk, "/apps/resume", resume_app),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from syncd.console.rewrite import digest_of
 from syncd.console.runs import Proposal, shown
 from syncd.engine.plan import make_plan
 from syncd.engine.world import Tally, World
@@ -28,6 +29,12 @@ class Trial:
     began: float
     text: str
     difference: tuple[str, ...]
+    stood: str = ""
+    """The digest of the file that it is a change of."""
+    beyond: tuple[str, ...] = ()
+    """Tables beside the mappings that it changes: such a change is not saved by a page."""
+    mappings: Mapping[str, str] = field(default_factory=dict)
+    """Sync to the digest of its mapping."""
     tally: Tally = field(default_factory=Tally)
     found: Proposal | None = None
     fault: str = ""
@@ -36,6 +43,11 @@ class Trial:
     def over(self) -> bool:
         """Whether it has come to its end."""
         return self.found is not None or bool(self.fault)
+
+    @property
+    def digest(self) -> str:
+        """What a page shows it by: no other trial has the same, though its number may come again."""
+        return digest_of(f"{self.stood} {self.began} {self.text}".encode())
 
 
 class Trials:

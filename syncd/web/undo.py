@@ -8,12 +8,12 @@ from typing import Final
 
 from starlette.responses import Response
 
-from syncd.console.find import find
 from syncd.console.history import since as moment_of
 from syncd.console.undo import carry_out, prepare, runs, shown
 from syncd.engine.undo import Chosen
 from syncd.errors import ConfigError
 from syncd.web.guard import Denied
+from syncd.web.meant import meant
 from syncd.web.sessions import Note
 from syncd.web.visit import Visit
 
@@ -86,7 +86,7 @@ def _chosen(visit: Visit, given: Mapping[str, str]) -> Chosen | None:
         app=given["app"],
         sync=given["sync"],
         field=given["field"],
-        entity=find(visit.desk.store, record, list(visit.desk.world.syncs)).entity if record else None,
+        entity=meant(visit, record).entity if record else None,
         since=moment_of(given["since"], now) if given["since"] else None,
         until=moment_of(given["until"], now) if given["until"] else None,
     )

@@ -18,6 +18,7 @@ from syncd.access import Console, Role
 from syncd.console.outline import Outline
 from syncd.console.status import Status
 from syncd.console.tell import Line
+from syncd.daemon.renewal import Renew
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted, StoreError, SyncdError
 from syncd.settings import Config
@@ -70,6 +71,12 @@ class Desk:
     heard: Callable[[], Mapping[str, Mapping[str, int]]]
     """App to status answered to how many webhook calls came in."""
     trials: Trials
+    stood: str = ""
+    """The digest of the configuration that the daemon began with; "" where it was not read from a file."""
+    renew: Renew | None = None
+    """Asks the daemon to take up another mapping, where it can."""
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """What this daemon is told from the next one by."""
 
     @property
     def console(self) -> Console:

@@ -174,6 +174,46 @@ def test_a_record_that_may_be_that_of_several_is_said_to_be_one_s(desk: Desk) ->
     assert "somebody" in desk.say("belongs", str(open_["id"]), "somebody").err
 
 
+def test_a_second_record_is_left_alone_or_takes_the_place_of_the_first(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    with world(desk) as there, there.store.begin() as tx:
+        first, second = (entity.id for entity in tx.entities.all("people")[:2])
+        spare = tx.links.at(second, "news")
+        assert spare is not None
+        tx.links.drop("people", spare.ref)
+        about = Parked(kind=ParkedKind.DUPLICATE, sync="people", app="news", ref=spare.ref, reason="the same email")
+        number = str(tx.parked.park(replace(about, detail={"entity": first, "by": "email"})))
+        theirs = tx.links.at(first, "news")
+    assert theirs is not None
+    ahead = desk.say("apart", number, "--preview")
+    assert (ahead.code, f"{spare.ref} is left alone" in ahead.out) == (2, True)
+    (done,) = desk.ask("apart", number, "--by", "ada")
+    assert (done["done"], done["error"]) == (True, "")
+    assert desk.ask("quarantine") == []
+    assert "was answered already: apart by ada" in desk.say("apart", number).out
+    assert "no open question with number" in desk.say("apart", number, "--preview").err
+    (done,) = desk.ask("belongs", number, first)
+    assert (done["done"], done["error"]) == (True, "")
+    with world(desk) as there, there.store.read() as tx:
+        now = tx.links.at(first, "news")
+    assert now is not None
+    assert now.ref == spare.ref
+
+
+def test_what_an_answer_about_whose_a_record_is_would_do_is_said_before(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    with world(desk) as there, there.store.begin() as tx:
+        first, second = (entity.id for entity in tx.entities.all("people")[:2])
+        spare = tx.links.at(second, "news")
+        assert spare is not None
+        about = Parked(kind=ParkedKind.DUPLICATE, sync="people", app="news", ref=spare.ref, reason="the same email")
+        number = str(tx.parked.park(replace(about, detail={"entity": first, "by": "email"})))
+    (ahead,) = desk.say("belongs", number, first, "--preview", "--json").json
+    assert ahead["effects"][0]["record"] == str(spare.ref)
+    assert "is none of those" in desk.say("belongs", number, second, "--preview").out
+    assert len(desk.ask("quarantine")) == 1
+
+
 def test_a_value_that_made_no_sense_and_was_mended_is_tried_again(desk: Desk) -> None:
     phone = 'phone = { type = "phone", crm = "phone", news = "merge_fields.PHONE" }'
     desk.write("[syncs.people.fields.email]", f"[syncs.people.fields]\n{phone}\n[syncs.people.fields.email]")

@@ -124,6 +124,17 @@ def test_a_missing_secret_is_told_by_the_name_of_its_variable(desk: Desk, monkey
     assert not (desk.folder / "syncd.db").exists()
 
 
+def test_what_is_wrong_with_a_sync_is_told_also_while_a_secret_is_missing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEWS_KEY")
+    desk.write('entity = "person"', 'entity = "person"\nmtach = ["email"]')
+    refused(desk, "environment variable NEWS_KEY is not set", "syncs.people.mtach: unknown key", "match")
+    said = desk.say("check")
+    assert said.code == 3
+    assert "mtach: unknown key" in said.err
+
+
 def test_several_mistakes_are_told_at_once_each_on_a_line_of_its_own(desk: Desk) -> None:
     desk.write("token     =", "tokn      =")
     text = desk.config.read_text().replace('type = "email"', 'type = "email"\nblnk = "hold"')

@@ -6,7 +6,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from syncd.daemon.daemon import GRACE, serve
+from syncd.daemon.daemon import GRACE
+from syncd.daemon.serving import serve
 from syncd.errors import SyncdError
 from syncd.settings import load
 

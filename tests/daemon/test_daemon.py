@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from syncd.daemon.daemon import on_signals
 from syncd.daemon.lock import AlreadyRunning, Heart, Holder, sole
+from syncd.daemon.signals import on_signals
 from syncd.engine.plan import mark_applied
 from syncd.engine.remedies import resume
 from syncd.engine.world import World

@@ -186,6 +186,63 @@ def test_nobody_is_named_who_is_not_asked_about(place: Office) -> None:
     assert place.decided() == []
 
 
+def doubled(place: Office) -> int:
+    """Ada is in the CRM twice. The number of the question about that."""
+    place.person("ada@example.com", "Ada")
+    place.company.apps["crm"].person_creates(email="ada@example.com", first="Adelaide")
+    place.sync()
+    with place.world.store.read() as tx:
+        (work,) = tx.parked.open((ParkedKind.DUPLICATE,))
+    return work.id
+
+
+def test_a_second_record_is_said_to_be_somebody_else_s_and_is_asked_about_no_more(place: Office) -> None:
+    id = doubled(place)
+    browser = opened(place, "/inbox?kind=whose")
+    assert "Somebody else: leave it alone" in browser.text()
+    answered(browser, id, "apart")
+    assert f"Number {id}: somebody else's, by entry" in browser.text()
+    assert place.decided() == [("console", "said to be somebody else's")]
+    place.sync()
+    assert "Nothing waits for you here" in opened(place, "/inbox?kind=whose").text()
+
+
+def test_many_second_records_are_left_alone_after_a_look_at_what_it_does(place: Office) -> None:
+    id = doubled(place)
+    browser = bulk(place, "whose", "apart", [id])
+    assert "nothing would be written to any app" in browser.text()
+    assert "with another email it is somebody of their own" in browser.text()
+    assert place.decided() == []
+
+
+def test_a_second_record_takes_the_place_of_the_first_after_a_look_at_what_it_does(place: Office) -> None:
+    id, who = doubled(place), place.who("ada@example.com")
+    with place.world.store.read() as tx:
+        first = tx.links.at(who, "crm")
+    assert first is not None
+    browser = opened(place, "/inbox?kind=whose")
+    assert f"It is the right one of ada@example.com , not {first.ref}" in browser.text()
+    way = f"whose:{who}"
+    browser.send("/inbox/preview", {"id": str(id), "way": way})
+    assert f"{first.ref} is nobody's from now on" in browser.text()
+    browser.send("/inbox/answers", {"way": way, "item": browser.field("item")})
+    assert "theirs, by entry" in browser.text()
+    with place.world.store.read() as tx:
+        now = tx.links.at(who, "crm")
+    assert now is not None
+    assert now.ref != first.ref
+
+
+def test_two_of_which_an_app_keeps_one_record_are_not_told_apart_by_an_answer(place: Office) -> None:
+    ada, ben = place.person("ada@example.com", "Ada"), place.person("ben@example.com", "Ben")
+    detail = {"entity": ada, "entities": [ada, ben]}
+    id = place.park(ParkedKind.DUPLICATE, app="news", entity=None, detail=detail, reason="one record for both")
+    browser = opened(place, "/inbox?kind=whose")
+    assert "Somebody else: leave it alone" not in browser.text()
+    answered(browser, id, "apart")
+    assert "It is about no second record that could be left alone" in browser.text()
+
+
 def bulk(place: Office, kind: str, way: str, ids: list[int], **more: str) -> Browser:
     """Tick questions on their page and ask what an answer would do."""
     browser = opened(place, f"/inbox?kind={kind}")

@@ -61,8 +61,17 @@ class Common:
         return load(self.path)
 
     def working(self) -> Config:
-        """The whole configuration, where there is something to keep the same. Raises ConfigError where there is not."""
-        config = self.whole()
+        """The whole configuration, where there is something to keep the same. Raises ConfigError where there is not.
+
+        What is wrong with a sync is told also while a secret is missing.
+        """
+        try:
+            config = self.whole()
+        except ConfigError as error:
+            from syncd.mapping.load import misshapen
+
+            more = [problem for problem in misshapen(self.path) if problem not in error.problems]
+            raise ConfigError([*error.problems, *more], hint=error.hint) from error
         missing = [f"no [{name}.…]" for name, there in (("apps", config.apps), ("syncs", config.syncs)) if not there]
         if missing:
             hint = "make a configuration with: syncd init; or see config.example.toml"

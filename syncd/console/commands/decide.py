@@ -7,16 +7,31 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from syncd.console.commands import COMMON, DONE, By, Common, person
+from syncd.console.commands import COMMON, DONE, PENDING, By, Common, person
 from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
+    from syncd.console.questions import Answer
     from syncd.console.work import Answered
+    from syncd.engine.world import World
     from syncd.store.values import ParkedKind
 
-__all__ = ["approve", "belongs", "conflicts", "holds", "pause", "quarantine", "refuse", "resolve", "resume", "retry"]
+__all__ = [
+    "apart",
+    "approve",
+    "belongs",
+    "conflicts",
+    "holds",
+    "pause",
+    "quarantine",
+    "refuse",
+    "resolve",
+    "resume",
+    "retry",
+]
 
 All = Annotated[bool, Parameter("--all", negative="", help="Every one that is open.")]
+Preview = Annotated[bool, Parameter("--preview", negative="", help="Only say what it would do; ends with 2.")]
 
 
 def conflicts(*, sync: str = "", common: Common = COMMON) -> int:
@@ -128,8 +143,10 @@ def quarantine(*, sync: str = "", common: Common = COMMON) -> int:
     return _listed(QUARANTINE, sync, common)
 
 
-def belongs(number: int, whom: str, /, *, by: By = "", common: Common = COMMON) -> int:
+def belongs(number: int, whom: str, /, *, preview: Preview = False, by: By = "", common: Common = COMMON) -> int:
     """Say whose a record is, where it may be that of several: it is read, and taken in as on first contact.
+
+    A second record of theirs in the same app takes the place of the first, which is left alone from then on.
 
     Parameters
     ----------
@@ -141,12 +158,37 @@ def belongs(number: int, whom: str, /, *, by: By = "", common: Common = COMMON) 
     """
     from syncd.console.console import recalled
     from syncd.console.find import find
+    from syncd.console.questions import Answer
     from syncd.console.work import belongs_to
 
     with recalled(common.whole()) as world:
         found = find(world.store, whom, list(world.syncs))
+        if preview:
+            return _foreseen(world, [number], Answer(way="whose", entity=found.entity), common)
         done = belongs_to(world, number, found.entity, by=person(by))
     return _said([done], common)
+
+
+def apart(*numbers: int, preview: Preview = False, by: By = "", common: Common = COMMON) -> int:
+    """Say of second records with somebody's key that they are another person's: they are left alone.
+
+    Nobody is asked about these two again, unless the first one has no record in the app any more.
+
+    Parameters
+    ----------
+    numbers
+        The possible duplicates, as `syncd quarantine` numbers them.
+    """
+    from syncd.console.console import recalled
+    from syncd.console.questions import Answer
+    from syncd.console.work import apart_all
+
+    with recalled(common.whole()) as world:
+        chosen = _chosen(numbers, None)
+        if preview:
+            return _foreseen(world, chosen, Answer(way="apart"), common)
+        done = apart_all(world, chosen, by=person(by))
+    return _said(done, common)
 
 
 def retry(*numbers: int, all: All = False, by: By = "", common: Common = COMMON) -> int:
@@ -251,6 +293,17 @@ def _chosen(numbers: Sequence[int], everything: Callable[[], list[int]] | None) 
     if bool(numbers) == (everything is not None):
         raise ConfigError("which ones?", hint="name numbers, or say --all")
     return list(numbers) if everything is None else everything()
+
+
+def _foreseen(world: World, numbers: Sequence[int], answer: Answer, common: Common) -> int:
+    """What an answer would do. Raises ConfigError for a number that is not open."""
+    from syncd.console import show
+    from syncd.console.questions import foresee
+
+    found = foresee(world, numbers, answer)
+    if closed := sorted({*numbers} - {one.question.work.id for one in found}):
+        raise ConfigError(f"there is no open question with number {closed[0]}", hint="see: syncd quarantine")
+    return common.answer(list(found), lambda: show.foreseen(found), PENDING)
 
 
 def _said(done: Sequence[Answered], common: Common) -> int:

@@ -95,11 +95,10 @@ def run(*, once: Annotated[bool, Parameter(negative="")] = False, common: Common
         Pull and deliver until it is quiet, then end.
     """
     if not once:
-        from syncd.daemon.daemon import serve
+        from syncd.daemon.serving import serve
         from syncd.web.site import pages
 
-        config = common.working()
-        return serve(config, pages=pages(config))
+        return serve(common.working(), pages=pages)
     from syncd.console import show
     from syncd.console.console import alone
     from syncd.console.runs import run_once

@@ -35,6 +35,7 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.PAUSED: "an app was paused, by a person or a guard",
     Event.RESUMED: "a person had it go on",
     Event.APPLIED: "a mapping was put in force",
+    Event.SAVED: "a person saved a change of the configuration in the console",
     Event.SUSPECTED: "somebody seems to have typed between syncd's read and its write, and to have been overwritten",
     Event.SET_BACK: "an older copy of the store was found in its place; writes are held until a person agrees",
     Event.FORGETTING: "a person said that somebody is to be forgotten: their records are deleted everywhere",

@@ -25,9 +25,9 @@ from sqlalchemy import Engine, event
 
 from syncd.app import assemble
 from syncd.console.runs import apply_now, propose, run_once
-from syncd.daemon.daemon import serve
 from syncd.daemon.lock import sole
 from syncd.daemon.logs import configure
+from syncd.daemon.serving import serve
 from syncd.engine.cycle import once
 from syncd.engine.resolve import recover
 from syncd.engine.world import Tally, World

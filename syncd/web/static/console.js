@@ -47,6 +47,16 @@ document.addEventListener("keydown", (event) => {
   if (next) { next.tabIndex = -1; next.focus(); next.scrollIntoView({ block: "center" }); }
 });
 
+// --- the daemon begins anew: the next page is shown once the next daemon answers
+for (const spot of every("[data-taken]")) {
+  setInterval(async () => {
+    try {
+      const answer = await fetch(spot.dataset.taken, { redirect: "manual" });
+      if (answer.type === "opaqueredirect") window.location.assign("/mappings");
+    } catch { /* nobody answers yet */ }
+  }, 500);
+}
+
 // --- the live stream
 const stream = document.getElementById("stream");
 const most = 40;
