@@ -105,13 +105,14 @@ class Store(Section):
     keep: Duration | None = None
     """How long values stay in the change log once they are no longer agreed: `400d`. Unset: for ever."""
     key: SecretStr | None = None
-    """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store."""
+    """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store; another
+    store asks for it."""
 
     @field_validator("key")
     @classmethod
     def _keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not secrets.keys_of(value.get_secret_value()):
-            raise ValueError("is no key: 32 bytes in base64, such as: openssl rand -base64 32")
+            raise ValueError(f"is no key: 32 bytes in base64, such as: {secrets.MAKE}")
         return value
 
 
@@ -303,6 +304,9 @@ def _sections(document: Document, problems: list[Problem]) -> _Sections:
         problems += [_from_environment(problem) for problem in told]
         return _Sections.model_construct()
     url = sections.store.url
+    if sections.store.key is None and not url.startswith("sqlite") and "key" not in document.data.get("store", {}):
+        hint = f'make one with: {secrets.MAKE}; say key = {{ env = "SYNCD_KEY" }}'
+        problems.append(document.places.problem(("store", "key"), "is missing, to seal secrets with", hint))
     file = url.removeprefix("sqlite:///")
     if file not in {url, "", ":memory:"} and not file.startswith("/"):
         settled = f"sqlite:///{(document.path.parent / file).resolve()}"

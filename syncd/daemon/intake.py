@@ -1,4 +1,8 @@
-"""Webhooks come in: limits before work, the signature before belief, the hint on disk before the answer."""
+"""Webhooks come in: limits before work, the signature before belief, the hint on disk before the answer.
+
+What goes beyond a limit is answered 503, also where it can never be taken: some vendors give up for good after a 4xx,
+and strike the address off. They try again for a day or three, and the sweep finds what the call told of.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ from syncd.daemon.footing import SCARCE, Footing
 from syncd.daemon.meter import Meter
 from syncd.daemon.together import Together
 from syncd.engine.world import World
-from syncd.errors import BrokenProtocol, ConnectorError, StoreError, Transient, Unauthorised, Unavailable
+from syncd.errors import ConnectorError, StoreError, Transient, Unauthorised, Unavailable
 from syncd.sdk import contract
 from syncd.sdk.contract import Connector, Hears
 from syncd.store.ports import Transaction
@@ -162,10 +166,10 @@ class Intake:
 
     def _take(self, app: str, connector: Hears, call: contract.Request) -> Response:
         if _depth(call.body) > DEEPEST:
-            return Response("too deep", 400)
+            return Response("too deep", 503, _LATER)
         try:
             refs = connector.hear(call)
-            if not self._limits.hints.allows(app, len(refs)):
+            if len(refs) > _MOST or not self._limits.hints.allows(app, len(refs)):
                 return Response("too many records", 503, _LATER)
             fresh = self._store(app, call, refs)
         except Unauthorised:
@@ -188,8 +192,6 @@ class Intake:
         wanted = [ref for ref in refs if ref.app == app and (app, ref.object) in self._wanted and _readable(ref.id)]
         if not wanted:
             return 0
-        if len(wanted) > _MOST:
-            raise BrokenProtocol(f"a call names {len(wanted)} records, at most {_MOST} are taken")
         signs = [f"{name}:{call.headers[name]}" for name in sorted(call.headers) if _signs(name)]
         digest = _digest(app, call, signs) if signs else ""
 
@@ -219,7 +221,7 @@ async def _body(request: Request, more: Callable[[int], bool]) -> bytes | Respon
             async for part in request.stream():
                 size += len(part)
                 if size > BODY:
-                    return Response("the body is too long", 413)
+                    return Response("the body is too long", 503, _LATER)
                 if not more(len(part)):
                     return Response("too much at once", 503, _LATER)
                 parts.append(part)

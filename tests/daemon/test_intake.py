@@ -136,7 +136,8 @@ def test_nobody_listens_for_an_app_that_is_not_there(door: Door) -> None:
 
 
 def test_a_long_body_is_not_read_to_its_end(door: Door) -> None:
-    assert door.post(b"1" * (BODY + 1), **SIGNED).status_code == 413
+    answer = door.post(b"1" * (BODY + 1), **SIGNED)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert door.crm.heard == []
 
 
@@ -166,6 +167,13 @@ def test_more_records_than_an_app_could_be_asked_for_wait_for_another_call(compa
     assert [ref.id for ref in door.hints()] == ["1", "2", "5"]
 
 
+def test_a_call_that_names_more_records_than_any_vendor_packs_is_asked_to_come_again(door: Door) -> None:
+    answer = door.post(" ".join(map(str, range(1001))), **SIGNED)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert not door.hints()
+    assert door.post(" ".join(map(str, range(1000))), **SIGNED).status_code == 200
+
+
 def test_while_the_disk_is_nearly_full_nothing_is_taken_in(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,8 +195,8 @@ def test_so_many_bytes_are_held_at_once_and_are_let_go_of_again(door: Door, monk
     ("body", "status"),
     [
         (b"[" * DEEPEST + b"]" * DEEPEST, 200),
-        (b"[" * (DEEPEST + 1), 400),
-        (b' {"a":' * (DEEPEST + 1), 400),
+        (b"[" * (DEEPEST + 1), 503),
+        (b' {"a":' * (DEEPEST + 1), 503),
         (b'["' + b"[" * 1000 + b'"]', 200),
         (b"[" + b"[]," * 1000 + b"[]]", 200),
         (b'["' + b'\\"[' * 1000, 200),
