@@ -152,7 +152,7 @@ def open_connector(
             conceal(value)
     log = structlog.get_logger().bind(app=app.name)
     gate = gate or gate_of(app, clock)
-    client = open_client(connections=plugin.concurrency, transport=transport)
+    client = open_client(connections=plugin.concurrency, transport=transport, authorities=app.authorities)
     closing.callback(client.close)
     http = Http(
         client,
@@ -169,9 +169,8 @@ def open_connector(
 
 
 def _reach(app: AppConfig) -> Reach:
-    """Where the app may be: a vendor's is public, unless the operator says otherwise."""
-    vendors = app.plugin.hosts and not app.allow_host and not near(app.settings.base_url)
-    return abroad if vendors else beyond
+    """Where the app may be: on a public machine, or on this one, unless the operator says otherwise."""
+    return beyond if app.allow_host or near(app.settings.base_url) else abroad
 
 
 def assemble(
