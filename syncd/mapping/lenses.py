@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from nameparser import HumanName
 
+from syncd.core.bounds import overlong
 from syncd.core.lens import Misfit, View
 from syncd.core.record import ABSENT, Fields, Raw, Raws, Value
-from syncd.mapping.codec import decode, encode, json_text, short
+from syncd.mapping.codec import decode, encode, json_text, short, too_long
 from syncd.mapping.types import Kind, Options
 from syncd.sdk.contract import Field
 
@@ -113,7 +114,7 @@ class Single:
         return {name: raws[name] if isinstance(written, Misfit) else written}
 
     def _read(self, raw: Raw) -> Value | Misfit:
-        if type(raw) is not str and raw is not None:
+        if raw is not None and (type(raw) is not str or len(raw) > _WORTH_REMEMBERING):
             return self._made_of(raw)
         try:
             return self._known[raw]
@@ -125,6 +126,8 @@ class Single:
         return value
 
     def _made_of(self, raw: Raw) -> Value | Misfit:
+        if size := overlong(raw):
+            return too_long(size)
         for part in self.path:
             raw = raw.get(part) if isinstance(raw, Mapping) else None
         plain = _leaf(raw) if self.path else decode(self.field, raw, self.options.tz)
@@ -141,12 +144,16 @@ class Single:
         if isinstance(plain, Misfit):
             return plain
         if self.path:
+            if size := overlong(standing):
+                return too_long(size)  # the rest of the object is not known
             return _planted(standing, self.path, plain)
         return encode(self.field, plain, self.options.tz)
 
 
 _REMEMBERED: Final = 2048
 """Texts that a lens remembers: those of two pages."""
+_WORTH_REMEMBERING: Final = 1024
+"""Characters of such a text."""
 
 
 def _same(a: Value | Misfit, b: Value | Misfit) -> bool:

@@ -18,6 +18,7 @@ from syncd.errors import ConfigError, Problem
 from syncd.mapping.load import Row, check_laws, check_shapes, describe, load_syncs
 from syncd.settings import loaded
 from syncd.store.ports import Transaction
+from syncd.store.values import Entry, Event
 from syncd.web.guard import Denied
 from syncd.web.mask import Mask
 from syncd.web.sessions import Note
@@ -74,6 +75,8 @@ def try_edit(visit: Visit) -> Response:
     if begun is None:
         busy = Problem("syncd", "another trial is running: each reads every record, so there is one at a time")
         return visit.render("edit.html", text=text, problems=[busy], status=409)
+    with visit.desk.store.begin() as tx:
+        tx.log.append(Entry(event=Event.TRIED, by=visit.visitor.name, note=f"trial {begun.number}"))
     visit.desk.world.log.info("mapping tried", person=visit.visitor.name, trial=begun.number)
     return visit.to(f"/mappings/trial/{begun.number}")
 
