@@ -71,6 +71,8 @@ class Daemon(Section):
     """How often an app is asked for changes where it does not say otherwise."""
     sweep: Duration = timedelta(hours=1)
     """How often everything is compared."""
+    memory: int = Field(default=896, ge=128)
+    """MiB of memory that it may use: above three quarters no webhook is taken in, above all of it the daemon stops."""
 
     @field_validator("listen")
     @classmethod

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import shutil
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -24,8 +22,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from syncd.core.record import Ref
-from syncd.daemon.footing import SCARCE, Footing
+from syncd.daemon.footing import Footing
 from syncd.daemon.meter import Meter
+from syncd.daemon.space import Space
 from syncd.daemon.together import Together
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, StoreError, Transient, Unauthorised, Unavailable
@@ -100,9 +99,9 @@ class Intake:
         *,
         public_url: str,
         limits: Limits | None = None,
-        folder: Path | None = None,
+        space: Space | None = None,
     ) -> None:
-        """`folder`: where the store lies, if it is a file; while the disk is nearly full there, nothing is taken in."""
+        """`space`: while it lacks something, nothing is taken in."""
         self._world = world
         self._hearing = {name: able for name, able in connectors.items() if isinstance(able, Hears)}
         self._footing = footing
@@ -110,7 +109,7 @@ class Intake:
         self._heard = heard
         self._public_url = public_url
         self._limits = limits or Limits()
-        self._folder = folder
+        self._space = space or Space()
         self._held = 0
         self._together: Together[int] = Together(world.store.begin)
         self._wanted = {(app, object) for sync in world.syncs.values() for app, object in sync.apps.items()}
@@ -134,8 +133,8 @@ class Intake:
             return Response("too many calls", 503, _LATER)
         if self._footing.trouble:
             return Response("the store cannot be written to", 503, _LATER)
-        if self._folder is not None and shutil.disk_usage(self._folder).free < SCARCE:
-            return Response("the disk is nearly full", 503, _LATER)
+        if lacks := self._space.lacks:
+            return Response(lacks, 503, _LATER)
         if request.headers.get("content-encoding", "identity") != "identity":
             return Response("send the body as it is", 415)
         with self._holding() as more:

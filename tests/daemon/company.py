@@ -111,7 +111,7 @@ class Company:
             path=self.folder / "syncd.toml",
             apps=apps,
             syncs={},
-            daemon=DaemonSettings(listen=self.listen, public_url=self.public_url),
+            daemon=DaemonSettings(listen=self.listen, public_url=self.public_url, memory=1 << 20),
             store=StoreSettings(url=f"sqlite:///{self.folder / 'syncd.db'}"),
             safety=Safety(),
             log=Log(),

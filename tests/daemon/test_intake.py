@@ -13,11 +13,13 @@ import pytest
 
 from syncd.core.record import Ref
 from syncd.daemon import intake as intakes
+from syncd.daemon import memory, space
 from syncd.daemon.door import application
 from syncd.daemon.footing import Footing
 from syncd.daemon.health import Health
 from syncd.daemon.intake import BODY, DEEPEST, Intake, Limit, Limits
 from syncd.daemon.meter import Meter
+from syncd.daemon.space import Space
 from syncd.errors import BrokenProtocol, StoreError, Unavailable
 from syncd.sdk.contract import Request
 from syncd.settings import Daemon
@@ -34,7 +36,7 @@ class Door:
     limits: Limits = field(default_factory=Limits)
     footing: Footing = field(default_factory=lambda: Footing(lambda: None))
     poked: list[str] = field(default_factory=list)
-    folder: Path | None = None
+    space: Space = field(default_factory=Space)
     listen: str = "127.0.0.1:8420"
 
     def __post_init__(self) -> None:
@@ -48,7 +50,7 @@ class Door:
             self.poked.append,
             public_url=settings.public_url,
             limits=self.limits,
-            folder=self.folder,
+            space=self.space,
         )
         well = Health("quiet", {}, {}, (), (), "up")
         self.app = application(settings, intake, lambda: well, lambda: b"")
@@ -177,12 +179,20 @@ def test_a_call_that_names_more_records_than_any_vendor_packs_is_asked_to_come_a
 def test_while_the_disk_is_nearly_full_nothing_is_taken_in(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = Door(company, folder=tmp_path)
+    door = Door(company, space=Space(tmp_path))
     assert door.post("1", **SIGNED).status_code == 200
-    monkeypatch.setattr(intakes, "SCARCE", 1 << 62)
+    monkeypatch.setattr(space, "SCARCE", 1 << 62)
     answer = door.post("2", **SIGNED)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert [ref.id for ref in door.hints()] == ["1"]
+
+
+def test_while_memory_is_nearly_used_up_nothing_is_taken_in(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(company, space=Space(most=1000))
+    monkeypatch.setattr(memory, "used", lambda: 800)
+    assert door.post("1", **SIGNED).status_code == 503
+    monkeypatch.setattr(memory, "used", lambda: 700)
+    assert door.post("1", **SIGNED).status_code == 200
 
 
 def test_so_many_bytes_are_held_at_once_and_are_let_go_of_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
