@@ -6,13 +6,13 @@ A key that is not the account's own is a setting of its connector.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from syncd import plugins, secrets, toml
 from syncd.brakes import Guards
@@ -41,10 +41,19 @@ class AppTable(Section):
     """Nothing is ever written to it."""
     authorities: str = ""
     """A file of certificate authorities (PEM) of your own that are believed for this app alone, beside the public."""
+    hook: SecretStr | None = None
+    """The secret end of the address that its webhooks go to: 22 letters and digits or more. Unset: it has none."""
     allow_host: bool = False
     """The credentials may go to a `base_url` that is not the vendor's, is in a network of yours, or is not `https`."""
     guards: dict[str, Guards] = Field(default_factory=dict)
     """Object = its own bounds, in place of those of `[safety]`."""
+
+    @field_validator("hook")
+    @classmethod
+    def _unguessable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{22,200}", value.get_secret_value()):
+            raise ValueError("is no end of an address that nobody guesses: make one with: openssl rand -hex 16")
+        return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,8 @@ class AppConfig:
     """Nothing is ever written to this app."""
     allow_host: bool = False
     """The credentials may go where the vendor is not."""
+    hook: SecretStr | None = None
+    """The end of the address for its webhooks that nobody can guess."""
     authorities: Path | None = None
     """A file of those who are believed beside the public authorities."""
     guards: Mapping[str, Guards] = field(default_factory=dict)
@@ -88,8 +99,12 @@ def account(
     """One account, or None and what is wrong with it, which is added to `problems`."""
     key: toml.Key = ("apps", name)
     before = len(problems)
+    ours, _, faults = secrets.resolve_all(
+        {k: v for k, v in table.items() if k in AppTable.model_fields}, AppTable, document.path.parent
+    )
+    problems += _placed(faults, name, document)
     try:
-        own = AppTable.model_validate({k: v for k, v in table.items() if k in AppTable.model_fields})
+        own = AppTable.model_validate(ours)
     except ValidationError as error:
         problems += explain(error, AppTable, document.places, key)
         return None
@@ -103,10 +118,7 @@ def account(
         return None
     rest = {k: v for k, v in table.items() if k not in AppTable.model_fields}
     resolved, unresolved, faults = secrets.resolve_all(rest, found.settings, document.path.parent)
-    problems += [
-        document.places.problem((*key, *at), message, hint.replace("VARIABLE", variable(name, at)))
-        for at, message, hint in faults
-    ]
+    problems += _placed(faults, name, document)
     try:
         settings = found.settings.model_validate(resolved)
     except ValidationError as error:
@@ -134,10 +146,18 @@ def account(
         sweep=rhythm.sweep if own.sweep is None else own.sweep,
         read_only=own.read_only,
         allow_host=own.allow_host,
+        hook=own.hook,
         authorities=authorities,
         guards=own.guards,
         places=document.places,
     )
+
+
+def _placed(faults: Sequence[secrets.Fault], app: str, document: Document) -> list[Problem]:
+    return [
+        document.places.problem(("apps", app, *at), message, hint.replace("VARIABLE", variable(app, at)))
+        for at, message, hint in faults
+    ]
 
 
 def _unpinned(own: AppTable) -> tuple[str, str] | None:

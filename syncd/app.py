@@ -147,7 +147,7 @@ def open_connector(
     `transport` is a twin's, instead of the network. `gate`: the limiter that it shares with others, if it does.
     """
     plugin = app.plugin
-    for value in dict(app.settings).values():
+    for value in (app.hook, *dict(app.settings).values()):
         if isinstance(value, SecretStr):
             conceal(value)
     log = structlog.get_logger().bind(app=app.name)

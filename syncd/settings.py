@@ -191,6 +191,11 @@ class Config:
     audit: Audit = field(default_factory=Audit)
     console: Console = field(default_factory=Console)
 
+    @property
+    def hooks(self) -> Mapping[str, str]:
+        """App to the secret end of the address for its webhooks, where it has one."""
+        return {name: app.hook.get_secret_value() for name, app in self.apps.items() if app.hook is not None}
+
 
 def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
     """Read a configuration file, with `plugin` to find a connector. Raises ConfigError with every problem there is."""

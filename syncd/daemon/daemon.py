@@ -141,6 +141,7 @@ class Daemon:
             self._heard,
             public_url=self._config.daemon.public_url,
             space=self._space,
+            ends=self._config.hooks,
         )
         self._closing = ExitStack()
         alerts = self._config.alerts
@@ -384,7 +385,8 @@ class Daemon:
         public = self._config.daemon.public_url
         if not public or not isinstance(connector, Subscribes):
             return None
-        return partial(connector.subscribe, f"{public}/hooks/{app}")
+        end = self._config.hooks.get(app)
+        return partial(connector.subscribe, f"{public}/hooks/{app}" + (f"/{end}" if end else ""))
 
 
 def _in_force(world: World, waiting: Sequence[str], leaving: threading.Event) -> World:

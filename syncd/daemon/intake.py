@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -100,8 +101,9 @@ class Intake:
         public_url: str,
         limits: Limits | None = None,
         space: Space | None = None,
+        ends: Mapping[str, str] | None = None,
     ) -> None:
-        """`space`: while it lacks something, nothing is taken in."""
+        """`space`: while it lacks something, nothing is taken in. `ends`: app to the secret end of its address."""
         self._world = world
         self._hearing = {name: able for name, able in connectors.items() if isinstance(able, Hears)}
         self._footing = footing
@@ -110,6 +112,7 @@ class Intake:
         self._public_url = public_url
         self._limits = limits or Limits()
         self._space = space or Space()
+        self._ends = ends or {}
         self._held = 0
         self._together: Together[int] = Together(world.store.begin)
         self._wanted = {(app, object) for sync in world.syncs.values() for app, object in sync.apps.items()}
@@ -120,8 +123,8 @@ class Intake:
         503 asks for another try, where another status would have some vendors give up for good.
         """
         app = request.path_params["app"]
-        connector = self._hearing.get(app)
-        if connector is None:
+        connector, end = self._hearing.get(app), request.path_params.get("rest", "").partition("/")[0]
+        if connector is None or not compare_digest(end.encode(), self._ends.get(app, end).encode()):
             return Response("nobody listens here", 404)
         answer = await self._answer(request, app, connector)
         self._meter.webhook(app, answer.status_code)

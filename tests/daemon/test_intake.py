@@ -38,6 +38,7 @@ class Door:
     poked: list[str] = field(default_factory=list)
     space: Space = field(default_factory=Space)
     listen: str = "127.0.0.1:8420"
+    ends: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = Daemon(listen=self.listen, public_url="https://sync.example.com")
@@ -51,6 +52,7 @@ class Door:
             public_url=settings.public_url,
             limits=self.limits,
             space=self.space,
+            ends=self.ends,
         )
         well = Health("quiet", {}, {}, (), (), "up")
         self.app = application(settings, intake, lambda: well, lambda: b"")
@@ -135,6 +137,26 @@ def test_hints_at_what_no_sync_keeps_are_let_go(door: Door) -> None:
 
 def test_nobody_listens_for_an_app_that_is_not_there(door: Door) -> None:
     assert door.post("1", "/hooks/nobody").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/hooks/crm/0123456789abcdef0123456789abcdef", 200),
+        ("/hooks/crm/0123456789abcdef0123456789abcdef/more", 200),
+        ("/hooks/crm", 404),
+        ("/hooks/crm/", 404),
+        ("/hooks/crm/0123456789abcdef0123456789abcdeg", 404),
+        ("/hooks/crm/0123456789abcdef0123456789abcdefg", 404),
+        ("/hooks/crm/%C3%A9", 404),
+        ("/hooks/news", 200),
+        ("/hooks/news/anything", 200),
+    ],
+)
+def test_where_an_address_has_a_secret_end_nobody_is_heard_without_it(company: Company, path: str, status: int) -> None:
+    door = Door(company, ends={"crm": "0123456789abcdef0123456789abcdef"})
+    assert door.post("1", path, **SIGNED).status_code == status
+    assert bool(door.crm.heard) == (status == 200 and "crm" in path)
 
 
 def test_a_long_body_is_not_read_to_its_end(door: Door) -> None:
