@@ -126,7 +126,9 @@ class Intake:
         connector, end = self._hearing.get(app), request.path_params.get("rest", "").partition("/")[0]
         if connector is None or not compare_digest(end.encode(), self._ends.get(app, end).encode()):
             return Response("nobody listens here", 404)
-        answer = await self._answer(request, app, connector)
+        with self._world.spans.span("webhook", "server", app=app, method=request.method) as span:
+            answer = await self._answer(request, app, connector)
+            span.note(status=answer.status_code)
         self._meter.webhook(app, answer.status_code)
         return answer
 

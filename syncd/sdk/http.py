@@ -26,6 +26,7 @@ from syncd.sdk.pace import Gate, Left
 from syncd.sdk.pages import same_origin
 from syncd.sdk.reach import OutOfReach, Reach, beyond, judged
 from syncd.sdk.redact import quiet_http_loggers, redact
+from syncd.sdk.spans import SILENT, Spans
 from syncd.sdk.trust import trusted
 from syncd.sdk.verdicts import GARBLED, LOST, Remedy, error, remedy_of, remedy_of_status, retry_after
 
@@ -113,6 +114,7 @@ class _Shared:
     limits: Limits
     chance: random.Random
     reach: Reach
+    spans: Spans
 
 
 class Http:
@@ -133,10 +135,11 @@ class Http:
         rates: Rates = _no_rates,
         chance: random.Random | None = None,
         reach: Reach = beyond,
+        spans: Spans = SILENT,
     ) -> None:
         """`log` is a structlog logger; `chance` spreads retries, and is seeded by the app's name if not given.
 
-        `reach` says to which machines nothing may be said.
+        `reach` says to which machines nothing may be said; `spans` is told of each exchange.
         """
         self._shared = _Shared(
             client=client,
@@ -147,6 +150,7 @@ class Http:
             limits=limits or Limits(),
             chance=chance or random.Random(app),
             reach=reach,
+            spans=spans,
         )
         self._base_url = base_url.rstrip("/")
         self._auth = auth
@@ -182,6 +186,7 @@ class Http:
             rates=rates or self._rates,
             chance=shared.chance,
             reach=shared.reach,
+            spans=shared.spans,
         )
 
     def close(self) -> None:
@@ -255,7 +260,11 @@ class Http:
         """One try: wait for a turn, send, read, judge."""
         shared = self._shared
         request = self._request(call)
-        with shared.gate.turn(call.bucket):
+        host = request.url.host
+        with (
+            shared.gate.turn(call.bucket),
+            shared.spans.span(request.method, "client", app=shared.app, method=request.method, host=host) as span,
+        ):
             started = shared.clock.now()
             try:
                 response = shared.client.send(request, auth=self._auth, stream=True)
@@ -267,6 +276,7 @@ class Http:
                 why = str(failure) if isinstance(failure, OutOfReach) else type(failure).__name__
                 what = f"{call.shown} failed{where} ({why})"
                 raise error(remedy_of(failure), what, writes=call.writes) from failure
+            span.note(status=response.status_code)
             shared.log.debug(
                 "called",
                 app=shared.app,

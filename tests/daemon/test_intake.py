@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,7 @@ from syncd.daemon.meter import Meter
 from syncd.daemon.space import Space
 from syncd.errors import BrokenProtocol, StoreError, Unavailable
 from syncd.sdk.contract import Request
+from syncd.sdk.spans import SILENT, Spans
 from syncd.settings import Daemon
 from tests.daemon.company import Caller, Company
 
@@ -39,10 +40,11 @@ class Door:
     space: Space = field(default_factory=Space)
     listen: str = "127.0.0.1:8420"
     ends: Mapping[str, str] = field(default_factory=dict)
+    spans: Spans = SILENT
 
     def __post_init__(self) -> None:
         settings = Daemon(listen=self.listen, public_url="https://sync.example.com")
-        world = self.company.world()
+        world = replace(self.company.world(), spans=self.spans)
         intake = Intake(
             world,
             self.company.apps,
