@@ -124,7 +124,7 @@ RESOLVE  = $(LOCKING)/bin/uv pip compile pyproject.toml --universal --python-ver
              --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build
 
 lock: $(LOCKING)/bin/uv
-	$(RESOLVE) --extra oauth --extra postgres --output-file requirements.lock
+	$(RESOLVE) --extra postgres --output-file requirements.lock
 	$(RESOLVE) --all-extras --constraints requirements.lock --output-file requirements-dev.lock
 
 $(LOCKING)/bin/uv:

@@ -26,6 +26,7 @@ from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
 from syncd.sdk.reach import Reach, abroad, beyond
 from syncd.sdk.redact import conceal
+from syncd.sdk.spans import SILENT, Spans
 from syncd.sdk.ties import objects_of
 from syncd.secrets import near
 from syncd.settings import AppConfig, Config, Guards
@@ -33,6 +34,7 @@ from syncd.spelling import suggest
 from syncd.store.generation import generation_file
 from syncd.store.sealing import Seal, key_file, seal_all
 from syncd.store.store import Store
+from syncd.tracing import traced
 
 __all__ = [
     "Assembly",
@@ -141,18 +143,20 @@ def open_connector(
     closing: ExitStack,
     transport: httpx.BaseTransport | None = None,
     gate: Gate | None = None,
+    spans: Spans = SILENT,
 ) -> Connector:
     """One app's connector with its tools, both let go of by `closing`. No network yet.
 
     `transport` is a twin's, instead of the network. `gate`: the limiter that it shares with others, if it does.
+    `spans`: who is told of its calls.
     """
     plugin = app.plugin
-    for value in dict(app.settings).values():
+    for value in (app.hook, *dict(app.settings).values()):
         if isinstance(value, SecretStr):
             conceal(value)
     log = structlog.get_logger().bind(app=app.name)
     gate = gate or gate_of(app, clock)
-    client = open_client(connections=plugin.concurrency, transport=transport)
+    client = open_client(connections=plugin.concurrency, transport=transport, authorities=app.authorities)
     closing.callback(client.close)
     http = Http(
         client,
@@ -162,6 +166,7 @@ def open_connector(
         log=log,
         base_url=app.settings.base_url or plugin.base_url,
         reach=_reach(app),
+        spans=spans,
     )
     connector = plugin.open(app.settings, Tools(app.name, http, clock, log, vault))
     closing.callback(connector.close)
@@ -169,9 +174,8 @@ def open_connector(
 
 
 def _reach(app: AppConfig) -> Reach:
-    """Where the app may be: a vendor's is public, unless the operator says otherwise."""
-    vendors = app.plugin.hosts and not app.allow_host and not near(app.settings.base_url)
-    return abroad if vendors else beyond
+    """Where the app may be: on a public machine, or on this one, unless the operator says otherwise."""
+    return beyond if app.allow_host or near(app.settings.base_url) else abroad
 
 
 def assemble(
@@ -192,12 +196,14 @@ def assemble(
     with ExitStack() as closing:
         shelf = Shelf(config, clock, closing)
         gates = {name: gate_of(app, clock) for name, app in config.apps.items()}
-        connectors = _opened(config, shelf, clock, transports or {}, closing, gates)
+        spans = traced(closing)
+        connectors = _opened(config, shelf, clock, transports or {}, closing, gates, spans)
         schemas, unreachable = _discover(config, connectors, shelf, lenient=lenient)
         syncs = load_syncs(config, schemas)
         _remember(shelf.store(), schemas, unreachable)
         notice(shelf.store(), generation_file(config.store.url))
-        world = _world(config, shelf.store(), connectors, gates, schemas, syncs, clock, chance or random.SystemRandom())
+        chance = chance or random.SystemRandom()
+        world = _world(config, shelf.store(), connectors, gates, schemas, syncs, clock, chance, spans)
         for name, error in unreachable.items():
             if isinstance(error, Unauthorised):
                 pause(world, name, str(error), kind=Stopped.LOGIN)
@@ -232,12 +238,13 @@ def _opened(
     transports: Mapping[str, httpx.BaseTransport],
     closing: ExitStack,
     gates: Mapping[str, Gate],
+    spans: Spans = SILENT,
 ) -> dict[str, Connector]:
     store = shelf.there()  # one that cannot be used, or opened, is told before any app is asked
     if store is not None:
         seal_all(store, shelf.seal)
     return {
-        name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name), gates.get(name))
+        name: open_connector(app, StoreVault(shelf, name), clock, closing, transports.get(name), gates.get(name), spans)
         for name, app in config.apps.items()
     }
 
@@ -251,6 +258,7 @@ def _world(
     syncs: Mapping[str, Sync],
     clock: Clock,
     chance: random.Random,
+    spans: Spans = SILENT,
 ) -> World:
     return World(
         store=store,
@@ -269,6 +277,7 @@ def _world(
         chance=chance,
         log=structlog.get_logger(),
         safety=_safety(config, schemas),
+        spans=spans,
     )
 
 

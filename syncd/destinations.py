@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import IntEnum
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,6 +27,7 @@ from syncd import secrets, toml
 from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
 from syncd.sdk.signatures import webhook_key
+from syncd.sdk.trust import doubtful
 from syncd.section import Duration, Section
 from syncd.spelling import suggest
 from syncd.toml import Document
@@ -98,6 +100,8 @@ class Webhook(Destination):
     """Where to: `https://alerts.example.com/syncd`. It may be a reference, as for a secret."""
     secret: SecretStr
     """What calls are signed with: 24 to 64 bytes in base64, with or without `whsec_` before them."""
+    authorities: Path | None = None
+    """A file of certificate authorities (PEM) of your own that are believed here alone, beside the public ones."""
 
     @field_validator("url")
     @classmethod
@@ -141,6 +145,8 @@ class Email(Destination):
     """Who logs in; unset: the address in `from`."""
     password: SecretStr | None = None
     """The password of that account; unset: nobody logs in."""
+    authorities: Path | None = None
+    """A file of certificate authorities (PEM) of your own that are believed here alone, beside the public ones."""
 
     @field_validator("to")
     @classmethod
@@ -256,7 +262,13 @@ def _destination(name: str, table: Any, document: Document, problems: list[Probl
         skip = {document.places.problem((*key, *at), "").where for at in unresolved}
         problems += [told for told in explain(error, model, document.places, key) if told.where not in skip]
         return None
-    return None if unresolved else found
+    if unresolved or isinstance(found, LogLines) or found.authorities is None:
+        return None if unresolved else found
+    authorities = document.path.parent / found.authorities
+    if why := doubtful(authorities):
+        problems.append(document.places.problem((*key, "authorities"), why))
+        return None
+    return found.model_copy(update={"authorities": authorities})
 
 
 def load(document: Document) -> Alerts:

@@ -14,9 +14,10 @@ from syncd.errors import ConfigError
 from syncd.sdk.contract import Plugin
 from syncd.spelling import suggest
 
-__all__ = ["GROUP", "announced", "load"]
+__all__ = ["GROUP", "announced", "load", "origin"]
 
 GROUP: Final = "syncd.connectors"
+_OURS: Final = "syncd"
 
 
 def announced() -> Mapping[str, tuple[EntryPoint, ...]]:
@@ -25,6 +26,17 @@ def announced() -> Mapping[str, tuple[EntryPoint, ...]]:
     for point in entry_points(group=GROUP):
         found[point.name].add(point)
     return {name: tuple(sorted(found[name], key=lambda point: point.value)) for name in sorted(found)}
+
+
+def origin(name: str, known: Mapping[str, Iterable[EntryPoint]] | None = None) -> str:
+    """The package that a connector comes from, as `name==version`; "" for those of syncd itself, and for unknown ones.
+
+    Nothing is imported.
+    """
+    points = announced() if known is None else known
+    packages = (point.dist for point in points.get(name, ()) if point.dist is not None)
+    foreign = (f"{package.name}=={package.version}" for package in packages if package.name != _OURS)
+    return next(foreign, "")
 
 
 def load(name: str, known: Mapping[str, Iterable[EntryPoint]] | None = None) -> Plugin:

@@ -23,10 +23,12 @@ from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["KEY", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unusable"]
+__all__ = ["KEY", "MAKE", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unusable"]
 
 KEY: Final = 32
 """Bytes of a key that secrets are sealed with."""
+MAKE: Final = "openssl rand -base64 32"
+"""What makes such a key."""
 _WAYS: Final = ("env", "file", "keyring")
 _MAX_BYTES: Final = 64 * 1024
 

@@ -26,11 +26,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from syncd import destinations, plugins, secrets, toml
 from syncd.access import Console, console_table
+from syncd.accounts import AppConfig, AppTable, Rhythm, account, variable
 from syncd.brakes import Guards, Safety
 from syncd.destinations import Alerts
 from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
-from syncd.sdk.contract import Plugin, Settings
+from syncd.sdk.contract import Plugin
 from syncd.section import Duration, Section
 from syncd.spelling import suggest
 from syncd.toml import Document, Places
@@ -70,6 +71,8 @@ class Daemon(Section):
     """How often an app is asked for changes where it does not say otherwise."""
     sweep: Duration = timedelta(hours=1)
     """How often everything is compared."""
+    memory: int = Field(default=896, ge=128)
+    """MiB of memory that it may use: above three quarters no webhook is taken in, above all of it the daemon stops."""
 
     @field_validator("listen")
     @classmethod
@@ -105,13 +108,14 @@ class Store(Section):
     keep: Duration | None = None
     """How long values stay in the change log once they are no longer agreed: `400d`. Unset: for ever."""
     key: SecretStr | None = None
-    """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store."""
+    """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store; another
+    store asks for it."""
 
     @field_validator("key")
     @classmethod
     def _keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not secrets.keys_of(value.get_secret_value()):
-            raise ValueError("is no key: 32 bytes in base64, such as: openssl rand -base64 32")
+            raise ValueError(f"is no key: 32 bytes in base64, such as: {secrets.MAKE}")
         return value
 
 
@@ -158,43 +162,6 @@ class _Sections(BaseSettings):
         return env_settings, init_settings
 
 
-class AppTable(Section):
-    """The keys of `[apps.NAME]` that belong to syncd; the others are the connector's."""
-
-    connector: str
-    """Which connector reaches the account."""
-    poll: Duration | None = None
-    """How often it is asked for changes; unset: as `[daemon]` says."""
-    sweep: Duration | None = None
-    """How often everything in it is compared; unset: as `[daemon]` says."""
-    read_only: bool = False
-    """Nothing is ever written to it."""
-    allow_host: bool = False
-    """The credentials may go to a `base_url` that is not the vendor's, is not public, or is not `https`."""
-    guards: dict[str, Guards] = Field(default_factory=dict)
-    """Object = its own bounds, in place of those of `[safety]`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppConfig:
-    """One account, ready to be opened with `plugin.open(settings, tools)`."""
-
-    name: str
-    connector: str
-    plugin: Plugin
-    settings: Settings
-    poll: timedelta
-    sweep: timedelta
-    read_only: bool = False
-    """Nothing is ever written to this app."""
-    allow_host: bool = False
-    """The credentials may go where the vendor is not."""
-    guards: Mapping[str, Guards] = field(default_factory=dict)
-    """Object to bounds of its own; what a table does not say is as `[safety]` says."""
-    places: Places = field(default_factory=lambda: Places("", {}))
-    """Where the keys of the file stand."""
-
-
 @dataclass(frozen=True, slots=True)
 class SyncConfig:
     """One sync as written; `key` is where its table stands in `places`."""
@@ -224,6 +191,11 @@ class Config:
     audit: Audit = field(default_factory=Audit)
     console: Console = field(default_factory=Console)
 
+    @property
+    def hooks(self) -> Mapping[str, str]:
+        """App to the secret end of the address for its webhooks, where it has one."""
+        return {name: app.hook.get_secret_value() for name, app in self.apps.items() if app.hook is not None}
+
 
 def load(path: Path, plugin: Callable[[str], Plugin] = plugins.load) -> Config:
     """Read a configuration file, with `plugin` to find a connector. Raises ConfigError with every problem there is."""
@@ -234,10 +206,11 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
     """The same of a text that may not stand in its file yet."""
     problems = [*_insecure(document), *_unknown_tables(document)]
     sections = _sections(document, problems)
+    rhythm = Rhythm(sections.daemon.poll, sections.daemon.sweep)
     apps = {
         name: app
         for name, table in _tables(document, "apps", problems)
-        if (app := _app(name, table, document, sections.daemon, plugin, problems)) is not None
+        if (app := account(name, table, document, rhythm, plugin, problems)) is not None
     }
     alerts = destinations.read(document, problems)
     syncs = {name: SyncConfig(name, table, document.places) for name, table in _tables(document, "syncs", problems)}
@@ -303,6 +276,9 @@ def _sections(document: Document, problems: list[Problem]) -> _Sections:
         problems += [_from_environment(problem) for problem in told]
         return _Sections.model_construct()
     url = sections.store.url
+    if sections.store.key is None and not url.startswith("sqlite") and "key" not in document.data.get("store", {}):
+        hint = f'make one with: {secrets.MAKE}; say key = {{ env = "SYNCD_KEY" }}'
+        problems.append(document.places.problem(("store", "key"), "is missing, to seal secrets with", hint))
     file = url.removeprefix("sqlite:///")
     if file not in {url, "", ":memory:"} and not file.startswith("/"):
         settled = f"sqlite:///{(document.path.parent / file).resolve()}"
@@ -314,7 +290,7 @@ def _store(table: Mapping[str, Any], document: Document, problems: list[Problem]
     """The `[store]` table with its references resolved, or without what cannot be used."""
     given, _, faults = secrets.resolve_all(table, Store, document.path.parent)
     for at, message, hint in faults:
-        problem = document.places.problem(("store", *at), message, hint.replace("VARIABLE", _variable("store", at)))
+        problem = document.places.problem(("store", *at), message, hint.replace("VARIABLE", variable("store", at)))
         problems.append(problem)
     if isinstance(url := table.get("url"), str) and urlsplit(url).password:
         hint = 'write url = { env = "DATABASE_URL" }, or set SYNCD_STORE_URL'
@@ -328,63 +304,3 @@ def _from_environment(problem: Problem) -> Problem:
     _, _, key = problem.where.rpartition(":")
     variable = _PREFIX + key.replace(".", "_").upper()
     return Problem(variable, problem.message, problem.hint) if variable in os.environ else problem
-
-
-def _app(
-    name: str,
-    table: Mapping[str, Any],
-    document: Document,
-    daemon: Daemon,
-    plugin: Callable[[str], Plugin],
-    problems: list[Problem],
-) -> AppConfig | None:
-    """One account, or None and what is wrong with it."""
-    key: toml.Key = ("apps", name)
-    before = len(problems)
-    try:
-        own = AppTable.model_validate({k: v for k, v in table.items() if k in AppTable.model_fields})
-    except ValidationError as error:
-        problems += explain(error, AppTable, document.places, key)
-        return None
-    try:
-        found = plugin(own.connector)
-    except ConfigError as error:
-        problems.append(document.places.problem((*key, "connector"), error.message, error.hint))
-        return None
-    rest = {k: v for k, v in table.items() if k not in AppTable.model_fields}
-    resolved, unresolved, faults = secrets.resolve_all(rest, found.settings, document.path.parent)
-    problems += [
-        document.places.problem((*key, *at), message, hint.replace("VARIABLE", _variable(name, at)))
-        for at, message, hint in faults
-    ]
-    try:
-        settings = found.settings.model_validate(resolved)
-    except ValidationError as error:
-        told = explain(error, found.settings, document.places, key, also=tuple(AppTable.model_fields))
-        skip = {document.places.problem((*key, *at), "").where for at in unresolved}
-        if unresolved:  # what a connector asks of its settings together cannot be judged while one is missing
-            skip.add(document.places.problem(key, "").where)
-        problems += [problem for problem in told if problem.where not in skip]
-        return None
-    if unusable := secrets.unusable(settings.base_url):
-        problems.append(document.places.problem((*key, "base_url"), *unusable))
-    elif (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
-        problems.append(document.places.problem((*key, "base_url"), *misplaced))
-    if len(problems) > before:
-        return None
-    return AppConfig(
-        name=name,
-        connector=own.connector,
-        plugin=found,
-        settings=settings,
-        poll=daemon.poll if own.poll is None else own.poll,
-        sweep=daemon.sweep if own.sweep is None else own.sweep,
-        read_only=own.read_only,
-        allow_host=own.allow_host,
-        guards=own.guards,
-        places=document.places,
-    )
-
-
-def _variable(app: str, at: toml.Key) -> str:
-    return re.sub(r"\W", "_", f"{app}_{toml.dotted(at)}").upper()

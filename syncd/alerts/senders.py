@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from email.message import EmailMessage
@@ -24,6 +23,7 @@ from syncd.sdk.http import Http, Limits, open_client
 from syncd.sdk.pace import Gate
 from syncd.sdk.redact import conceal, redact
 from syncd.sdk.signatures import signed
+from syncd.sdk.trust import trusted
 
 __all__ = ["NotTold", "Sender", "opened"]
 
@@ -57,7 +57,7 @@ def opened(to: Mapping[str, To], clock: Clock, closing: ExitStack) -> dict[str, 
 def _opened(name: str, to: To, clock: Clock, closing: ExitStack) -> Sender:
     match to:
         case Webhook():
-            client = open_client(connections=1)
+            client = open_client(connections=1, authorities=to.authorities)
             closing.callback(client.close)
             return _calls(name, to, clock, client)
         case Email():
@@ -141,15 +141,15 @@ def _mails(to: Email) -> Sender:
 
 def _session(to: Email) -> smtplib.SMTP:
     """Connected, encrypted and logged in, as far as asked for."""
-    name, trusted = socket.gethostname(), ssl.create_default_context()
+    name, context = socket.gethostname(), trusted(to.authorities)
     session: smtplib.SMTP
     if to.security == "tls":
-        session = smtplib.SMTP_SSL(to.host, to.port, local_hostname=name, timeout=_TIMEOUT, context=trusted)
+        session = smtplib.SMTP_SSL(to.host, to.port, local_hostname=name, timeout=_TIMEOUT, context=context)
     else:
         session = smtplib.SMTP(to.host, to.port, local_hostname=name, timeout=_TIMEOUT)
     try:
         if to.security == "starttls":
-            session.starttls(context=trusted)
+            session.starttls(context=context)
         if to.password is not None:
             session.login(to.user or to.sender, to.password.get_secret_value())
     except BaseException:

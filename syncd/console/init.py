@@ -319,6 +319,8 @@ def _head(wanted: Wanted) -> str:
         secrets = {key: wanted.secrets.get((app, key)) or _variable(app, key) for key in _secret_keys(model)}
         secrets |= {key: variable for (name, key), variable in wanted.secrets.items() if name == app}
         lines = [f"[apps.{app}]", f'connector = "{connector}"']
+        if package := plugins.origin(connector):
+            lines.append(f'package = "{package}"')
         lines += [f"{key} = {{ env = {json.dumps(variable)} }}" for key, variable in secrets.items()]
         given = {key: value for (name, key), value in wanted.settings.items() if name == app}
         lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]

@@ -114,6 +114,10 @@ def tell(entry: Entry) -> str:
             return f"the store let go of the values of {_erased(entry)} old entries"
         case Event.EXPORTED:
             return f"everything known of the person was exported{by}"
+        case Event.SIGNED_IN | Event.SIGNED_OUT:
+            return f"{entry.by or 'a person'} {entry.event.value.replace('_', ' ')}{note}"
+        case Event.TRIED:
+            return f"a change of the configuration was tried{by}; nothing was written"
         case Event.BROKEN:
             return f"{who}: a promise would have been broken{note}"
         case Event.SUSPECTED:

@@ -6,7 +6,6 @@ direction, are replaced, and nothing of it is ever taken for markup.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from syncd.errors import ConfigError, SyncdError
+from syncd.terminal import disarmed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["clean", "errors", "fail", "json_text", "note", "output", "progress", "say_json", "say_line", "tables"]
 
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _WIDE: Final = 100_000
 """Columns where nobody looks: a file or a pipe is not cut."""
 
 
 def clean(text: object) -> str:
     """The text without anything that a terminal would obey."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\n", " ").replace("\t", " "))
+    return disarmed(str(text).replace("\n", " ").replace("\t", " "), lambda _: "\N{REPLACEMENT CHARACTER}")
 
 
 def json_text(value: Any) -> str:
@@ -38,7 +37,7 @@ def json_text(value: Any) -> str:
 
     form = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
     text = orjson.dumps(value, default=_named, option=form).decode()
-    return re.sub(_UNSAFE, lambda hit: hit[0] if hit[0] == "\n" else f"\\u{ord(hit[0]):04x}", text)
+    return disarmed(text, lambda one: f"\\u{ord(one):04x}", but="\n")
 
 
 def _named(value: Any) -> dict[str, Any]:

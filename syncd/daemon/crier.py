@@ -69,6 +69,8 @@ class Crier:
         self._look = look
         self._meter = meter
         self._ears = {name: _Ear(terms_of(alerts, name), send) for name, send in senders.items()}
+        for name in senders:
+            meter.expects(name)
         self._begun = False
         self._seen: Sequence[Trouble] = ()
         self._said: Any = None

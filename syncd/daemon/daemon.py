@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import queue
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from syncd.daemon.auditor import Auditor
 from syncd.daemon.comparison import Comparison
 from syncd.daemon.crier import Crier
 from syncd.daemon.door import Door, application
-from syncd.daemon.footing import Footing, room
+from syncd.daemon.footing import Footing
 from syncd.daemon.health import Health, Signs, examine, lame
 from syncd.daemon.intake import Intake
 from syncd.daemon.lanes import Lane
@@ -35,6 +34,7 @@ from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
 from syncd.daemon.renewal import Renewal
 from syncd.daemon.schedule import Pace, Schedule
+from syncd.daemon.space import Space
 from syncd.daemon.standing import Patience, standing
 from syncd.engine.cycle import began
 from syncd.engine.plan import unapplied
@@ -52,8 +52,6 @@ __all__ = ["GRACE", "Daemon", "Pages", "no_pages"]
 GRACE: Final = timedelta(seconds=30)
 _MENDING: Final = 3.0
 """Seconds between two tries of a store that has failed."""
-_FREE: Final = 64 * 1024 * 1024
-"""Bytes that must be free beside the store: room for the journal of what is under way."""
 _TIDIED: Final = timedelta(minutes=1)
 _TRIMMED: Final = timedelta(minutes=10)
 _HEARD: Final = timedelta(days=7)
@@ -95,7 +93,7 @@ class Daemon:
         self, assembly: Assembly, held: Held, *, grace: timedelta = GRACE, pages: Pages = no_pages, anew: bool = False
     ) -> None:
         self._config = assembly.config
-        self._folder = assembly.world.store.folder
+        self._space = Space(assembly.world.store.folder, self._config.daemon.memory * 1024 * 1024)
         self._generation = generation_file(assembly.config.store.url)
         self._unreachable = assembly.unreachable
         self._held = held
@@ -131,7 +129,8 @@ class Daemon:
             self._meter,
             self._heard,
             public_url=self._config.daemon.public_url,
-            folder=self._folder,
+            space=self._space,
+            ends=self._config.hooks,
         )
         self._closing = ExitStack()
         alerts = self._config.alerts
@@ -247,6 +246,8 @@ class Daemon:
             self._footing.fails(lost.message)
             self._ended("lock")
             return
+        if self._space.bursts():
+            self._ended("memory")
         if self._footing.trouble:
             if self._footing.mend(self._probe, _MENDING):
                 self._log.warning("store mended")
@@ -343,16 +344,14 @@ class Daemon:
     def _stands(self) -> Sequence[Trouble]:
         sweeps = {name: self._config.apps[name].sweep.total_seconds() for name in self._paces}
         patience = Patience(failing=self._config.alerts.failing.total_seconds(), sweeps=sweeps)
-        free = None if self._folder is None else shutil.disk_usage(self._folder).free
-        return standing(self._world, self._signs(), patience, free)
+        return standing(self._world, self._signs(), patience, self._space)
 
     def _dead(self) -> Sequence[str]:
         return [lane.name for lane in self._lanes() if not lane.alive]
 
     def _sign_on(self) -> None:
         """Is there room, and does the store take a beat?"""
-        if self._folder is not None:
-            room(self._folder, _FREE)
+        self._space.require()
         self._heart.beat()
         advance(self._world.store, self._generation)
 
@@ -387,7 +386,8 @@ class Daemon:
         public = self._config.daemon.public_url
         if not public or not isinstance(connector, Subscribes):
             return None
-        return partial(connector.subscribe, f"{public}/hooks/{app}")
+        end = self._config.hooks.get(app)
+        return partial(connector.subscribe, f"{public}/hooks/{app}" + (f"/{end}" if end else ""))
 
 
 def _in_force(world: World, waiting: Sequence[str], leaving: threading.Event) -> World:

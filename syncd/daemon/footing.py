@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
 
 from syncd.errors import StoreError
 
-__all__ = ["SCARCE", "Footing", "room"]
-
-SCARCE: Final = 512 * 1024 * 1024
-"""Bytes free beside the store below which no more is taken in than must be, and somebody is told."""
-
-
-def room(folder: Path, least: int) -> None:
-    """Raise StoreError if fewer than `least` bytes are free where the folder lies: before the store itself runs out."""
-    if shutil.disk_usage(folder).free < least:
-        raise StoreError("the disk under the store is nearly full", hint="free some space; syncd goes on by itself")
+__all__ = ["Footing"]
 
 
 class Footing:

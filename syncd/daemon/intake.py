@@ -1,18 +1,21 @@
-"""Webhooks come in: limits before work, the signature before belief, the hint on disk before the answer."""
+"""Webhooks come in: limits before work, the signature before belief, the hint on disk before the answer.
+
+What goes beyond a limit is answered 503, also where it can never be taken: some vendors give up for good after a 4xx,
+and strike the address off. They try again for a day or three, and the sweep finds what the call told of.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import re
-import shutil
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from hmac import compare_digest
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -20,11 +23,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from syncd.core.record import Ref
-from syncd.daemon.footing import SCARCE, Footing
+from syncd.daemon.footing import Footing
 from syncd.daemon.meter import Meter
+from syncd.daemon.space import Space
 from syncd.daemon.together import Together
 from syncd.engine.world import World
-from syncd.errors import BrokenProtocol, ConnectorError, StoreError, Transient, Unauthorised, Unavailable
+from syncd.errors import ConnectorError, StoreError, Transient, Unauthorised, Unavailable
 from syncd.sdk import contract
 from syncd.sdk.contract import Connector, Hears
 from syncd.store.ports import Transaction
@@ -96,9 +100,10 @@ class Intake:
         *,
         public_url: str,
         limits: Limits | None = None,
-        folder: Path | None = None,
+        space: Space | None = None,
+        ends: Mapping[str, str] | None = None,
     ) -> None:
-        """`folder`: where the store lies, if it is a file; while the disk is nearly full there, nothing is taken in."""
+        """`space`: while it lacks something, nothing is taken in. `ends`: app to the secret end of its address."""
         self._world = world
         self._hearing = {name: able for name, able in connectors.items() if isinstance(able, Hears)}
         self._footing = footing
@@ -106,7 +111,8 @@ class Intake:
         self._heard = heard
         self._public_url = public_url
         self._limits = limits or Limits()
-        self._folder = folder
+        self._space = space or Space()
+        self._ends = ends or {}
         self._held = 0
         self._together: Together[int] = Together(world.store.begin)
         self._wanted = {(app, object) for sync in world.syncs.values() for app, object in sync.apps.items()}
@@ -117,10 +123,12 @@ class Intake:
         503 asks for another try, where another status would have some vendors give up for good.
         """
         app = request.path_params["app"]
-        connector = self._hearing.get(app)
-        if connector is None:
+        connector, end = self._hearing.get(app), request.path_params.get("rest", "").partition("/")[0]
+        if connector is None or not compare_digest(end.encode(), self._ends.get(app, end).encode()):
             return Response("nobody listens here", 404)
-        answer = await self._answer(request, app, connector)
+        with self._world.spans.span("webhook", "server", app=app, method=request.method) as span:
+            answer = await self._answer(request, app, connector)
+            span.note(status=answer.status_code)
         self._meter.webhook(app, answer.status_code)
         return answer
 
@@ -130,8 +138,8 @@ class Intake:
             return Response("too many calls", 503, _LATER)
         if self._footing.trouble:
             return Response("the store cannot be written to", 503, _LATER)
-        if self._folder is not None and shutil.disk_usage(self._folder).free < SCARCE:
-            return Response("the disk is nearly full", 503, _LATER)
+        if lacks := self._space.lacks:
+            return Response(lacks, 503, _LATER)
         if request.headers.get("content-encoding", "identity") != "identity":
             return Response("send the body as it is", 415)
         with self._holding() as more:
@@ -162,10 +170,10 @@ class Intake:
 
     def _take(self, app: str, connector: Hears, call: contract.Request) -> Response:
         if _depth(call.body) > DEEPEST:
-            return Response("too deep", 400)
+            return Response("too deep", 503, _LATER)
         try:
             refs = connector.hear(call)
-            if not self._limits.hints.allows(app, len(refs)):
+            if len(refs) > _MOST or not self._limits.hints.allows(app, len(refs)):
                 return Response("too many records", 503, _LATER)
             fresh = self._store(app, call, refs)
         except Unauthorised:
@@ -188,8 +196,6 @@ class Intake:
         wanted = [ref for ref in refs if ref.app == app and (app, ref.object) in self._wanted and _readable(ref.id)]
         if not wanted:
             return 0
-        if len(wanted) > _MOST:
-            raise BrokenProtocol(f"a call names {len(wanted)} records, at most {_MOST} are taken")
         signs = [f"{name}:{call.headers[name]}" for name in sorted(call.headers) if _signs(name)]
         digest = _digest(app, call, signs) if signs else ""
 
@@ -219,7 +225,7 @@ async def _body(request: Request, more: Callable[[int], bool]) -> bytes | Respon
             async for part in request.stream():
                 size += len(part)
                 if size > BODY:
-                    return Response("the body is too long", 413)
+                    return Response("the body is too long", 503, _LATER)
                 if not more(len(part)):
                     return Response("too much at once", 503, _LATER)
                 parts.append(part)

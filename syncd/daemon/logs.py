@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import threading
-from typing import Final
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from syncd.sdk.redact import quiet_http_loggers, redact_event
 from syncd.settings import Log
+from syncd.terminal import disarmed
 
 __all__ = ["configure"]
-
-_OBEYED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_OBEYED_BUT_LINES: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def configure(log: Log) -> None:
@@ -64,15 +60,15 @@ def configure(log: Log) -> None:
 
 def _in_lines(_logger: object, _method: str, event: EventDict) -> EventDict:
     """What came from outside begins no line of its own, and no terminal obeys it. Values are quoted anyhow."""
-    event["event"] = _OBEYED.sub(_written, str(event.get("event", "")))
+    event["event"] = disarmed(str(event.get("event", "")), _written)
     for name in ("exception", "stack"):
         if isinstance(told := event.get(name), str):
-            event[name] = _OBEYED_BUT_LINES.sub(_written, told)
+            event[name] = disarmed(told, _written, but="\t\n")
     return event
 
 
-def _written(hit: re.Match[str]) -> str:
-    return hit[0].encode("unicode_escape").decode()
+def _written(one: str) -> str:
+    return one.encode("unicode_escape").decode()
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

@@ -1,4 +1,4 @@
-"""Giving memory back to the machine.
+"""How much memory is in use, and giving it back to the machine.
 
 Each thread that allocates gets an arena of its own from glibc, and what is freed there stays there: a daemon whose
 lanes take turns grows for hours though it holds no more than before. One arena is enough where one thread runs at a
@@ -8,13 +8,17 @@ time (mallopt(3), malloc_trim(3)). Another C library does as it does.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["one_arena", "trim"]
+__all__ = ["one_arena", "trim", "used"]
 
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of glibc's malloc.h."""
+_PAGES: Final = Path("/proc/self/statm")
+"""Pages of this process; the second number is of those in memory (proc(5))."""
 
 
 def one_arena() -> bool:
@@ -28,6 +32,14 @@ def trim() -> None:
     malloc_trim = getattr(_library(), "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def used() -> int:
+    """Bytes of this process that are in memory; 0 where nobody tells."""
+    try:
+        return int(_PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _library() -> Any:

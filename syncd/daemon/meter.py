@@ -130,6 +130,11 @@ class Meter:
         """Note a message to a destination of alerts: `told` or `failed`."""
         self._told.labels(destination, outcome).inc()
 
+    def expects(self, destination: str) -> None:
+        """Count from nothing: of a count that begins at one, nobody could tell that it has grown."""
+        for outcome in ("told", "failed"):
+            self._told.labels(destination, outcome)
+
     def shown(self, world: World, trouble: str) -> bytes:
         """Everything, in Prometheus' text format. `trouble`: why the store cannot be used, or ""."""
         try:
@@ -155,6 +160,8 @@ class Meter:
                 self._budget.labels(app, spent.bucket, f"{spent.seconds:g}s").set(spent.share)
 
     def _read_app(self, world: World, tx: Transaction, app: str) -> None:
+        for counter in (*self._counters.values(), self._suspected):
+            counter.labels(app)  # from nothing, as in `expects`
         state, soonest = tx.apps.get(app), tx.deliveries.next_due(app)
         self._owed.labels(app).set(tx.deliveries.count(app))
         self._oldest.labels(app).set(0.0 if soonest is None else max(0.0, tx.now - soonest))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from syncd.alerts.news import LOOKED, Trouble
-from syncd.daemon.footing import SCARCE
 from syncd.daemon.health import AppHealth, Signs, examine
+from syncd.daemon.space import Space
 from syncd.destinations import Severity
 from syncd.engine.remedies import Stopped, stopped_by
 from syncd.engine.setback import setback
@@ -55,12 +55,12 @@ class Patience:
     """App to seconds between two full comparisons."""
 
 
-def standing(world: World, signs: Signs, patience: Patience, free: int | None) -> list[Trouble]:
-    """Everything that stands. `free`: bytes left beside the store, if it is a file. Raises StoreError."""
+def standing(world: World, signs: Signs, patience: Patience, space: Space) -> list[Trouble]:
+    """Everything that stands. `space`: what there is room for. Raises StoreError."""
     health = examine(world, signs)
     with world.store.read() as tx:
         apps = [app for name in signs.intervals for app in _app(world, tx, name, health.apps[name], signs, patience)]
-        return [*_store(signs, free), *_set_back(tx), *apps, *_mappings(signs), *_waiting(tx)]
+        return [*_store(signs, space), *_set_back(tx), *apps, *_mappings(signs), *_waiting(tx)]
 
 
 def store_down(why: str) -> Trouble:
@@ -75,10 +75,10 @@ def store_down(why: str) -> Trouble:
     )
 
 
-def _store(signs: Signs, free: int | None) -> Iterator[Trouble]:
+def _store(signs: Signs, space: Space) -> Iterator[Trouble]:
     if signs.trouble:
         yield store_down(signs.trouble)
-    if free is not None and free < SCARCE:
+    if space.scarce:
         yield Trouble(
             group="disk",
             severity=Severity.WARNING,
@@ -86,6 +86,15 @@ def _store(signs: Signs, free: int | None) -> Iterator[Trouble]:
             text="the disk under the store is nearly full",
             hint="free some space, or syncd will stop until there is some",
             good="there is room again beside the store",
+        )
+    if space.crowded:
+        yield Trouble(
+            group="memory",
+            severity=Severity.WARNING,
+            since=0.0,
+            text="syncd uses nearly all the memory that daemon.memory lets it use, and takes in no webhooks",
+            hint="at the limit it stops for whoever runs it to start it anew; if that comes again, raise daemon.memory",
+            good="syncd uses less memory again",
         )
 
 

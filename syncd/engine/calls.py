@@ -15,6 +15,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Final
 
+from syncd.core.bounds import bounded
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import Key
@@ -29,8 +30,10 @@ from syncd.core.record import (
     Raw,
     Record,
     Ref,
+    Refused,
     Stored,
     Unknown,
+    Unsent,
     Update,
     Write,
 )
@@ -44,6 +47,8 @@ __all__ = ["changes", "reachable", "read", "reference_keys", "references", "unde
 
 _BUGS: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a connector raises that stumbles over an answer."""
+_SAID: Final = 2000
+"""Characters of what an app says of a write."""
 
 
 @contextmanager
@@ -69,6 +74,7 @@ def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterat
             page = next(pages, None)
         if page is None:
             return
+        page = replace(page, rows=_bounded(page.rows))
         if not page.facts or not references(world, app):
             yield page
             continue
@@ -79,7 +85,7 @@ def changes(world: World, app: str, object: str, since: Cursor | None) -> Iterat
 def read(world: World, app: str, refs: Sequence[Ref]) -> Mapping[Ref, Record | Gone | Merged]:
     """Facts by id."""
     with understood(app):
-        found = world.apps[app].connector.read(refs)
+        found = _kept(world.apps[app].connector.read(refs))
     if not references(world, app):
         return found
     shown = {r.ref: r for r in _inward(world, app, [r for r in found.values() if isinstance(r, Record)])}
@@ -91,11 +97,13 @@ def write(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
     pointing = references(world, app)
     if not pointing:
         with understood(app):
-            return world.apps[app].connector.write(writes)
+            return [_short(outcome) for outcome in world.apps[app].connector.write(writes)]
     plain, ties, cuts = _outward(world, app, writes, pointing)
     silent = {w.key for w in plain if isinstance(w, Update) and not w.patch}
     with understood(app):
-        outcomes = {o.key: o for o in world.apps[app].connector.write([w for w in plain if w.key not in silent])}
+        outcomes = {
+            o.key: _short(o) for o in world.apps[app].connector.write([w for w in plain if w.key not in silent])
+        }
     outcomes |= {w.key: Stored(w.key, w.ref) for w in plain if isinstance(w, Update) and w.key in silent}
     for key, pairs in ties.items():
         outcomes[key] = _tied(world, app, outcomes[key], pairs)
@@ -107,6 +115,24 @@ def write(world: World, app: str, writes: Sequence[Write]) -> Sequence[Outcome]:
         replace(o, record=shown[o.record.ref]) if isinstance(o, Stored) and o.record is not None else o
         for o in outcomes.values()
     ]
+
+
+def _bounded(rows: Iterable[Record | Gone | Merged]) -> tuple[Record | Gone | Merged, ...]:
+    return tuple(bounded(row) if isinstance(row, Record) else row for row in rows)
+
+
+def _kept(found: Mapping[Ref, Record | Gone | Merged]) -> Mapping[Ref, Record | Gone | Merged]:
+    return {ref: bounded(fact) if isinstance(fact, Record) else fact for ref, fact in found.items()}
+
+
+def _short(outcome: Outcome) -> Outcome:
+    """No longer than it may be kept."""
+    match outcome:
+        case Stored(record=Record() as record):
+            return replace(outcome, record=bounded(record))
+        case Refused(reason=reason) | Unknown(reason=reason) | Unsent(reason=reason) if len(reason) > _SAID:
+            return replace(outcome, reason=f"{reason[:_SAID]}…")
+    return outcome
 
 
 def reachable(tx: Transaction, sync: Sync, app: str, wanted: Fields) -> Fields:

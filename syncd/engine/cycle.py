@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from syncd.engine.canary import guarded
 from syncd.engine.forgetting import finish
@@ -15,6 +15,7 @@ from syncd.engine.remedies import attempt
 from syncd.engine.resolve import resolve, ripened
 from syncd.engine.setback import listed_since
 from syncd.engine.world import Tally, World
+from syncd.sdk.spans import SILENT, Span
 from syncd.store.values import Entry, Event
 
 __all__ = ["Report", "began", "deliver_all", "once", "pull_app", "tend"]
@@ -57,7 +58,10 @@ def pull_app(world: World, app: str, *, whole: bool = False) -> tuple[Tally, flo
             world.log.info("app answers again", app=app)
         return tally
 
-    return attempt(world, app, stage, lambda: hear_opt_outs(world, app))
+    with world.spans.span("cycle", app=app, stage="sweep" if whole else "poll") as span:
+        tally, rest = attempt(world, app, stage, lambda: hear_opt_outs(world, app))
+        _note(span, tally)
+    return tally, rest
 
 
 def tend(world: World, app: str) -> tuple[Tally, float]:
@@ -69,7 +73,23 @@ def tend(world: World, app: str) -> tuple[Tally, float]:
             listed = listed_since(world, tx, app)
         return done + push(world, app) if listed else done
 
-    return attempt(world, app, stage, lambda: tell_opt_outs(world, app))
+    if world.spans is SILENT or not _has_work(world, app):  # every few seconds, and mostly for nothing
+        return attempt(world, app, stage, lambda: tell_opt_outs(world, app))
+    with world.spans.span("cycle", app=app, stage="tend") as span:
+        tally, rest = attempt(world, app, stage, lambda: tell_opt_outs(world, app))
+        _note(span, tally)
+    return tally, rest
+
+
+def _has_work(world: World, app: str) -> bool:
+    with world.store.read() as tx:
+        soonest = tx.deliveries.next_due(app)
+        due = soonest is not None and soonest <= tx.now
+        return due or tx.hints.count(app) > 0 or bool(tx.intents.open(app))
+
+
+def _note(span: Span, tally: Tally) -> None:
+    span.note(**{name: count for name, count in asdict(tally).items() if count})
 
 
 def deliver_all(world: World) -> Iterator[Tally]:

@@ -40,10 +40,11 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     port, tally, complete = world.apps[app], Tally(), False
     pages: Iterator[Page] = calls.changes(world, app, sync.apps[app], since)
     while True:
-        with port.turn:
+        with port.turn, world.spans.span("pull page", app=app, sync=sync.name) as span:
             page = next(pages, None)
             if page is None:
                 break
+            span.note(rows=len(page.rows))
             tally += _page(world, sync, app, page, sweep if since is None else None)
             complete = complete or page.complete
     shows_deletes = world.object(sync, app).capabilities.deletes is not Deletes.HIDDEN

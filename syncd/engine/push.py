@@ -95,7 +95,8 @@ def deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) 
         tx.intents.put([draft.intent for draft in drafts])
         promises.composed(world, tx, sync, app, [_leaving(tx, draft, sight.records) for draft in drafts])
     try:
-        outcomes = _send(world, app, [draft.write for draft in drafts])
+        with world.spans.span("push batch", app=app, sync=sync.name, writes=len(drafts)):
+            outcomes = _send(world, app, [draft.write for draft in drafts])
     except (InDoubt, BrokenProtocol) as doubt:
         doubt_all(world, sync, [draft.intent for draft in drafts], doubt.message)
         raise

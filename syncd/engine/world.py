@@ -15,6 +15,7 @@ from syncd.core.guard import Limits
 from syncd.core.record import EntityId
 from syncd.sdk.contract import Clock, Connector, Object
 from syncd.sdk.pace import Gate
+from syncd.sdk.spans import SILENT, Spans
 from syncd.store.ports import Storage
 
 __all__ = ["App", "Counts", "Safety", "Tally", "Uncounted", "World"]
@@ -101,6 +102,8 @@ class World:
     log: Any
     safety: Safety = field(default_factory=Safety)
     counts: Counts = field(default_factory=Uncounted)
+    spans: Spans = SILENT
+    """Who is told what goes on within what."""
 
     def new_entity(self) -> EntityId:
         """An id that nobody has."""

@@ -15,11 +15,12 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from syncd.core.bounds import LONGEST, overlong
 from syncd.core.lens import Misfit
 from syncd.core.record import Raw, Value
 from syncd.sdk.contract import Field, FieldType
 
-__all__ = ["Unfit", "decimal_text", "decode", "encode", "instant_text", "json_text", "short"]
+__all__ = ["Unfit", "decimal_text", "decode", "encode", "instant_text", "json_text", "short", "too_long"]
 
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.CHOICE, FieldType.REFERENCE})
 _MAX_INT: Final = 2**63
@@ -35,6 +36,8 @@ class Unfit(ValueError):
 
 def decode(field: Field, raw: Raw, zone: tzinfo = UTC) -> Value | Misfit:
     """The plain value of a raw one. `zone` is that of times without an offset."""
+    if size := overlong(raw):
+        return too_long(size)
     if raw is None or (raw == "" and field.type not in _TEXTS):
         return None
     try:
@@ -61,6 +64,11 @@ def decode(field: Field, raw: Raw, zone: tzinfo = UTC) -> Value | Misfit:
         return Misfit("is nested too deeply", short(raw))
     except (ValueError, ArithmeticError) as error:
         return Misfit(str(error), short(raw))
+
+
+def too_long(size: str) -> Misfit:
+    """What is said of a value that was not kept for its length."""
+    return Misfit(f"is longer than the {LONGEST} characters that syncd keeps of a field", size)
 
 
 def encode(field: Field, value: Value, zone: tzinfo = UTC) -> Raw | Misfit:

@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from nameparser import HumanName
 
+from syncd.core.bounds import overlong
 from syncd.core.lens import Misfit, View
 from syncd.core.record import ABSENT, Fields, Raw, Raws, Value
-from syncd.mapping.codec import decode, encode, json_text, short
+from syncd.mapping.codec import decode, encode, json_text, short, too_long
 from syncd.mapping.types import Kind, Options
 from syncd.sdk.contract import Field
 
@@ -87,7 +88,7 @@ class Single:
         if name not in raws:
             return ABSENT
         raw, held = raws[name], entity.get(self.canonical)
-        if type(raw) not in _KEPT or type(held) not in _KEPT:
+        if not (_is_kept(raw) and _is_kept(held)):
             return self._seen(raw, held)
         try:
             return self._views[raw, held]
@@ -130,7 +131,7 @@ class Single:
         return {name: raws[name] if isinstance(written, Misfit) else written}
 
     def _read(self, raw: Raw) -> Value | Misfit:
-        if type(raw) not in _KEPT:
+        if not _is_kept(raw):
             return self._made_of(raw)
         try:
             return self._known[raw]
@@ -142,6 +143,8 @@ class Single:
         return value
 
     def _made_of(self, raw: Raw) -> Value | Misfit:
+        if size := overlong(raw):
+            return too_long(size)
         for part in self.path:
             raw = raw.get(part) if isinstance(raw, Mapping) else None
         plain = _leaf(raw) if self.path else decode(self.field, raw, self.options.tz)
@@ -158,14 +161,21 @@ class Single:
         if isinstance(plain, Misfit):
             return plain
         if self.path:
+            if size := overlong(standing):
+                return too_long(size)  # the rest of the object is not known
             return _planted(standing, self.path, plain)
         return encode(self.field, plain, self.options.tz)
 
 
-_KEPT: Final = frozenset((str, bool, type(None)))
-"""What a lens remembers the reading of; a number is not told from a truth in a dictionary."""
 _REMEMBERED: Final = 2048
-"""So many readings: those of two pages."""
+"""So many readings does a lens remember: those of two pages."""
+_WORTH_REMEMBERING: Final = 1024
+"""Characters of a text that is remembered."""
+
+
+def _is_kept(value: Raw) -> bool:
+    """Whether what is read of a value is remembered; a number is not told from a truth in a dictionary."""
+    return len(value) <= _WORTH_REMEMBERING if type(value) is str else value is None or type(value) is bool
 
 
 def _same(a: Value | Misfit, b: Value | Misfit) -> bool:

@@ -66,7 +66,7 @@ from syncd.sdk.pace import Left
 from syncd.sdk.pages import by_offset, by_token, same_origin
 from syncd.sdk.redact import conceal
 from syncd.sdk.shapes import flatten, in_chunks, nest
-from syncd.sdk.signatures import fresh, hmac_sha256, shared_secret, standard_webhooks
+from syncd.sdk.signatures import LongSecret, fresh, hmac_sha256, shared_secret, standard_webhooks
 from syncd.sdk.sturdy import sturdy
 
 __all__ = [
@@ -96,6 +96,7 @@ __all__ = [
     "Http",
     "InDoubt",
     "Left",
+    "LongSecret",
     "Merged",
     "Minted",
     "OAuth2Refresh",

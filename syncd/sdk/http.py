@@ -8,15 +8,13 @@ nothing was sent, the app said "later", or the call only reads. Everything slowe
 from __future__ import annotations
 
 import json as jsonlib
-import os
 import random
 import re
-import ssl
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import httpx
@@ -28,6 +26,8 @@ from syncd.sdk.pace import Gate, Left
 from syncd.sdk.pages import same_origin
 from syncd.sdk.reach import OutOfReach, Reach, beyond, judged
 from syncd.sdk.redact import quiet_http_loggers, redact
+from syncd.sdk.spans import SILENT, Spans
+from syncd.sdk.trust import trusted
 from syncd.sdk.verdicts import GARBLED, LOST, Remedy, error, remedy_of, remedy_of_status, retry_after
 
 __all__ = ["Answer", "Http", "Limits", "open_client"]
@@ -57,30 +57,22 @@ class Limits:
     """All waiting between the tries of one call."""
 
 
-def open_client(*, connections: int = 4, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+def open_client(
+    *, connections: int = 4, transport: httpx.BaseTransport | None = None, authorities: Path | None = None
+) -> httpx.Client:
     """A connection pool for one account: TLS verified, no redirects, no cookies kept, nothing logged.
 
-    `transport`: a twin's, instead of the network.
+    `transport`: a twin's, instead of the network. `authorities`: a file of those it believes beside the public ones.
     """
     quiet_http_loggers()
     return httpx.Client(
         transport=transport,
-        verify=_trusted(*map(os.environ.get, _AUTHORITIES)),
+        verify=trusted(authorities),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": "syncd", "Accept": "application/json", "Accept-Encoding": "gzip"},
     )
-
-
-_AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that name others than those that come with us."""
-
-
-@cache
-def _trusted(*_authorities: str | None) -> ssl.SSLContext:
-    """Whom all clients trust: to read the list of authorities takes as long as ten calls, so it is read once."""
-    return httpx.create_ssl_context()
 
 
 Rates = Callable[[Mapping[str, str]], Iterable[Left]]
@@ -122,6 +114,7 @@ class _Shared:
     limits: Limits
     chance: random.Random
     reach: Reach
+    spans: Spans
 
 
 class Http:
@@ -142,10 +135,11 @@ class Http:
         rates: Rates = _no_rates,
         chance: random.Random | None = None,
         reach: Reach = beyond,
+        spans: Spans = SILENT,
     ) -> None:
         """`log` is a structlog logger; `chance` spreads retries, and is seeded by the app's name if not given.
 
-        `reach` says to which machines nothing may be said.
+        `reach` says to which machines nothing may be said; `spans` is told of each exchange.
         """
         self._shared = _Shared(
             client=client,
@@ -156,6 +150,7 @@ class Http:
             limits=limits or Limits(),
             chance=chance or random.Random(app),
             reach=reach,
+            spans=spans,
         )
         self._base_url = base_url.rstrip("/")
         self._auth = auth
@@ -191,6 +186,7 @@ class Http:
             rates=rates or self._rates,
             chance=shared.chance,
             reach=shared.reach,
+            spans=shared.spans,
         )
 
     def close(self) -> None:
@@ -264,7 +260,11 @@ class Http:
         """One try: wait for a turn, send, read, judge."""
         shared = self._shared
         request = self._request(call)
-        with shared.gate.turn(call.bucket):
+        host = request.url.host
+        with (
+            shared.gate.turn(call.bucket),
+            shared.spans.span(request.method, "client", app=shared.app, method=request.method, host=host) as span,
+        ):
             started = shared.clock.now()
             try:
                 response = shared.client.send(request, auth=self._auth, stream=True)
@@ -276,6 +276,7 @@ class Http:
                 why = str(failure) if isinstance(failure, OutOfReach) else type(failure).__name__
                 what = f"{call.shown} failed{where} ({why})"
                 raise error(remedy_of(failure), what, writes=call.writes) from failure
+            span.note(status=response.status_code)
             shared.log.debug(
                 "called",
                 app=shared.app,

@@ -11,17 +11,41 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from syncd.errors import Unauthorised
 from syncd.sdk.contract import Request
 
-__all__ = ["WINDOW", "fresh", "hmac_sha256", "shared_secret", "signed", "standard_webhooks", "webhook_key"]
+__all__ = [
+    "SHORTEST",
+    "WINDOW",
+    "LongSecret",
+    "fresh",
+    "hmac_sha256",
+    "shared_secret",
+    "signed",
+    "standard_webhooks",
+    "webhook_key",
+]
 
 WINDOW = 300.0
 """Seconds that a signed time may lie in the past or the future: an old call must not be played again."""
+
+SHORTEST: Final = 24
+"""Characters of a secret that one makes up oneself."""
+
+
+def _long(secret: SecretStr) -> SecretStr:
+    if (length := len(secret.get_secret_value())) < SHORTEST:
+        hint = "make one with: openssl rand -base64 32"
+        raise ValueError(f"has {length} characters, and at least {SHORTEST} are expected: {hint}")
+    return secret
+
+
+LongSecret = Annotated[SecretStr, AfterValidator(_long)]
+"""A secret that is made up here and told to the app, and so is long enough that nobody guesses it."""
 
 
 def hmac_sha256(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,15 @@ _ONE_STATE: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 _PATIENCE: Final = 30
 """Seconds that a writer waits for another process to finish its transaction."""
 
+_SERVER: Final[Mapping[str, int]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _PATIENCE * 2 * 1000,
+}
+"""How long libpq waits for PostgreSQL to be reached, and for a sign of life of one that was (the last in ms)."""
+
 _WRITER: Final = 0x5359_4E57
 """Names the advisory lock of PostgreSQL that makes a transaction the only one that writes in its schema."""
 
@@ -42,6 +51,7 @@ _HINTS: Final = {
     "lock timeout": "another process is writing for long: see which syncd runs, and try again",
     "not a database": "restore a backup, or name another file",
     "malformed": "restore a backup, or name another file",
+    "timeout expired": "see that the database server runs and can be reached from here",
     "connection failed": "see that the database server runs and lets this user in",
 }
 
@@ -69,7 +79,8 @@ def engine(url: str) -> Engine:
     if place.get_backend_name() == "sqlite":
         return _sqlite(place)
     try:
-        made = create_engine(place, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        bounds = {name: bound for name, bound in _SERVER.items() if name not in place.query}
+        made = create_engine(place, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=bounds)
     except ModuleNotFoundError as error:
         raise StoreError("PostgreSQL needs psycopg", hint="pip install 'syncd[postgres]'") from error
 

@@ -4,8 +4,7 @@ The keys lie elsewhere than what they open, so that a copy of the store gives no
 says where (`[store] key`), or they are in a file beside the store that no backup takes along, made when first needed.
 Of several keys, one a line, the first seals and every one opens: that is how one takes the place of another.
 
-The package `cryptography` (`syncd[oauth]`) does it. Where that is not installed, and no key was ever asked for, secrets
-are kept as they are, in a file that its owner alone may read.
+A store that is no file asks for a key in the configuration. One in memory ends with its process, and seals nothing.
 """
 
 from __future__ import annotations
@@ -16,23 +15,21 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from syncd.errors import StoreError
 from syncd.secrets import KEY, keys_of
 from syncd.store.connect import address
 from syncd.store.ports import Storage, Transaction
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 __all__ = ["Lost", "Seal", "forget", "key_file", "new_key", "rotate", "seal_all"]
 
 _NONCE: Final = 12
 _MARK: Final = "sealed-1:"
-_INSTALL: Final = "pip install 'syncd[oauth]'"
 
 
 def new_key() -> str:
@@ -64,7 +61,7 @@ class Seal:
         if not keys:
             return secret
         nonce = secrets.token_bytes(_NONCE)
-        sealed = _cipher(keys[0]).encrypt(nonce, secret.encode(), _bound(app, name, keys[0]))
+        sealed = AESGCM(keys[0]).encrypt(nonce, secret.encode(), _bound(app, name, keys[0]))
         return f"{_MARK}{_id(keys[0])}:{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, app: str, name: str, kept: str) -> str:
@@ -77,12 +74,9 @@ class Seal:
             where = f"the file {self._file}" if self._file else "what store.key says"
             hint = f"bring {where} back as it was; where it is lost, say: syncd key forget, and authorise {app} anew"
             raise Lost(f"{app}: the key of the secret {name} is not there", hint=hint)
-        cipher = _cipher(key)
-        from cryptography.exceptions import InvalidTag
-
         try:
             raw = base64.b64decode(content, validate=True)
-            return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], _bound(app, name, key)).decode()
+            return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], _bound(app, name, key)).decode()
         except (InvalidTag, ValueError) as error:
             hint = f"restore a backup, or say: syncd key forget, and authorise {app} anew"
             raise Lost(f"{app}: the secret {name} was altered in the store", hint=hint) from error
@@ -90,13 +84,13 @@ class Seal:
     def current(self, kept: str) -> bool:
         """Whether it is sealed with the key that seals now, or nothing is sealed here."""
         keys = self._keys()
-        return kept.startswith(f"{_MARK}{_id(keys[0])}:") if keys else not self._may()
+        return kept.startswith(f"{_MARK}{_id(keys[0])}:") if keys else self._file is None
 
     def turn(self) -> Callable[[], None]:
         """Let a new key in the file seal from now on; what is given drops the old ones. Raises StoreError."""
         keys = [base64.b64encode(key).decode() for key in self._keys()]
         made, file = new_key(), self._file
-        if file is None or not self._may():
+        if file is None:
             return lambda: None
         _write(file, [made, *keys])
         return lambda: _write(file, [made])
@@ -115,16 +109,13 @@ class Seal:
             raise StoreError(f"{self._file} cannot be used: {error}", hint="bring it back as it was") from error
 
     def _first(self) -> tuple[bytes, ...]:
-        if self._file is None or not self._may():
+        if self._file is None:
             return ()
         draft = _drafted(self._file, [new_key()])
         with suppress(FileExistsError):  # another process was faster: its key is the one
             os.link(draft, self._file)
         draft.unlink()
         return self._keys()
-
-    def _may(self) -> bool:
-        return self._file is not None and find_spec("cryptography") is not None
 
 
 def seal_all(store: Storage, seal: Seal) -> int:
@@ -164,14 +155,6 @@ def _outdated(tx: Transaction, seal: Seal) -> list[tuple[str, str, str]]:
     """What is kept in another form than it would be today, opened; every secret is tried."""
     found = [(app, name, kept, seal.open(app, name, kept)) for app, name, kept in tx.apps.secrets()]
     return [(app, name, secret) for app, name, kept, secret in found if not seal.current(kept)]
-
-
-def _cipher(key: bytes) -> AESGCM:
-    try:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    except ImportError as error:
-        raise StoreError("sealed secrets need the package cryptography", hint=_INSTALL) from error
-    return AESGCM(key)
 
 
 def _bound(app: str, name: str, key: bytes) -> bytes:

@@ -55,6 +55,9 @@ class Event(StrEnum):
     FORGOTTEN = "forgotten"  # ... and what the store held of them was erased
     EXPIRED = "expired"  # values of old entries were erased
     EXPORTED = "exported"  # everything known of a person was handed out
+    SIGNED_IN = "signed_in"  # a person, at the web console
+    SIGNED_OUT = "signed_out"
+    TRIED = "tried"  # a person had a change of the configuration rehearsed; nothing was written
     BROKEN = "broken"  # a promise would have been broken; nothing was written
 
 

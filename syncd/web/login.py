@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from syncd.errors import StoreError
+from syncd.store.values import Entry, Event
 from syncd.web.guard import Denied, Form, address_of, form_of
 from syncd.web.render import rendered
 from syncd.web.sessions import Throttled, Visitor
@@ -86,6 +88,12 @@ def _enter(desk: Desk, request: Request, form: Form) -> Response:
         known = name if name in desk.console.people else "nobody known"  # it may be a password in the wrong place
         log.warning("sign-in refused", person=known, address=address)
         return _asking(form.get("next"), kept, name=name, wrong="Name or password is wrong.", status=401)
+    try:
+        _noted(desk, Event.SIGNED_IN, name, f"as {visitor.role}")
+    except StoreError as failed:
+        log.warning("sign-in not noted", person=name, reason=failed.message)
+        wrong = "The store cannot be written to, and nobody signs in without it being noted. Try again."
+        return _asking(form.get("next"), kept, name=name, wrong=wrong, status=503, wait=10)
     log.info("signed in", person=name, role=visitor.role, address=address)
     return _welcome(desk, request, visitor, form, kept)
 
@@ -114,10 +122,18 @@ def _welcome(desk: Desk, request: Request, visitor: Visitor, form: Form, kept: F
 
 def _leave(visit: Visit) -> Response:
     visit.desk.sessions.end(visit.session.id)
+    if visit.desk.asks_who:
+        _noted(visit.desk, Event.SIGNED_OUT, visit.visitor.name)
     visit.desk.world.log.info("signed out", person=visit.visitor.name)
     response = RedirectResponse("/login", 303)
     response.delete_cookie(cookie_name(visit.desk), path="/", secure=bool(visit.desk.console.url), httponly=True)
     return response
+
+
+def _noted(desk: Desk, event: Event, person: str, note: str = "") -> None:
+    """Note in the change log who came and went. Raises StoreError."""
+    with desk.store.begin() as tx:
+        tx.log.append(Entry(event=event, by=person, note=note))
 
 
 def _asking(

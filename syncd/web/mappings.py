@@ -17,6 +17,7 @@ from syncd.engine.plan import unapplied
 from syncd.errors import ConfigError, Problem
 from syncd.mapping.load import Row, check_laws, describe
 from syncd.store.ports import Transaction
+from syncd.store.values import Entry, Event
 from syncd.web.guard import Denied
 from syncd.web.mask import Mask
 from syncd.web.saving import asked_for, forgotten, newer, understood
@@ -86,6 +87,8 @@ def try_edit(visit: Visit) -> Response:
     if begun is None:
         busy = Problem("syncd", "another trial is running: each reads every record, so there is one at a time")
         return visit.render("edit.html", text=text, problems=[busy], status=409)
+    with visit.desk.store.begin() as tx:
+        tx.log.append(Entry(event=Event.TRIED, by=by, note=f"trial {begun.number}"))
     visit.desk.world.log.info("mapping tried", person=by, trial=begun.number)
     return visit.to(f"/mappings/trial/{begun.number}")
 

@@ -54,19 +54,16 @@ def closing() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.fixture
-def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose certificate this machine trusts."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    return tmp_path
-
-
 def sender(to: To, closing: ExitStack) -> Sender:
     return opened({"ops": to}, WallClock(), closing)["ops"]
 
 
 def webhook(url: str) -> Webhook:
     return Webhook(kind="webhook", url=url, secret=SecretStr(SECRET))
+
+
+def trusting(folder: Path, port: int, **more: Any) -> Email:
+    return email(port, authorities=folder / "ca.pem", **more)
 
 
 def email(port: int, **more: Any) -> Email:
@@ -114,10 +111,10 @@ def test_nobody_listens_is_told_too(closing: ExitStack) -> None:
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_mail_goes_encrypted_and_by_login(security: str, trusted: Path, closing: ExitStack) -> None:
-    with post(trusted, security=security, login=security == "starttls") as box:
+def test_a_mail_goes_encrypted_and_by_login(security: str, tmp_path: Path, closing: ExitStack) -> None:
+    with post(tmp_path, security=security, login=security == "starttls") as box:
         password = {"password": PASSWORD} if security == "starttls" else {}
-        tell = sender(email(box.port, security=security, **password), closing)
+        tell = sender(trusting(tmp_path, box.port, security=security, **password), closing)
         assert tell(MESSAGE, "msg_1", 1_900_000_060.0) == f"127.0.0.1:{box.port} took it"
     (mail,) = box.mails
     assert box.encrypted == [True]
@@ -154,16 +151,19 @@ def test_who_is_refused_is_counted_and_the_others_get_the_mail(tmp_path: Path, c
         ({"security": "none"}, "530"),
     ],
 )
-def test_a_mail_that_is_not_taken_says_why(more: dict[str, Any], told: str, trusted: Path, closing: ExitStack) -> None:
-    with post(trusted) as box:
+def test_a_mail_that_is_not_taken_says_why(more: dict[str, Any], told: str, tmp_path: Path, closing: ExitStack) -> None:
+    with post(tmp_path) as box:
         box.refuses = {"gone@example.com"}
         with pytest.raises(NotTold, match=told) as caught:
-            sender(email(box.port, **more), closing)(MESSAGE, "msg_1", 0.0)
+            sender(trusting(tmp_path, box.port, **more), closing)(MESSAGE, "msg_1", 0.0)
     assert "gone@example.com" not in str(caught.value)
     assert box.mails == []
 
 
-def test_a_mail_server_that_nobody_vouches_for_gets_nothing(tmp_path: Path, closing: ExitStack) -> None:
+def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
+    tmp_path: Path, closing: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))  # it is believed where it is named, and nowhere else
     with post(tmp_path) as box, pytest.raises(NotTold, match="certificate"):
         sender(email(box.port, password=PASSWORD), closing)(MESSAGE, "msg_1", 0.0)
     assert box.mails == []

@@ -11,6 +11,7 @@ from syncd.alerts.news import Trouble
 from syncd.console.work import CONFLICTS, HOLDS, QUARANTINE
 from syncd.core.record import EntityId
 from syncd.daemon.health import Signs
+from syncd.daemon.space import Space
 from syncd.daemon.standing import WAITING, Patience, standing
 from syncd.destinations import Severity
 from syncd.engine.remedies import attempt, pause, resume
@@ -21,7 +22,7 @@ from syncd.store.values import Intent, IntentKind, IntentState, Parked, ParkedKi
 from tests.engine.world import Scene
 
 HOUR = 3600.0
-PLENTY = 1 << 40
+PLENTY = Space()
 
 
 @pytest.fixture
@@ -32,10 +33,16 @@ def scene() -> Scene:
     return made
 
 
-def look(scene: Scene, *, free: int | None = PLENTY, **more: object) -> dict[str, Trouble]:
+class Lacking(Space):
+    """Room for neither."""
+
+    scarce = crowded = True
+
+
+def look(scene: Scene, *, space: Space = PLENTY, **more: object) -> dict[str, Trouble]:
     signs = Signs(scene.clock.now() - HOUR, {"crm": 60.0, "news": 60.0}, (), "", ())
     patience = Patience(failing=900.0, sweeps={"crm": HOUR, "news": HOUR})
-    found = standing(scene.world, replace(signs, **more), patience, free)  # type: ignore[arg-type]
+    found = standing(scene.world, replace(signs, **more), patience, space)  # type: ignore[arg-type]
     assert len({trouble.group for trouble in found}) == len(found)
     return {trouble.group: trouble for trouble in found}
 
@@ -172,10 +179,10 @@ def test_a_mapping_that_is_not_in_force_is_told_of(scene: Scene) -> None:
     assert list(look(scene, waiting=("people",))) == ["mapping:people"]
 
 
-def test_a_store_that_fails_and_a_disk_that_fills_are_told_of(scene: Scene) -> None:
-    found = look(scene, trouble="disk is full", free=1000)
+def test_a_store_that_fails_and_room_that_is_lacking_are_told_of(scene: Scene) -> None:
+    found = look(scene, trouble="disk is full", space=Lacking())
     assert [(group, one.severity) for group, one in found.items()] == [
         ("store", Severity.URGENT),
         ("disk", Severity.WARNING),
+        ("memory", Severity.WARNING),
     ]
-    assert look(scene, free=None) == {}

@@ -8,6 +8,7 @@ import pytest
 
 from syncd.console.outline import config_path, read_outline
 from syncd.settings import load
+from syncd.store.sealing import new_key
 from tests.console.ground import Desk
 
 
@@ -17,7 +18,7 @@ from tests.console.ground import Desk
         ("", ""),
         ('[store]\nurl = "sqlite:///data/own.db"\n', ""),
         ('[store]\nurl = "sqlite:////var/lib/syncd/own.db"\n', ""),
-        ('[store]\nurl = { env = "OWN_STORE" }\n', ""),
+        ('[store]\nurl = { env = "OWN_STORE" }\nkey = { env = "OWN_KEY" }\n', ""),
         ('[store]\nurl = "sqlite:///own.db"\n', "sqlite:///other.db"),
     ],
 )
@@ -25,6 +26,7 @@ def test_the_store_is_the_one_that_the_whole_configuration_names(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, table: str, variable: str
 ) -> None:
     monkeypatch.setenv("OWN_STORE", "postgresql://db.example.com/syncd")
+    monkeypatch.setenv("OWN_KEY", new_key())
     if variable:
         monkeypatch.setenv("SYNCD_STORE_URL", variable)
     desk.write("[syncs.people]", f"{table}\n[syncs.people]")

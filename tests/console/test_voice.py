@@ -74,7 +74,19 @@ def test_every_event_has_a_sentence_for_the_log_and_for_one_field(event: Event) 
         note="update",
     )
     for text in (tell(entry), tell_field(entry, "phone", lambda _: "news")):
-        words = ("crm", "decided", "people", "register", "taken back", "took", "saved", "began", "store", "person")
+        words = (
+            "crm",
+            "decided",
+            "people",
+            "register",
+            "taken back",
+            "took",
+            "saved",
+            "began",
+            "store",
+            "person",
+            "configuration",
+        )
         assert any(word in text for word in words)
     assert isinstance(line(entry), Line)
 

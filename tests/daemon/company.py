@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import structlog
+from pydantic import SecretStr
 
 from syncd.app import Assembly
 from syncd.core.fieldmap import Sync
@@ -80,6 +81,7 @@ class Company:
     names: tuple[str, ...] = ("crm", "news")
     poll: timedelta = FAST
     public_url: str = ""
+    hook: str = ""
     listen: str = "127.0.0.1:0"
     pages: Pages = no_pages
     alerts: Alerts = field(default_factory=Alerts)
@@ -103,7 +105,13 @@ class Company:
         plugin = Plugin(name="fake", title="Fake", settings=Settings, open=_never_opened)
         apps = {
             name: AppConfig(
-                name=name, connector="fake", plugin=plugin, settings=Settings(), poll=self.poll, sweep=SELDOM
+                name=name,
+                connector="fake",
+                plugin=plugin,
+                settings=Settings(),
+                poll=self.poll,
+                sweep=SELDOM,
+                hook=SecretStr(self.hook) if self.hook else None,
             )
             for name in self.names
         }
@@ -111,7 +119,7 @@ class Company:
             path=self.folder / "syncd.toml",
             apps=apps,
             syncs={},
-            daemon=DaemonSettings(listen=self.listen, public_url=self.public_url),
+            daemon=DaemonSettings(listen=self.listen, public_url=self.public_url, memory=1 << 20),
             store=StoreSettings(url=f"sqlite:///{self.folder / 'syncd.db'}"),
             safety=Safety(),
             log=Log(),

@@ -230,6 +230,14 @@ def test_apps_that_can_call_are_given_the_public_address_once(company: Company) 
         assert company.apps["crm"].subscribed == ["https://sync.example.com/hooks/crm"]
 
 
+def test_the_address_that_an_app_is_given_has_its_secret_end(company: Company) -> None:
+    company.public_url, company.hook = "https://sync.example.com", "0123456789abcdef0123456789abcdef"
+    with company.running() as service:
+        eventually(lambda: all(app.subscribed for app in company.apps.values()), "both are asked to call")
+        assert company.apps["crm"].subscribed == [f"https://sync.example.com/hooks/crm/{company.hook}"]
+        assert httpx.post(f"{service.url}/hooks/crm", content="1").status_code == 404
+
+
 def test_figures_are_counted_by_app(company: Company) -> None:
     company.person(ADA, "Ada")
     with company.running() as service:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
-import pytest
-
-from syncd.daemon.footing import Footing, room
+from syncd.daemon.footing import Footing
 from syncd.errors import StoreError
 
 
@@ -55,9 +52,3 @@ def test_a_store_that_still_fails_keeps_everything_waiting() -> None:
     footing.fails("disk full")
     assert not footing.mend(still, patience=1)
     assert footing.trouble == "no room yet"
-
-
-def test_a_disk_that_is_nearly_full_is_noticed_before_the_store_runs_out(tmp_path: Path) -> None:
-    room(tmp_path, least=1)
-    with pytest.raises(StoreError, match="nearly full"):
-        room(tmp_path, least=2**62)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -13,13 +13,16 @@ import pytest
 
 from syncd.core.record import Ref
 from syncd.daemon import intake as intakes
+from syncd.daemon import memory, space
 from syncd.daemon.door import application
 from syncd.daemon.footing import Footing
 from syncd.daemon.health import Health
 from syncd.daemon.intake import BODY, DEEPEST, Intake, Limit, Limits
 from syncd.daemon.meter import Meter
+from syncd.daemon.space import Space
 from syncd.errors import BrokenProtocol, StoreError, Unavailable
 from syncd.sdk.contract import Request
+from syncd.sdk.spans import SILENT, Spans
 from syncd.settings import Daemon
 from tests.daemon.company import Caller, Company
 
@@ -34,12 +37,14 @@ class Door:
     limits: Limits = field(default_factory=Limits)
     footing: Footing = field(default_factory=lambda: Footing(lambda: None))
     poked: list[str] = field(default_factory=list)
-    folder: Path | None = None
+    space: Space = field(default_factory=Space)
     listen: str = "127.0.0.1:8420"
+    ends: Mapping[str, str] = field(default_factory=dict)
+    spans: Spans = SILENT
 
     def __post_init__(self) -> None:
         settings = Daemon(listen=self.listen, public_url="https://sync.example.com")
-        world = self.company.world()
+        world = replace(self.company.world(), spans=self.spans)
         intake = Intake(
             world,
             self.company.apps,
@@ -48,7 +53,8 @@ class Door:
             self.poked.append,
             public_url=settings.public_url,
             limits=self.limits,
-            folder=self.folder,
+            space=self.space,
+            ends=self.ends,
         )
         well = Health("quiet", {}, {}, (), (), "up")
         self.app = application(settings, intake, lambda: well, lambda: b"")
@@ -135,8 +141,29 @@ def test_nobody_listens_for_an_app_that_is_not_there(door: Door) -> None:
     assert door.post("1", "/hooks/nobody").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/hooks/crm/0123456789abcdef0123456789abcdef", 200),
+        ("/hooks/crm/0123456789abcdef0123456789abcdef/more", 200),
+        ("/hooks/crm", 404),
+        ("/hooks/crm/", 404),
+        ("/hooks/crm/0123456789abcdef0123456789abcdeg", 404),
+        ("/hooks/crm/0123456789abcdef0123456789abcdefg", 404),
+        ("/hooks/crm/%C3%A9", 404),
+        ("/hooks/news", 200),
+        ("/hooks/news/anything", 200),
+    ],
+)
+def test_where_an_address_has_a_secret_end_nobody_is_heard_without_it(company: Company, path: str, status: int) -> None:
+    door = Door(company, ends={"crm": "0123456789abcdef0123456789abcdef"})
+    assert door.post("1", path, **SIGNED).status_code == status
+    assert bool(door.crm.heard) == (status == 200 and "crm" in path)
+
+
 def test_a_long_body_is_not_read_to_its_end(door: Door) -> None:
-    assert door.post(b"1" * (BODY + 1), **SIGNED).status_code == 413
+    answer = door.post(b"1" * (BODY + 1), **SIGNED)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert door.crm.heard == []
 
 
@@ -166,15 +193,30 @@ def test_more_records_than_an_app_could_be_asked_for_wait_for_another_call(compa
     assert [ref.id for ref in door.hints()] == ["1", "2", "5"]
 
 
+def test_a_call_that_names_more_records_than_any_vendor_packs_is_asked_to_come_again(door: Door) -> None:
+    answer = door.post(" ".join(map(str, range(1001))), **SIGNED)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert not door.hints()
+    assert door.post(" ".join(map(str, range(1000))), **SIGNED).status_code == 200
+
+
 def test_while_the_disk_is_nearly_full_nothing_is_taken_in(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = Door(company, folder=tmp_path)
+    door = Door(company, space=Space(tmp_path))
     assert door.post("1", **SIGNED).status_code == 200
-    monkeypatch.setattr(intakes, "SCARCE", 1 << 62)
+    monkeypatch.setattr(space, "SCARCE", 1 << 62)
     answer = door.post("2", **SIGNED)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert [ref.id for ref in door.hints()] == ["1"]
+
+
+def test_while_memory_is_nearly_used_up_nothing_is_taken_in(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Door(company, space=Space(most=1000))
+    monkeypatch.setattr(memory, "used", lambda: 800)
+    assert door.post("1", **SIGNED).status_code == 503
+    monkeypatch.setattr(memory, "used", lambda: 700)
+    assert door.post("1", **SIGNED).status_code == 200
 
 
 def test_so_many_bytes_are_held_at_once_and_are_let_go_of_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,8 +229,8 @@ def test_so_many_bytes_are_held_at_once_and_are_let_go_of_again(door: Door, monk
     ("body", "status"),
     [
         (b"[" * DEEPEST + b"]" * DEEPEST, 200),
-        (b"[" * (DEEPEST + 1), 400),
-        (b' {"a":' * (DEEPEST + 1), 400),
+        (b"[" * (DEEPEST + 1), 503),
+        (b' {"a":' * (DEEPEST + 1), 503),
         (b'["' + b"[" * 1000 + b'"]', 200),
         (b"[" + b"[]," * 1000 + b"[]]", 200),
         (b'["' + b'\\"[' * 1000, 200),

@@ -98,7 +98,8 @@ def test_a_daemon_that_is_renewed_waits_for_what_hangs_without_an_end_and_a_stop
             assert begun.wait(10)
             service.daemon.renew(renewal)
             time.sleep(1.2)
-            assert service.daemon.renewal is renewal
+            waits = [service.daemon.renewal]
+            assert waits == [renewal]
             assert service.thread.is_alive(), "longer than the grace that a stop would have"
             assert service.stops() == 0
             assert service.daemon.renewal is None

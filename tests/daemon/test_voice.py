@@ -110,9 +110,9 @@ def test_what_an_app_says_begins_no_line_of_its_own_and_obeys_no_terminal(
     capsys: pytest.CaptureFixture[str], form: Literal["console", "json"]
 ) -> None:
     configure(Log(format=form))
-    hostile = "x\n2030-01-01T00:00:00Z [info ] forged\r\x1b[2J\u2028y"
+    hostile = "x\n2030-01-01T00:00:00Z [info ] forged\r\x1b[2J\u2028\u061c\ufeffy"
     structlog.get_logger().warning("refused", reason=hostile, about={hostile: [hostile]})
     logging.getLogger("other").warning("said %s", hostile)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert not any(character in "".join(lines) for character in "\r\x1b\u2028")
+    assert not any(character in "".join(lines) for character in "\r\x1b\u2028\u061c\ufeff")

@@ -9,8 +9,11 @@ from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import retry
 from syncd.engine.remedies import paused
 from syncd.errors import BrokenProtocol, ConnectorError, Rejected, Throttled, Unauthorised, Unavailable
+from syncd.mapping.lenses import Single
+from syncd.mapping.types import TYPES
+from syncd.sdk.contract import Field, FieldType
 from syncd.store.values import Parked, ParkedKind
-from tests.engine.world import Scene
+from tests.engine.world import Scene, people, rule
 
 FAILS: tuple[Exception, ...] = (
     Unavailable("500 for this one"),
@@ -227,3 +230,39 @@ def test_a_connector_that_stumbles_over_a_write_pauses_its_app_and_says_where_bu
     assert "p1@example.com" not in paused(scene.world, "news")
     with scene.store.read() as tx:
         assert len(tx.intents.open("news")) == 1
+
+
+def _texts() -> Scene:
+    """Both apps' notes are read as a mapping reads them."""
+    text = Single("stage", Field(name="stage", type=FieldType.TEXT), TYPES["text"])
+    return Scene(sync=people(("crm", "news"), rule("stage", ("crm", "news"), lenses={"crm": text, "news": text})))
+
+
+def test_a_field_of_any_length_is_told_and_stops_nothing_and_is_not_kept() -> None:
+    scene = _texts()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    ada = crm.person_creates(email="ada@example.com", first="Ada", stage="short")
+    scene.run()
+    there = news.find_one(email="ada@example.com")
+    crm.person_edits(ada, first="Augusta", stage="x" * 5_000_000)
+    scene.run()
+    assert (news.shown(there)["first"], news.shown(there)["stage"]) == ("Augusta", "short")
+    assert crm.shown(ada)["stage"] == "x" * 5_000_000
+    (work,) = _unreadable(scene)
+    assert "is longer than the 1048576 characters that syncd keeps of a field" in work.reason
+    with scene.store.read() as tx:
+        assert sum(len(repr(link)) for link in tx.links.all("people")) < 10_000
+    crm.person_edits(ada, stage="short again")
+    scene.run()
+    assert news.shown(there)["stage"] == "short again"
+    assert _unreadable(scene) == []
+
+
+def test_what_an_app_says_of_a_refusal_is_kept_as_far_as_anybody_reads_it() -> None:
+    scene = Scene()
+    scene.fake("news").refuses = lambda _: "no " * 1_000_000
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.run()
+    (work,) = scene.parked()
+    assert work.reason.startswith("no no")
+    assert len(work.reason) < 2100

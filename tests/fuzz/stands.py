@@ -26,9 +26,10 @@ from syncd_connectors.mailchimp.account import MailchimpSettings
 from syncd_connectors.mailchimp.twin import API_KEY
 from tests.fuzz.mangle import Mangled
 
-__all__ = ["HOOK_SECRET", "NAMES", "Stand", "stand"]
+__all__ = ["HOOK_SECRET", "LONG_SECRET", "NAMES", "Stand", "stand"]
 
 HOOK_SECRET = "twin-app-secret"
+LONG_SECRET = "nobody-guesses-this-path"
 _CASES: Mapping[str, tuple[Plugin, Settings, str]] = {
     "bottlecrm": (
         bottlecrm.plugin,
@@ -45,7 +46,7 @@ _CASES: Mapping[str, tuple[Plugin, Settings, str]] = {
         GhostSettings(
             base_url="https://blog.example.com",
             admin_key=SecretStr(ADMIN_KEY),
-            webhook_secret=SecretStr(HOOK_SECRET),
+            webhook_secret=SecretStr(LONG_SECRET),
         ),
         "members",
     ),
@@ -56,7 +57,7 @@ _CASES: Mapping[str, tuple[Plugin, Settings, str]] = {
     ),
     "mailchimp": (
         mailchimp.plugin,
-        MailchimpSettings(api_key=SecretStr(API_KEY), webhook_secret=SecretStr("nobody-guesses-this"), bulk_from=2),
+        MailchimpSettings(api_key=SecretStr(API_KEY), webhook_secret=SecretStr(LONG_SECRET), bulk_from=2),
         "members",
     ),
 }

@@ -32,7 +32,7 @@ from syncd.testing.twin import Hook
 from tests.effort import effort
 from tests.engine.world import people
 from tests.fuzz.mangle import Mangle, mangles
-from tests.fuzz.stands import HOOK_SECRET, Stand, stand
+from tests.fuzz.stands import HOOK_SECRET, LONG_SECRET, Stand, stand
 
 NAMES = ["ghost", "hubspot", "mailchimp"]
 PUBLIC = "https://sync.example.com"
@@ -105,7 +105,7 @@ class House:
                 headers = {"X-HubSpot-Request-Timestamp": sent, "X-HubSpot-Signature-v3": signature}
             case "ghost":
                 sent = str(int(now * 1000))
-                headers = {"X-Ghost-Signature": f"sha256={digest(body + sent.encode()).hex()}, t={sent}"}
+                headers = {"X-Ghost-Signature": f"sha256={digest(body + sent.encode(), LONG_SECRET).hex()}, t={sent}"}
             case _:
                 sent, secret = str(int(now)), str(self.on.bench.vault.get("webhook_signing_secret"))
                 right = digest(f"{sent}.".encode() + body, secret)

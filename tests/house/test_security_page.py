@@ -72,7 +72,7 @@ def names(node: ast.AST) -> Iterator[str]:
 
 def default_trust(word: ast.keyword) -> bool:
     """Whether a client is told to trust whom it would trust by itself."""
-    return word.arg == "verify" and ast.unparse(word.value).startswith("_trusted(")
+    return word.arg == "verify" and ast.unparse(word.value).startswith("trusted(")
 
 
 def test_nothing_evaluates_text_or_turns_a_guard_off() -> None:

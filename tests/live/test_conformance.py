@@ -79,7 +79,9 @@ class TestRealGhost(OnARealServer):
         with running_ghost() as server, Door() as door:
             cls.server, cls.door = server, door
             cls.settings = GhostSettings(
-                base_url=server.url, admin_key=SecretStr(server.admin_key), webhook_secret=SecretStr("signed-with-this")
+                base_url=server.url,
+                admin_key=SecretStr(server.admin_key),
+                webhook_secret=SecretStr("signed-with-this" * 2),
             )
             stranger = f"{'00' * 12}:{'00' * 32}"
             cls.strangers = GhostSettings(base_url=server.url, admin_key=SecretStr(stranger))

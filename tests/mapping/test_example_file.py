@@ -14,6 +14,7 @@ from syncd.destinations import Alerts, Email, LogLines, Webhook, load
 from syncd.mapping import load_syncs
 from syncd.mapping.shape import Cell, FieldShape, SyncShape
 from syncd.settings import Daemon, Log, Safety, Store
+from tests.alerts.servers import certified
 from tests.mapping.ground import CONTACTS, MEMBERS, config_of
 
 EXAMPLE = (Path(__file__).parents[2] / "config.example.toml").read_text()
@@ -44,6 +45,7 @@ def test_every_key_of_the_alerts_is_shown_and_the_destinations_are_right(
     section = "[alerts]\n" + EXAMPLE.partition("[alerts]\n")[2].partition("\n\n# ---")[0]
     tables = re.sub(r"(?m)^#  *|^#$", "", section)
     (tmp_path / "syncd.toml").write_text(tables)
+    certified(tmp_path)
     alerts = load(toml.read(tmp_path / "syncd.toml"))
     assert alerts.model_copy(update={"to": {}}) == Alerts()
     assert set(tomllib.loads(tables)["alerts"]) == set(Alerts.model_fields)

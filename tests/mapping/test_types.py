@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from syncd.core.bounds import LONGEST, bounded
 from syncd.core.lens import Misfit
-from syncd.core.record import ABSENT, Value
+from syncd.core.record import ABSENT, Record, Ref, Value
 from syncd.mapping.lenses import Joined, Part, Single, Words
 from syncd.mapping.types import TYPES, Options
 from syncd.sdk.contract import Field, FieldType, Option
@@ -249,6 +250,15 @@ def test_a_path_reaches_into_an_object_and_leaves_the_rest() -> None:
     assert city.settles({"g": "of another field"}) == {}
     assert city.get({"f": {"place": {"city": ["x"]}}}, {}) == Misfit("is not one value", "['x']")
     assert isinstance(city.get({"f": {"place": {"city": nested(5000)}}}, {}), Misfit)
+
+
+def test_what_was_not_kept_for_its_length_makes_no_sense_and_is_not_written_over() -> None:
+    mark = bounded(Record(Ref("crm", "people", "1"), {"f": "x" * (LONGEST + 1)})).fields["f"]
+    told = Misfit("is longer than the 1048576 characters that syncd keeps of a field", "1048577 characters")
+    assert lens("text", T.TEXT).get({"f": mark}, {}) == told
+    city = Single("it", Field(name="f", type=T.ADDRESS), TYPES["text"], path=("place", "city"))
+    assert city.get({"f": mark}, {}) == city.put("Oslo", {"f": mark}) == told
+    assert city.settles({"f": mark}) == {"f": mark}
 
 
 def test_a_number_inside_an_object_is_read_as_the_number_it_is() -> None:

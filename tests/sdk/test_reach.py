@@ -131,6 +131,18 @@ def test_a_proxy_that_the_operator_has_set_finds_its_own_way(monkeypatch: pytest
         assert said[0].startswith(b"GET http://api.crm.test/contacts ")
 
 
+@pytest.mark.usefixtures("turned")
+def test_behind_a_proxy_what_a_name_is_known_to_lead_to_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listener() as (port, said):
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        for host in ("api.crm.test", "10.0.0.7"):
+            http = client(f"http://{host}", abroad)
+            with pytest.raises(Transient, match=r"not public: say allow_host = true if the app is in a network of"):
+                http.call("GET", "/contacts")
+            http.close()
+        assert said == []
+
+
 def test_an_address_in_brackets_is_judged_too() -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")

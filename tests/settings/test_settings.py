@@ -19,6 +19,7 @@ from syncd.errors import ConfigError
 from syncd.mapping.shape import FieldShape
 from syncd.sdk.contract import Settings
 from syncd.settings import RESERVED, Config, load
+from syncd.store.sealing import new_key
 from tests.mapping.ground import PLUGINS, plugin
 
 CRM = '[apps.crm]\nconnector = "hubspot"\ntoken = { env = "HUBSPOT_TOKEN" }\n'
@@ -69,6 +70,7 @@ def test_an_app_has_its_connectors_settings_and_the_daemons_rhythm(loaded: Calla
 
 def test_a_secret_is_never_in_a_repr(loaded: Callable[[str], Config], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNCD_STORE_URL", "postgresql://syncd:canary-password@localhost/syncd")
+    monkeypatch.setenv("SYNCD_STORE_KEY", new_key())
     assert "canary" not in repr(loaded(CRM))
 
 
@@ -181,6 +183,15 @@ def test_a_wrong_variable_is_told_by_its_name(
                     'syncd.toml:2:store.url: has a password in it (write url = { env = "DATABASE_URL" }, '
                     "or set SYNCD_STORE_URL)"
                 )
+            ],
+        ),
+        (
+            '[store]\nurl = "postgresql://localhost/x"\n',
+            [
+                (
+                    "syncd.toml:1:store.key: is missing, to seal secrets with (make one with: openssl rand -base64 32; "
+                    'say key = { env = "SYNCD_KEY" })'
+                ),
             ],
         ),
         (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from syncd.errors import StoreError
+from syncd.store import connect
 from syncd.store.connect import address
 from syncd.store.ports import Storage
 from syncd.store.store import Store
@@ -241,3 +244,21 @@ def test_postgresql_without_its_driver_is_told_with_what_to_install(monkeypatch:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(StoreError, match=r"needs psycopg\n  pip install 'syncd\[postgres\]'"):
         Store.open("postgresql://ann@localhost/syncd", lambda: START)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_longer_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert connect._SERVER["connect_timeout"] == 10
+    monkeypatch.setattr(connect, "_SERVER", {**connect._SERVER, "connect_timeout": 2})
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgresql://ann@127.0.0.1:{mute.getsockname()[1]}/syncd"
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="runs and can be reached from here"):
+            Store.open(url, lambda: START)
+        assert time.monotonic() - began < 8
+
+
+def test_a_bound_in_the_address_of_the_server_goes_before_ours() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgresql://ann@127.0.0.1:{mute.getsockname()[1]}/syncd?connect_timeout=2"
+        with pytest.raises(StoreError, match="runs and can be reached from here"):
+            Store.open(url, lambda: START)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from syncd.errors import StoreError
 from syncd.secrets import keys_of
-from syncd.store import sealing
 from syncd.store.sealing import Seal, forget, key_file, new_key, rotate, seal_all
 from syncd.store.store import Store
 from tests.store.ground import START
@@ -168,29 +166,6 @@ def test_of_two_processes_that_need_the_first_key_both_use_the_same(
 def test_a_folder_that_takes_no_key_is_told(path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         Seal(file=path.parent / "nowhere" / "syncd.db.key").close("crm", "oauth2", SECRET)
-
-
-def test_without_the_package_secrets_are_kept_as_before_and_a_sealed_one_says_what_to_install(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sealed = beside(path).close("crm", "oauth2", SECRET)
-    for module in ("cryptography.exceptions", "cryptography.hazmat.primitives.ciphers.aead"):
-        monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr(sealing, "find_spec", lambda _: None)
-    with pytest.raises(StoreError) as missing:
-        beside(path).open("crm", "oauth2", sealed)
-    assert missing.value.hint == "pip install 'syncd[oauth]'"
-    kept_there = opened(path)
-    keep(kept_there, sealed)
-    with pytest.raises(StoreError, match="need the package"):
-        forget(kept_there, beside(path))
-    other = path.with_name("other.db")
-    store = opened(other)
-    assert beside(other).close("crm", "oauth2", SECRET) == SECRET
-    keep(store, SECRET)
-    assert seal_all(store, beside(other)) == 0
-    assert rotate(store, beside(other)) == 0
-    assert not Path(f"{other}.key").exists()
 
 
 @pytest.mark.parametrize("text", ["short", "a" * 44, "AAAA", "a" * 43 + "= x"])

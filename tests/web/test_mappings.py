@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from syncd.app import assemble
 from syncd.engine.cycle import once
+from syncd.store.values import Event
 from syncd.testing.twin import Faults
 from syncd.web.site import desk_of, routes
 from syncd.web.trials import Trial, Trials
@@ -95,6 +96,9 @@ def test_a_change_is_rehearsed_in_every_app_and_nothing_of_it_is_written(
         assert '-news = "merge_fields.FNAME"' in browser.text()
         assert '+news = "merge_fields.LNAME"' in browser.text()
         assert "merge_fields.LNAME" in browser.text().partition("The first of each kind")[2]
+        with desk.store.read() as tx:
+            (entry,) = tx.log.find(events=(Event.TRIED,))
+        assert (entry.by, entry.note) == ("console", f"trial {number}")
         assert home.config_file.read_text() == text
         assert {record.get("merge_fields.LNAME") for record in home.news.records("members").values()} != {"Ada"}
 

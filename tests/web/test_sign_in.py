@@ -10,7 +10,8 @@ import pytest
 
 from syncd.access import Console, fits, hashed
 from syncd.engine.deletes import believe
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, StoreError
+from syncd.store.values import Event
 from syncd.web.sessions import ABSOLUTE, IDLE, Visitor
 from tests.web.office import PASSWORD, PEOPLE, Browser, Office
 
@@ -106,6 +107,32 @@ def test_signing_out_ends_the_session(guarded: Office) -> None:
     browser.send("/logout")
     assert "Sign in" in browser.text()
     assert guarded.desk.sessions.get(id) is None
+
+
+def noted(place: Office) -> list[tuple[Event, str, str]]:
+    with place.world.store.read() as tx:
+        found = tx.log.find(events=(Event.SIGNED_IN, Event.SIGNED_OUT))
+    return [(entry.event, entry.by, entry.note) for entry in reversed(found)]
+
+
+def test_who_comes_and_goes_is_in_the_change_log(guarded: Office) -> None:
+    try_password(guarded, "ada", "wrong password")
+    browser = guarded.browser(name="ben")
+    browser.get("/")
+    browser.send("/logout")
+    assert noted(guarded) == [(Event.SIGNED_IN, "ben", "as operator"), (Event.SIGNED_OUT, "ben", "")]
+    assert guarded.world.store.verify() == ""
+
+
+def test_nobody_signs_in_whose_coming_cannot_be_noted(guarded: Office) -> None:
+    def full() -> None:
+        raise StoreError("disk full")
+
+    guarded.world.store.on_commit = full
+    browser = try_password(guarded, "ada", PASSWORD)
+    assert browser.last.status_code == 503
+    assert "nobody signs in without it being noted" in browser.text()
+    assert "syncd" not in browser.cookies
 
 
 def test_what_was_typed_when_the_session_ended_is_offered_again(guarded: Office) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import Field, SecretStr, field_validator
 
 from syncd.sdk.contract import Settings
+from syncd.sdk.signatures import LongSecret
 
 __all__ = ["GhostSettings"]
 
@@ -22,7 +23,7 @@ class GhostSettings(Settings):
     )
     admin_key: SecretStr = Field(description="the Admin API key, `id:secret` in hexadecimal")
     accept_version: str = Field(default="v6.0", description="the API version spoken; v5.0 and later work")
-    webhook_secret: SecretStr | None = Field(default=None, description="signs the webhooks that Ghost sends us")
+    webhook_secret: LongSecret | None = Field(default=None, description="signs the webhooks that Ghost sends us")
     previous_webhook_secret: SecretStr | None = Field(
         default=None, description="the secret before the current one, while it is being changed"
     )

@@ -15,7 +15,18 @@ from pydantic import SecretStr
 
 from syncd.errors import ConfigError
 from syncd.errors import Problem as Mistake
-from syncd.sdk import Answer, Basic, Bearer, BrokenProtocol, Http, Settings, Throttled, Unauthorised, Unavailable
+from syncd.sdk import (
+    Answer,
+    Basic,
+    Bearer,
+    BrokenProtocol,
+    Http,
+    LongSecret,
+    Settings,
+    Throttled,
+    Unauthorised,
+    Unavailable,
+)
 
 __all__ = ["LONG", "Api", "Audience", "MailchimpSettings", "Problem", "app_time", "connect"]
 
@@ -38,7 +49,7 @@ class MailchimpSettings(Settings):
         default="transactional",
         description="Status of a member that is made without one: transactional mails no one, pending asks by mail",
     )
-    webhook_secret: SecretStr | None = Setting(
+    webhook_secret: LongSecret | None = Setting(
         default=None, description="Part of the webhook's address that nobody can guess"
     )
     signing_secret: SecretStr | None = Setting(

@@ -42,6 +42,9 @@ _EVENTS: Final[Mapping[Event, str]] = {
     Event.FORGOTTEN: "what was held of them is erased; it names whose values are gone, and vouches for that",
     Event.EXPIRED: "values in entries older than `store.keep` were erased; it vouches for that",
     Event.EXPORTED: "everything that is known of a person was handed out, by `syncd export`",
+    Event.SIGNED_IN: "a person signed in at the web console; the note has the role",
+    Event.SIGNED_OUT: "... and signed out",
+    Event.TRIED: "a person had a change of the configuration rehearsed; nothing was written",
     Event.BROKEN: "syncd was about to break a promise of its own; it wrote nothing and paused the app",
 }
 

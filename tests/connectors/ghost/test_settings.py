@@ -37,3 +37,11 @@ def test_the_current_webhook_secret_comes_first() -> None:
     )
     assert [secret.get_secret_value() for secret in both.webhook_secrets()] == ["new", "old"]
     assert settings().webhook_secrets() == ()
+
+
+def test_a_secret_that_could_be_guessed_is_refused_without_being_shown() -> None:
+    with pytest.raises(ValidationError, match="has 11 characters, and at least 24 are expected") as refused:
+        GhostSettings(
+            base_url="https://blog.example.com", admin_key=SecretStr(ADMIN_KEY), webhook_secret=SecretStr("canary-word")
+        )
+    assert "canary" not in str(refused.value)

@@ -16,6 +16,6 @@ pytestmark = pytest.mark.unmeasured
 class TestMailchimp(ConnectorContract):
     plugin = mailchimp.plugin
     settings = MailchimpSettings(
-        api_key=SecretStr(API_KEY), audience="Customers", webhook_secret=SecretStr("nobody-guesses-this")
+        api_key=SecretStr(API_KEY), audience="Customers", webhook_secret=SecretStr("nobody-guesses-this-path")
     )
     strangers = MailchimpSettings(api_key=SecretStr("stranger-us1"), audience="Customers")

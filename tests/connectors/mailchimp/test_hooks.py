@@ -20,7 +20,7 @@ URL = "https://sync.example.com/hooks/news"
 
 def subscribed(records: int = 2) -> Ground:
     """A ground whose twin calls us, its trial call answered."""
-    g = ground(records=records, webhook_secret=SecretStr("nobody-guesses-this"))
+    g = ground(records=records, webhook_secret=SecretStr("nobody-guesses-this-path"))
     g.app.subscribe(URL)
     assert g.app.hear(heard(g.twin.outbox.popleft())) == ()
     return g
@@ -35,7 +35,7 @@ def next_call(g: Ground) -> Request:
 
 
 def test_the_trial_call_is_answered_and_names_nobody() -> None:
-    g = ground(webhook_secret=SecretStr("nobody-guesses-this"))
+    g = ground(webhook_secret=SecretStr("nobody-guesses-this-path"))
     g.app.subscribe(URL)
     (trial,) = g.twin.outbox
     assert trial.method == "GET"
@@ -89,11 +89,11 @@ def test_a_member_deleted_for_good_cannot_be_named() -> None:
 
 
 def test_a_call_about_another_audience_names_nobody() -> None:
-    g = ground(records=1, webhook_secret=SecretStr("s"))
+    g = ground(records=1, webhook_secret=SecretStr("s" * 24))
     body = urlencode({"type": "profile", "data[list_id]": "other", "data[email]": "a@example.com"}).encode()
-    assert g.app.hear(Request("POST", f"{URL}?secret=s", {}, body)) == ()
+    assert g.app.hear(Request("POST", f"{URL}?secret={'s' * 24}", {}, body)) == ()
     about_nobody = urlencode({"type": "campaign", "data[list_id]": LIST_ID}).encode()
-    assert g.app.hear(Request("POST", f"{URL}?secret=s", {}, about_nobody)) == ()
+    assert g.app.hear(Request("POST", f"{URL}?secret={'s' * 24}", {}, about_nobody)) == ()
 
 
 def test_a_signed_call_is_believed_and_one_byte_off_is_not() -> None:

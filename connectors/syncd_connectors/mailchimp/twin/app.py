@@ -45,7 +45,7 @@ class Account(Twin):
     name: ClassVar[str] = "mailchimp"
     objects: ClassVar[tuple[str, ...]] = ("members",)
     credentials: ClassVar[Mapping[str, str]] = {"api_key": "twin-us1"}
-    also: ClassVar[Mapping[str, str]] = {"audience": "Customers", "webhook_secret": "nobody-guesses-this"}
+    also: ClassVar[Mapping[str, str]] = {"audience": "Customers", "webhook_secret": "nobody-guesses-this-path"}
 
     def __init__(self, setup: Setup, *, double_optin: bool = False) -> None:
         super().__init__(setup)
