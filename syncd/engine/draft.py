@@ -180,7 +180,7 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
             bind(world, tx, sync, entity, sight.records[ref], "found by its key")
             return True
     late = (tx.links.get(sync.name, ref) for ref in sight.late.get(entity.id, ()))
-    for link in [*found, *late, *_asked_elsewhere(tx, sync, app, entity)]:
+    for link in [*found, *late, *_keeping(tx, sync, app, entity)]:
         if link is None or link.state is LinkState.GONE or link.entity == entity.id:
             continue
         if moves_on(tx, sync, link, entity) or is_to_go(tx, tx.entities.get(link.entity)):
@@ -193,14 +193,15 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
     return False
 
 
-def _asked_elsewhere(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link | None]:
-    """Records of other apps that keep this entity's key while that is a question, where it is to be made as well.
+def _keeping(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link | None]:
+    """Records that keep this entity's key while that is a question, which may have been asked just now.
 
-    Whether it is theirs comes first, whichever app is written to first.
+    Those of other apps count where it is to be made as well: whether it is theirs comes first, whichever app is
+    written to first.
     """
     work = tx.parked.of([entity.id]).get(entity.id, [])
     for other in sync.apps:
-        if other != app and lacks(tx, sync, entity, other, work):
+        if other == app or lacks(tx, sync, entity, other, work):
             yield from (tx.links.get(sync.name, ref) for ref in asked_about(tx, sync, other, entity))
 
 

@@ -132,7 +132,8 @@ def stays(tx: Transaction, sync: Sync, delivery: Delivery, guard: Guard) -> dict
         if shown is None or isinstance(shown, Absent | Misfit):
             continue  # a blank takes the place of nothing
         if name in entity.held and rule.computed is None:
-            stand[name] = _meant(tx, rule, link, entity, shown)
+            meant = link.sent.get(name)  # where the app keeps what it was sent in a form of its own
+            stand[name] = _meant(tx, rule, link, entity, shown) if meant is None else meant
     return stand
 
 

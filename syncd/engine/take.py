@@ -12,16 +12,16 @@ from syncd.core.guard import Guard, spared
 from syncd.core.lens import UNTOLD, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, merge
-from syncd.core.record import EntityId, Fields, Record, Ref, Value, echoes
+from syncd.core.record import ABSENT, EntityId, Fields, Record, Ref, Value, echoes
 from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
-from syncd.engine.debts import note_debts, note_freed, note_referrers
+from syncd.engine.debts import note_debts, note_freed, note_referrers, unreckoned
 from syncd.engine.deletes import believe
 from syncd.engine.forgotten import keep_out, turn_away
 from syncd.engine.fuse import bearer
 from syncd.engine.guards import is_set_aside, left_aside, refused, set_aside
 from syncd.engine.namesakes import part, tells_apart
-from syncd.engine.ours import adopted, made_by, touched
+from syncd.engine.ours import adopted, awaits, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import is_to_go, revive
 from syncd.engine.strangers import any_strange, ask_whose, is_strange
@@ -68,6 +68,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     tx.links.load(sync.name, [fact.ref for fact in facts])
     if not tx.forgotten.open():  # else even what is known well may have to be kept out
         facts = [fact for fact in facts if not _is_echo(sync, tx.links.get(sync.name, fact.ref), fact)]
+    unreckoned(tx, sync)
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
     doubtful_creates, writing = cache(lambda: creates(tx, sync, app)), reserved(world, app, open_writes)
@@ -109,9 +110,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             changed += _outside(page, link, fact)
         else:
             link = bearer(tx, sync, link, told(sync, fact)) if not link.seen else link
-            if newly_opted_out(
-                sync, link, fact
-            ):  # by the address that the record itself shows, whatever else is agreed
+            if newly_opted_out(sync, link, fact):  # by the address that it shows itself, whatever else is agreed
                 enrol(world, tx, sync, told(sync, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link
             changed += fold(page, tx.entities.get(link.entity), found, fact)
@@ -220,6 +219,8 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
             ask_whose(tx, sync, fact.ref, id, by)
         case Taken(id) if page.some_strange() and is_strange(tx, sync, fact.ref, id):
             _answered(page, fact, "it was said to be somebody else's")
+        case Found(id) if awaits(tx, app, id):
+            tx.hints.add([fact.ref], tx.now + world.late(sync, app) / 4)  # else they might come to have two
         case Found(id, by):
             _answered(page, fact, "matched")
             return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}", fields)
@@ -311,6 +312,9 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     known = {**entity.fields, **fields}
     enrol(page.world, page.tx, page.sync, known, fact.ref.app, None)
     wants = page.sync.filters.get(fact.ref.app)
+    window = page.sync.window(fact.ref.app)
+    if all(name not in fact.fields or link.seen.get(name, ABSENT) == fact.fields[name] for name in window):
+        return 0  # as when it was let go of: in the app's own form it may seem to be within
     if wants is not None and not wants(known):
         return 0
     back = link if entity.deleted else replace(link, state=LinkState.LIVE)  # let go of before: no delete reaches it

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.guard import Guard, Limits, creating, deleting, emptying, expecting, listing, mass, rewriting, vanishing
+from syncd.core.guard import (
+    Guard,
+    Limits,
+    creating,
+    deleting,
+    emptying,
+    expecting,
+    listing,
+    mass,
+    rewriting,
+    spared,
+    vanishing,
+)
+from tests.core.ground import a_sync, hub
 
 LIMITS = Limits()
 DELETES = [(10_000, 25, False), (10_000, 26, True), (100, 5, False), (100, 6, True), (3, 1, False), (3, 2, True)]
@@ -81,3 +94,11 @@ def test_what_a_person_sees_in_a_plan_trips_nothing_but_what_is_missing_does() -
     assert all(mass(guard, 10_000, 10_000, seen) is None for guard in (Guard.CHANGES, Guard.BLANKS, Guard.CREATES))
     assert listing(100, 100, 0, seen) is not None
     assert deleting(100, 100, seen) is not None
+
+
+def test_a_merge_of_which_nothing_was_refused_is_as_it_was() -> None:
+    made = hub(a_sync(), {"phone": "1"})
+    made.edit("crm", phone="2")
+    before, result = made.entity, made.pull("crm")
+    assert spared(before, result, made.sync, [Guard.BLANKS]) is result
+    assert spared(before, result, made.sync, [Guard.CHANGES]).entity.fields == {"phone": "1"}

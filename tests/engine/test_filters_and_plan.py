@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from syncd.core.fieldmap import Way
+from syncd.core.record import Ref
+from syncd.engine.cycle import tend
 from syncd.engine.paper import lines, plan_of
 from syncd.engine.plan import apply, make_plan, unapplied
 from syncd.errors import Halted, StoreError
+from syncd.store.values import Event
 from syncd.testing.fake import capable
 from tests.engine.world import Scene, people, rule
 
@@ -121,3 +125,36 @@ def test_a_record_outside_the_filter_that_has_the_address_is_theirs_and_no_other
     assert len(scene.fake("crm").rows) == 1
     (ada,) = scene.entities()
     assert {link.ref.id for link in scene.links(ada.id)} == {"crm-1", "news-1"}
+
+
+def test_one_who_left_does_not_come_and_go_for_how_the_app_writes_it() -> None:
+    scene = Scene(sync=people(("crm", "news"), filters={"news": lambda fields: fields.get("first") != "gone"}))
+    scene.fake("news").keeps = {"first": lambda raw: raw.upper() if raw else raw}
+    scene.fake("crm").person_creates(email="ada@example.com", first="Ada")
+    scene.run()
+    scene.fake("crm").person_edits("crm-1", first="gone")
+    for _ in range(4):
+        scene.run()
+        scene.wait(minutes=11)
+    assert scene.fake("news").shown("news-1")["first"] == "GONE"
+    assert [entry.event for entry in scene.log()].count(Event.LEFT) == 1
+
+
+def test_what_was_typed_while_a_field_was_out_of_the_mapping_is_owed_once_it_is_back() -> None:
+    apps = ("crm", "news")
+    whole = people(apps, digest="whole")
+    phone = replace(whole.rules["phone"], lenses={"news": whole.rules["phone"].lenses["news"]}, ways={"news": Way.BOTH})
+    less = replace(whole, rules={**whole.rules, "phone": phone}, digest="less")
+    scene = Scene(sync=whole)
+    scene.fake("crm").person_creates(email="ada@example.com", phone="0")
+    scene.run()
+    scene.restart(sync=less)
+    scene.wait(minutes=1)
+    scene.fake("news").person_edits("news-1", phone="1")
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("news", "people", "news-1")], tx.now)
+    tend(scene.world, "news")
+    assert [entity.value("phone") for entity in scene.entities()] == ["1"]
+    scene.restart(sync=whole)
+    scene.run()
+    assert scene.fake("crm").shown("crm-1")["phone"] == "1"

@@ -7,6 +7,7 @@ import pytest
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import retry
 from syncd.store.values import Event, Parked, ParkedKind
+from syncd.testing.fake import capable
 from tests.engine.turns import EVE, later, linked, without_search
 from tests.engine.world import Scene
 
@@ -201,3 +202,29 @@ def test_nobody_is_made_whose_address_another_record_keeps_for_a_question_whiche
         "another record in shop has the same email",
         "shop keeps one record for both, but both live in crm",
     }
+
+
+def test_nobody_is_made_with_an_address_that_became_a_question_in_the_same_breath() -> None:
+    scene = linked(2)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, unique=())
+    news.find = lambda *asked: {value: [] for value in asked[-1]}  # type: ignore[method-assign]  # its index lags
+    crm.person_edits("crm-1", email="p1@example.com")
+    crm.person_creates(email="p0@example.com", first="Another")
+    later(scene)
+    assert sorted(str(row.fields["email"]) for row in news.rows.values()) == ["p0@example.com", "p1@example.com"]
+
+
+def test_a_second_record_is_looked_at_again_once_the_first_has_another_address() -> None:
+    scene = linked(1)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(news)
+    capable(news, unique=())
+    second = news.person_creates(email="p0@example.com", first="Second")
+    scene.run()
+    crm.person_edits("crm-1", email=EVE)
+    crm.person_creates(email="p0@example.com", first="Another")
+    pull_app(scene.world, "crm")
+    tend(scene.world, "news")
+    assert sorted(str(row.fields["email"]) for row in news.rows.values()) == [EVE, "p0@example.com"]
+    assert news.shown(second)["first"] == "Another"

@@ -19,6 +19,7 @@ from syncd.core.record import (
     Record,
     Ref,
     Refused,
+    Stale,
     Unknown,
     Update,
     Write,
@@ -29,7 +30,6 @@ from syncd.testing.fake import Fake, Wrote
 from syncd.testing.simulator.fates import Fates
 
 __all__ = ["ADDRESSES", "FIELDS", "LATE", "MANNERS", "SETS", "VALUES", "SimApp", "drawn_app"]
-
 LATE: Final = timedelta(seconds=60)
 FIELDS: Final = ("email", "first", "note", "tags", "out")
 ADDRESSES: Final = ("a@example.com", "b@example.com", "c@example.com", "d@example.com")
@@ -71,6 +71,7 @@ class SimApp(Fake):
     """Sees everything that it shows."""
     arrange: Callable[[list[Record | Gone | Merged]], None] = lambda _: None
     """Puts the rows of a page in another order."""
+    stale: int = 0  # writes refused, since somebody had been there in between
     landing: list[tuple[float, Write]] = field(default_factory=list)
     landed: set[float] = field(default_factory=set)
     """When a write landed long after it was sent."""
@@ -162,6 +163,7 @@ class SimApp(Fake):
         if self._strikes("intruder"):
             self.intrude()
         outcomes = list(super().write(writes))
+        self.stale += sum(isinstance(outcome, Stale) for outcome in outcomes)
         self._rewrites(writes)
         self.fates.point(f"{self.name} has written")
         if self._strikes("cut_after"):

@@ -198,7 +198,7 @@ def _blanks(story: Simulation) -> Iterator[str]:
 
 def _busy(story: Simulation, entries: list[Entry]) -> Iterator[str]:
     """S8: writes follow from changes; an engine that echoes writes more than it has heard."""
-    writes = sum(len(app.writes) for app in story.apps.values())
+    writes = sum(len(app.writes) - app.stale for app in story.apps.values())
     events = Counter(entry.event for entry in entries)
     sent = events[Event.SENT] + events[Event.COERCED] + events[Event.REMOVED] + events[Event.REFUSED]
     told = sum(events.values()) - sent + events[Event.COERCED] + len(story.apps)
