@@ -132,6 +132,8 @@ class Effect:
     field: str = ""
     old: Any = None
     new: Any = None
+    written: bool = True
+    """Whether it is a write, where it is about an app: what follows of whose a record is shows when it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,12 +283,12 @@ def _theirs(question: Question, answer: Answer) -> Foreseen:
     chosen = next((rival for rival in question.rivals if question.whose and rival.entity == answer.entity), None)
     if chosen is None:
         return Foreseen(question=question, fault="it is none of those that are asked about")
-    told = f"is that of {chosen.label} from now on: taken in as on first contact"
+    told = f"is read, and is that of {chosen.label} from now on: taken in, and written to, as on first contact"
     work = question.work
-    effects = [Effect(app=work.app, record=work.record, text=told)]
+    effects = [Effect(app=work.app, record=work.record, text=told, written=False)]
     if question.instead:
         told = "is nobody's from now on: it stays in the app as it is, and is left alone"
-        effects.append(Effect(app=work.app, record=question.instead, text=told))
+        effects.append(Effect(app=work.app, record=question.instead, text=told, written=False))
     return Foreseen(question=question, effects=tuple(effects))
 
 

@@ -47,7 +47,7 @@ class Denied(Exception):
 
 
 class Headers:
-    """Puts the headers of every answer on it. What is not a file of ours is kept by no cache."""
+    """Puts the headers of every answer on it. What does not say that it may is kept by no cache."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -88,6 +88,7 @@ def preview(visit: Visit) -> Response:
         faulty=[one for one in found if one.fault],
         vanished=len(ids) - len(found),
         writes=_writes(good),
+        follows=any(not effect.written for one in good for effect in one.effects),
         group=form.get("kind"),
     )
 
@@ -149,7 +150,7 @@ def _answer(visit: Visit) -> Answer:
 
 def _writes(found: Sequence[Foreseen]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for effect in (effect for one in found for effect in one.effects if effect.app):
+    for effect in (effect for one in found for effect in one.effects if effect.app and effect.written):
         counts[effect.app] = counts.get(effect.app, 0) + 1
     return counts
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,8 +13,9 @@ from syncd import __version__
 from syncd.console.tell import Line, short
 from syncd.console.voice import clean
 from syncd.web import plots
+from syncd.web.assets import asset
 
-__all__ = ["STATIC", "ago", "brief", "rendered", "shown"]
+__all__ = ["ago", "brief", "rendered", "shown"]
 
 _STEPS: Final = ((60.0, 1.0, "s"), (3600.0, 60.0, "min"), (86400.0, 3600.0, "h"), (float("inf"), 86400.0, "d"))
 
@@ -87,11 +86,6 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _asset(name: str) -> str:
-    """The address of a file of ours, another one whenever the file is another."""
-    return f"/static/{name}?v={_DIGESTS[name]}"
-
-
 def _made() -> Environment:
     made = Environment(
         loader=PackageLoader("syncd.web"),
@@ -105,11 +99,8 @@ def _made() -> Environment:
     made.filters.update(
         exact=_exact, iso=_iso, count=_count, some=_some, shown=shown, short=short, words=_words, span=span
     )
-    made.globals.update(ago=ago, version=__version__, plots=plots, brief=brief, raw=escape, asset=_asset)
+    made.globals.update(ago=ago, version=__version__, plots=plots, brief=brief, raw=escape, asset=asset)
     return made
 
 
-STATIC: Final = Path(__file__).parent / "static"
-"""The folder of files that pages refer to."""
-_DIGESTS: Final = {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()}
 _ENVIRONMENT: Final = _made()

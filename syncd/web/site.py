@@ -7,7 +7,6 @@ from typing import Final, cast
 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
 
 from syncd.access import closed
 from syncd.console.outline import Outline
@@ -19,6 +18,7 @@ from syncd.engine.world import World
 from syncd.errors import ConfigError
 from syncd.settings import Config
 from syncd.store.store import Store
+from syncd.web.assets import Assets
 from syncd.web.changes import changes, export_csv, export_lines
 from syncd.web.guard import Headers
 from syncd.web.health import health
@@ -32,7 +32,6 @@ from syncd.web.overview import overview
 from syncd.web.people import export_person, forget_as_shown, forget_person
 from syncd.web.pulse import Pulse
 from syncd.web.records import find_record, record
-from syncd.web.render import STATIC
 from syncd.web.saving import save, save_and_take_up, taken_up
 from syncd.web.sessions import Gatekeeper, Sessions
 from syncd.web.trials import Trials
@@ -99,7 +98,7 @@ def _stands(config: Config) -> str:
 def routes(desk: Desk) -> Sequence[BaseRoute]:
     """Every page, with the headers on its answers."""
     inner: list[BaseRoute] = [
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", Assets()),
         *login_routes(desk),
         live_route(desk),
         page(desk, "/", overview),

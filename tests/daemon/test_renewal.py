@@ -24,7 +24,7 @@ from syncd.daemon.renewal import Renewal, renewed
 from syncd.engine.plan import unapplied
 from syncd.settings import Config
 from syncd.store.values import Event
-from tests.daemon.company import Company
+from tests.daemon.company import Company, Service
 from tests.daemon.house import ROOT, SECRETS, House, eventually, house
 
 
@@ -80,6 +80,11 @@ def test_what_does_not_fit_the_apps_is_not_taken_up_and_all_goes_on(home: House)
         assert unapplied(made.world) == ()
 
 
+def wanted(service: Service) -> Renewal | None:
+    """What a daemon is to take up once it has come to rest."""
+    return service.daemon.renewal
+
+
 def test_a_daemon_that_is_renewed_waits_for_what_hangs_without_an_end_and_a_stop_cuts_that_short(
     tmp_path: Path,
 ) -> None:
@@ -98,11 +103,10 @@ def test_a_daemon_that_is_renewed_waits_for_what_hangs_without_an_end_and_a_stop
             assert begun.wait(10)
             service.daemon.renew(renewal)
             time.sleep(1.2)
-            waits = [service.daemon.renewal]
-            assert waits == [renewal]
+            assert wanted(service) is renewal
             assert service.thread.is_alive(), "longer than the grace that a stop would have"
             assert service.stops() == 0
-            assert service.daemon.renewal is None
+            assert wanted(service) is None
             go_on.set()
             for thread in threading.enumerate():
                 if thread.name == "news":

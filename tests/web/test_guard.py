@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -30,6 +31,19 @@ def test_every_answer_forbids_what_no_page_of_ours_needs(place: Office) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
     assert browser.get("/").headers["cache-control"] == "no-store"
+
+
+def test_a_file_of_ours_is_kept_for_good_under_the_address_of_its_content_and_under_no_other(place: Office) -> None:
+    browser = place.browser()
+    found = re.findall(r'"(/static/[^"]+)"', browser.get("/").text)
+    assert {path.partition("?")[0] for path in found} == {f"/static/console.{kind}" for kind in ("css", "js")} | {
+        "/static/icon.svg"
+    }
+    for path in found:
+        assert browser.get(path).headers["cache-control"] == "public, max-age=31536000, immutable"
+        for other in (path.partition("?")[0], f"{path}0"):
+            assert browser.get(other).headers["cache-control"] == "no-store"
+    assert browser.get("/static/nothing.css").status_code == 404
 
 
 def test_no_page_has_a_script_or_a_style_within_it(place: Office) -> None:

@@ -225,6 +225,7 @@ def test_a_second_record_takes_the_place_of_the_first_after_a_look_at_what_it_do
     way = f"whose:{who}"
     browser.send("/inbox/preview", {"id": str(id), "way": way})
     assert f"{first.ref} is nobody's from now on" in browser.text()
+    assert "what is written then follows from what the record shows" in browser.text()
     browser.send("/inbox/answers", {"way": way, "item": browser.field("item")})
     assert "theirs, by entry" in browser.text()
     with place.world.store.read() as tx:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from starlette.applications import Starlette
 
 from syncd.access import Console
 from syncd.store.values import Event
+from syncd.web.site import routes
+from syncd.web.trials import Trial
+from tests.daemon.house import eventually
 from tests.web.browser.conftest import SCREENS, Served
 from tests.web.office import PASSWORD, PEOPLE
 
@@ -197,3 +202,50 @@ def test_signing_in_has_no_serious_fault_and_works_by_keyboard(served: Served, a
         expect(page.locator("h1")).to_have_text("Inbox")
         page.get_by_role("button", name="Sign out").click()
         expect(page.locator("h1")).to_have_text("Sign in to syncd")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_of_a_mapping_that_is_tried_and_taken_up_have_no_serious_fault(
+    served: Served, axe: str, scheme: str
+) -> None:
+    desk = replace(served.place.desk, renew=lambda _: None)
+    served.place.app = Starlette(routes=routes(desk))
+    changed = ("--- as it is", "+++ as you would have it", '-news = "first"', '+news = "last"')
+    begun = desk.trials.begin(desk.world, lambda number: Trial(number, "ada", time.time(), "text", changed))
+    assert begun is not None
+    eventually(lambda: begun.over, "it was tried")
+    with served.again() as url:
+        page = served.page(scheme=scheme, url=url)
+        page.goto("/mappings/trial/1")
+        expect(page.get_by_role("button", name="Save it and put it in force")).to_be_visible()
+        page.screenshot(path=SCREENS / f"trial-{scheme}.png", full_page=True)
+        assert serious(page, axe) == []
+        page.goto(f"/mappings/taken/{desk.run}")
+        expect(page.locator("h1")).to_have_text("Taking it up")
+        page.screenshot(path=SCREENS / f"taking-{scheme}.png", full_page=True)
+        assert serious(page, axe) == []
+
+
+def test_the_page_goes_on_by_itself_once_the_next_daemon_answers(served: Served) -> None:
+    page = served.page()
+    run = served.place.desk.run
+    page.goto(f"/mappings/taken/{run}")
+    expect(page.locator("h1")).to_have_text("Taking it up")
+    page.route(f"**/mappings/taken/{run}", lambda route: route.fulfill(status=303, headers={"location": "/mappings"}))
+    expect(page.locator("h1")).to_have_text("Mappings")
+
+
+def test_a_second_record_takes_the_place_of_the_first_after_a_look_and_by_keyboard(served: Served, axe: str) -> None:
+    served.place.company.apps["crm"].person_creates(email="eve@example.com", first="Eve the second")
+    served.place.sync()
+    page = served.page()
+    page.goto("/inbox?kind=whose")
+    page.screenshot(path=SCREENS / "duplicate.png", full_page=True)
+    button = page.get_by_role("button", name="It is the right one of")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("What this answer would do")
+    page.screenshot(path=SCREENS / "duplicate-preview.png", full_page=True)
+    assert serious(page, axe) == []
+    page.get_by_role("button", name="Answer 1 question").click()
+    expect(page.locator(".note")).to_contain_text("theirs, by entry")
