@@ -232,11 +232,16 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
 
 
 def _insecure(document: Document) -> Iterator[Problem]:
-    """A configuration that anybody may write to decides for everybody."""
-    told, name = document.path.stat(), document.path.name
+    """A configuration that anybody may write to decides for everybody; who it lets in is nobody else's to read.
+
+    One that root has put there for a daemon that is not root may be read by others: it takes root to have made it so.
+    """
+    told, name, ours = document.path.stat(), document.path.name, os.geteuid()
     if told.st_mode & 0o002:
         yield Problem(name, "may be written by anybody", f"chmod o-w {name}")
-    if told.st_uid not in {0, os.geteuid()}:
+    elif told.st_uid == ours and told.st_mode & 0o077:
+        yield Problem(name, "may be read or written by others", f"chmod 600 {name}")
+    if told.st_uid not in {0, ours}:
         yield Problem(name, "belongs to another user, who decides what is in it", "chown it to root or to syncd")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -176,6 +177,33 @@ def test_each_mistake_has_its_place_and_its_remedy(
 def test_all_mistakes_are_told_at_once(told: Callable[[str], list[str]]) -> None:
     text = '[log]\nlevl = "info"\n[apps.a]\nconnector = "nope"\n[apps.b]\nconnector = "plain"\nx = 1\n[syncs.B]\n'
     assert [problem.partition(":")[2].partition(":")[0] for problem in told(text)] == ["2", "4", "7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "refused"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o620, True)]
+)
+def test_a_configuration_of_ours_that_others_may_read_is_refused(tmp_path: Path, mode: int, refused: bool) -> None:
+    path = tmp_path / "syncd.toml"
+    path.write_text("")
+    path.chmod(mode)
+    if not refused:
+        load(path, plugin)
+        return
+    with pytest.raises(ConfigError) as caught:
+        load(path, plugin)
+    assert str(caught.value) == "syncd.toml: may be read or written by others (chmod 600 syncd.toml)"
+
+
+def test_a_configuration_that_root_has_put_there_may_be_read_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "syncd.toml"
+    path.write_text("")
+    path.chmod(0o644)
+    right = os.stat_result(path.stat())
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: os.stat_result((*right[:4], 0, *right[5:])))
+    monkeypatch.setattr(os, "geteuid", lambda: 842)
+    load(path, plugin)
 
 
 def test_a_file_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
