@@ -23,7 +23,7 @@ from syncd.sdk.trust import doubtful
 from syncd.section import Section, Span
 from syncd.toml import Document, Places
 
-__all__ = ["AppConfig", "AppTable", "Rhythm", "account", "variable"]
+__all__ = ["AppConfig", "AppTable", "Rhythm", "account", "unpinned", "variable"]
 
 
 class AppTable(Section):
@@ -108,8 +108,8 @@ def account(
     except ValidationError as error:
         problems += explain(error, AppTable, document.places, key)
         return None
-    if unpinned := _unpinned(own):
-        problems.append(document.places.problem((*key, "package"), *unpinned))
+    if strange := unpinned(own):
+        problems.append(document.places.problem((*key, "package"), *strange))
         return None
     try:
         found = plugin(own.connector)
@@ -160,7 +160,7 @@ def _placed(faults: Sequence[secrets.Fault], app: str, document: Document) -> li
     ]
 
 
-def _unpinned(own: AppTable) -> tuple[str, str] | None:
+def unpinned(own: AppTable) -> tuple[str, str] | None:
     """Why a connector is not loaded, and what to do: it would run with all that syncd has."""
     announced = plugins.announced()
     installed = plugins.origin(own.connector, announced)

@@ -29,7 +29,7 @@ INTERRUPTED: Final = 130
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
-    "Set up": (setup.init, setup.check, setup.schema, setup.mappings, setup.sandbox),
+    "Set up": (setup.init, setup.authorise, setup.check, setup.schema, setup.mappings, setup.sandbox),
     "Run": (move.plan, move.apply, move.run, decide.pause, decide.resume),
     "Look": (look.status, tell.alerts, look.log, look.why, look.history, undo.runs, compare.audit),
     "Decide": (
