@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ _RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 
 def main(words: list[str]) -> int:
     """0 where every goal was met, 1 where one was missed."""
+    os.umask(0o077)  # as the command has it
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure syncd, each figure beside its limit."
     )

@@ -150,7 +150,8 @@ def _serve(name: str, start: int, count: int) -> App:
 
 
 def _config(apps: Mapping[str, App], more: Mapping[str, Mapping[str, str | int]]) -> str:
-    keys = {name: {"connector": "ledger", "base_url": app.url, **more.get(name, {})} for name, app in apps.items()}
+    ledger = {"connector": "ledger", "package": "syncd-benchmark-ledger==0"}
+    keys = {name: {**ledger, "base_url": app.url, **more.get(name, {})} for name, app in apps.items()}
     tables = [
         "\n".join([f"[apps.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in own.items()), ""])
         for name, own in keys.items()

@@ -20,10 +20,10 @@ from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
 from syncd.sdk.contract import Plugin, Settings
 from syncd.sdk.trust import doubtful
-from syncd.section import Duration, Section
+from syncd.section import Section, Span
 from syncd.toml import Document, Places
 
-__all__ = ["AppConfig", "AppTable", "Rhythm", "account", "variable"]
+__all__ = ["AppConfig", "AppTable", "Rhythm", "account", "unpinned", "variable"]
 
 
 class AppTable(Section):
@@ -33,9 +33,9 @@ class AppTable(Section):
     """Which connector reaches the account."""
     package: str = ""
     """The package of a connector that is not syncd's own, as `name==version`: no other is loaded."""
-    poll: Duration | None = None
+    poll: Span | None = None
     """How often it is asked for changes; unset: as `[daemon]` says."""
-    sweep: Duration | None = None
+    sweep: Span | None = None
     """How often everything in it is compared; unset: as `[daemon]` says."""
     read_only: bool = False
     """Nothing is ever written to it."""
@@ -108,8 +108,8 @@ def account(
     except ValidationError as error:
         problems += explain(error, AppTable, document.places, key)
         return None
-    if unpinned := _unpinned(own):
-        problems.append(document.places.problem((*key, "package"), *unpinned))
+    if strange := unpinned(own):
+        problems.append(document.places.problem((*key, "package"), *strange))
         return None
     try:
         found = plugin(own.connector)
@@ -126,12 +126,12 @@ def account(
         skip = {document.places.problem((*key, *at), "").where for at in unresolved}
         if unresolved:  # what a connector asks of its settings together cannot be judged while one is missing
             skip.add(document.places.problem(key, "").where)
-        problems += [problem for problem in told if problem.where not in skip]
+        problems += secrets.unquoted((problem for problem in told if problem.where not in skip), rest, resolved)
         return None
     if unusable := secrets.unusable(settings.base_url):
-        problems.append(document.places.problem((*key, "base_url"), *unusable))
+        problems += secrets.unquoted([document.places.problem((*key, "base_url"), *unusable)], rest, resolved)
     elif (misplaced := secrets.misplaced(settings.base_url, found)) and not own.allow_host:
-        problems.append(document.places.problem((*key, "base_url"), *misplaced))
+        problems += secrets.unquoted([document.places.problem((*key, "base_url"), *misplaced)], rest, resolved)
     authorities = document.path.parent / own.authorities if own.authorities else None
     if authorities is not None and (why := doubtful(authorities)):
         problems.append(document.places.problem((*key, "authorities"), why))
@@ -160,7 +160,7 @@ def _placed(faults: Sequence[secrets.Fault], app: str, document: Document) -> li
     ]
 
 
-def _unpinned(own: AppTable) -> tuple[str, str] | None:
+def unpinned(own: AppTable) -> tuple[str, str] | None:
     """Why a connector is not loaded, and what to do: it would run with all that syncd has."""
     announced = plugins.announced()
     installed = plugins.origin(own.connector, announced)

@@ -245,9 +245,9 @@ def _destination(name: str, table: Any, document: Document, problems: list[Probl
         problems.append(document.places.problem(key, f"expected a table [alerts.to.{name}]"))
         return None
     kind = table.get("kind", "")
-    if kind not in _KINDS:
-        told = f'is "{kind}", and is no way to tell' if kind else "is missing"
-        problems.append(document.places.problem((*key, "kind"), told, suggest(str(kind), _KINDS)))
+    if not isinstance(kind, str) or kind not in _KINDS:
+        why = f'is "{kind}", and is no way to tell' if kind else "is missing"
+        problems.append(document.places.problem((*key, "kind"), why, suggest(str(kind), _KINDS)))
         return None
     model = _KINDS[kind]
     resolved, unresolved, faults = secrets.resolve_all(table, model, document.path.parent)
@@ -260,7 +260,8 @@ def _destination(name: str, table: Any, document: Document, problems: list[Probl
         found = model.model_validate(resolved)
     except ValidationError as error:
         skip = {document.places.problem((*key, *at), "").where for at in unresolved}
-        problems += [told for told in explain(error, model, document.places, key) if told.where not in skip]
+        told = [one for one in explain(error, model, document.places, key) if one.where not in skip]
+        problems += secrets.unquoted(told, table, resolved)
         return None
     if unresolved or isinstance(found, LogLines) or found.authorities is None:
         return None if unresolved else found

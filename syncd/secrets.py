@@ -11,7 +11,8 @@ import importlib
 import ipaddress
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -19,11 +20,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from syncd.errors import Problem
 from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["KEY", "MAKE", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unusable"]
+__all__ = ["KEY", "MAKE", "Fault", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unquoted", "unusable"]
 
 KEY: Final = 32
 """Bytes of a key that secrets are sealed with."""
@@ -46,6 +48,8 @@ def resolve(reference: Mapping[str, Any], folder: Path) -> str:
     ((way, name),) = reference.items()
     if not isinstance(name, str) or not name:
         raise ValueError(f"{way} needs a name in quotes")
+    if not name.isprintable():
+        raise ValueError(f"{way} has a name with a character that no name has")
     match way:
         case "env":
             secret = os.environ.get(name, "")
@@ -86,6 +90,16 @@ def resolve_all(
         else:
             resolved[name] = value
     return resolved, frozenset(at for at, _, _ in faults), faults
+
+
+def unquoted(problems: Iterable[Problem], table: Mapping[str, Any], resolved: Mapping[str, Any]) -> list[Problem]:
+    """The problems without what a reference led to: an operator may have mistaken one for another."""
+    led_to = {value for name, value in resolved.items() if isinstance(value, str) and isinstance(table[name], Mapping)}
+    led_to = {value for value in led_to if len(value) > 3}  # less would stand in every word
+    told = list(problems)
+    for value in led_to:
+        told = [replace(problem, message=problem.message.replace(value, "...")) for problem in told]
+    return told
 
 
 def keys_of(text: str) -> tuple[bytes, ...]:
@@ -157,6 +171,8 @@ def _from_file(path: Path) -> str:
             raise ValueError(f"the file {path.name} belongs to another user: chown it")
         with path.open(encoding="utf-8") as file:
             return file.read(_MAX_BYTES).rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the file {path.name} is not text") from error
     except OSError as error:
         raise ValueError(f"the file {path.name} cannot be read: {error.strerror}") from error
 

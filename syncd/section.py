@@ -6,10 +6,11 @@ import re
 from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-__all__ = ["Duration", "Section"]
+__all__ = ["Duration", "Section", "Span"]
 
+_LONGEST: Final = timedelta(days=36525)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -22,8 +23,16 @@ def _duration(value: object) -> timedelta:
     return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhd])", text)))
 
 
+def _span(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= _LONGEST:
+        raise ValueError(f"is {value}, expected more than nothing, and at most {_LONGEST.days} days")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """A length of time, written `"10m"`."""
+Span = Annotated[Duration, AfterValidator(_span)]
+"""One after which something is done: not at once, and before all are gone."""
 
 
 class Section(BaseModel):

@@ -32,7 +32,7 @@ from syncd.destinations import Alerts
 from syncd.errors import ConfigError, Problem
 from syncd.explain import explain
 from syncd.sdk.contract import Plugin
-from syncd.section import Duration, Section
+from syncd.section import Duration, Section, Span
 from syncd.spelling import suggest
 from syncd.toml import Document, Places
 
@@ -67,9 +67,9 @@ class Daemon(Section):
     """Host and port of the webhook door and the console."""
     public_url: str = ""
     """How apps reach this daemon from outside, for their webhooks: `https://sync.example.com`."""
-    poll: Duration = timedelta(minutes=1)
+    poll: Span = timedelta(minutes=1)
     """How often an app is asked for changes where it does not say otherwise."""
-    sweep: Duration = timedelta(hours=1)
+    sweep: Span = timedelta(hours=1)
     """How often everything is compared."""
     memory: int = Field(default=896, ge=128)
     """MiB of memory that it may use: above three quarters no webhook is taken in, above all of it the daemon stops."""
@@ -84,8 +84,8 @@ class Daemon(Section):
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        wrong = secrets.unusable(value)
+        if wrong is not None or "?" in value or "#" in value:
             raise ValueError(f'is "{value}", expected an address such as "https://sync.example.com"')
         return value.rstrip("/")
 
@@ -105,11 +105,18 @@ class Store(Section):
 
     url: str = Field(default="sqlite:///syncd.db", repr=False)
     """A database address as SQLAlchemy takes it. A relative SQLite path starts at the configuration file."""
-    keep: Duration | None = None
+    keep: Span | None = None
     """How long values stay in the change log once they are no longer agreed: `400d`. Unset: for ever."""
     key: SecretStr | None = None
     """What changing secrets are sealed with: 32 bytes in base64. Unset: a key in a file beside an SQLite store; another
     store asks for it."""
+
+    @field_validator("url")
+    @classmethod
+    def _of_a_store(cls, value: str) -> str:
+        if not value.startswith(("sqlite://", "postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError('is no store, expected "sqlite:////var/lib/syncd/syncd.db" or "postgresql://host/syncd"')
+        return value
 
     @field_validator("key")
     @classmethod
@@ -122,7 +129,7 @@ class Store(Section):
 class Audit(Section):
     """The full comparison that `syncd audit` makes, by the daemon itself."""
 
-    every: Duration | None = Field(default=None, gt=timedelta(0))
+    every: Span | None = None
     """How often the daemon makes one and keeps its figures; unset: never."""
 
 
@@ -232,11 +239,16 @@ def loaded(document: Document, plugin: Callable[[str], Plugin] = plugins.load) -
 
 
 def _insecure(document: Document) -> Iterator[Problem]:
-    """A configuration that anybody may write to decides for everybody."""
-    told, name = document.path.stat(), document.path.name
+    """A configuration that anybody may write to decides for everybody; who it lets in is nobody else's to read.
+
+    One that root has put there for a daemon that is not root may be read by others: it takes root to have made it so.
+    """
+    told, name, ours = document.path.stat(), document.path.name, os.geteuid()
     if told.st_mode & 0o002:
         yield Problem(name, "may be written by anybody", f"chmod o-w {name}")
-    if told.st_uid not in {0, os.geteuid()}:
+    elif told.st_uid == ours and told.st_mode & 0o077:
+        yield Problem(name, "may be read or written by others", f"chmod 600 {name}")
+    if told.st_uid not in {0, ours}:
         yield Problem(name, "belongs to another user, who decides what is in it", "chown it to root or to syncd")
 
 

@@ -28,6 +28,8 @@ Key: TypeAlias = tuple[str | int, ...]
 MAX_BYTES: Final = 256 * 1024
 MAX_PARTS: Final = 32
 MAX_DEPTH: Final = 32
+_LONG_NUMBER: Final = re.compile(r"[0-9_]{4301,}")
+"""Longer than Python reads."""
 
 # A text that is never closed runs to the end: looked for from every quote in it, its end would cost minutes.
 _TOKEN = re.compile(
@@ -107,7 +109,11 @@ def parse(content: bytes, path: Path) -> Document:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_undecodable(error, text, file)]) from error
     except (RecursionError, ValueError) as error:
-        raise ConfigError([Problem(file, f"is not TOML: {error}")]) from error
+        long = _LONG_NUMBER.search(text)
+        where = f"{file}:{text.count(chr(10), 0, long.start()) + 1}" if long else file
+        raise ConfigError(
+            [Problem(where, "is not TOML: " + ("a number is too long" if long else str(error)))]
+        ) from error
     lines = {key: f"{file}:{line}" for key, line in _lines(text)}
     return Document(path, data, Places(file, lines))
 

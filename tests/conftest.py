@@ -21,6 +21,8 @@ settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.register_profile("thorough", max_examples=100 * TIMES, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("SYNCD_HYPOTHESIS", "steady"))
 
+os.umask(0o077)  # as the command has it: a configuration that others may read is refused
+
 gc.set_threshold(50_000, 20, 100)  # a tenth of the time went into looking for what next to nothing leaves behind
 
 

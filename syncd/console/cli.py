@@ -29,7 +29,7 @@ INTERRUPTED: Final = 130
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 _COMMANDS: Final[Mapping[str, Sequence[Callable[..., int]]]] = {
-    "Set up": (setup.init, setup.check, setup.schema, setup.mappings, setup.sandbox),
+    "Set up": (setup.init, setup.authorise, setup.check, setup.schema, setup.mappings, setup.sandbox),
     "Run": (move.plan, move.apply, move.run, decide.pause, decide.resume),
     "Look": (look.status, tell.alerts, look.log, look.why, look.history, undo.runs, compare.audit),
     "Decide": (
@@ -96,13 +96,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     json = "--json" in words
+    if unreadable := next((word for word in words if not _text(word)), ""):
+        shown = unreadable.encode("utf-8", "replace").decode()
+        return fail(ConfigError(f'"{shown}" is no text', hint="write it in UTF-8"), json=json)
     try:
         code = app()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return fail(ConfigError(_plain(error), hint=f"see: {_named(words)} --help"), json=json)
     except SyncdError as error:
         return fail(error, json=json)
+    except OverflowError:
+        return fail(ConfigError("a number is larger than any there is", hint=f"see: {_named(words)} --help"), json=json)
     return code if isinstance(code, int) else 0
+
+
+def _text(word: str) -> bool:
+    """False for what a terminal sent in another encoding: no store could hold it, and nothing is called so."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _named(words: Sequence[str]) -> str:

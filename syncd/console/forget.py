@@ -71,10 +71,18 @@ def look(world: World, found: Found) -> Foreseen:
         return foresee(world, tx, found.entity)
 
 
-def order(world: World, found: Found, *, by: str, reason: str) -> Ordered:
-    """Have somebody forgotten. Raises Halted where that was ordered before."""
-    records = look(world, found).records
-    return Ordered(order=forget(world, found.entity, by=by, reason=reason), records=records)
+def order(world: World, found: Found, *, by: str, reason: str, many: bool = False) -> Ordered:
+    """Have somebody forgotten. `many`: also if more are deleted within the hour than the cap.
+
+    Raises Halted where they are so many and that was not said, and where it was ordered before.
+    """
+    foreseen = look(world, found)
+    if foreseen.beyond and not many:
+        raise Halted(
+            f"that would be more deletes within the hour than the cap: {foreseen.beyond}",
+            hint="see whom it was done to: syncd forget; if so many are meant, say --many",
+        )
+    return Ordered(order=forget(world, found.entity, by=by, reason=reason), records=foreseen.records)
 
 
 def put_back(world: World, number: int, *, by: str) -> Lifted:

@@ -11,7 +11,7 @@ from typing import Final
 
 from syncd.errors import ConfigError, Problem
 
-__all__ = ["form_of", "keep_private", "may_keep"]
+__all__ = ["form_of", "keep_private", "keep_secret", "may_keep"]
 
 _FORM: Final = re.compile(rb'"form": *"((?:plan|undo|person|certificate)-\d+)"')
 """What every such file has among the first things that it says."""
@@ -32,6 +32,27 @@ def keep_private(lines: Iterable[bytes], path: Path) -> None:
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
+    except OSError as error:
+        raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror}")]) from error
+
+
+def keep_secret(secret: str, path: Path) -> None:
+    """Write a secret to a file that only its owner may read, in place of the one before; it is on the disk by then.
+
+    Raises ConfigError where it cannot be written.
+    """
+    try:
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 600 from the start
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)  # noqa: PTH105 - `draft` is a plain name
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror}")]) from error
 

@@ -25,8 +25,10 @@ def foreseen(found: Foreseen) -> Iterable[RenderableType]:
     yield words(
         f"kept: a salted hash of {found.keys} keys, and {found.opted_out} opt-outs by the hash of their address"
     )
+    if found.beyond:
+        yield words(f"more deletes within the hour than the cap: {found.beyond}", "yellow")
     yield words("backups made before still hold them: delete those, or let them expire")
-    yield words("this cannot be taken back; to do it: say it again with --yes")
+    yield words(f"this cannot be taken back; to do it: say it again with --yes{' --many' if found.beyond else ''}")
 
 
 def ordered(found: Ordered) -> Iterable[RenderableType]:

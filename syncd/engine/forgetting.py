@@ -8,11 +8,13 @@ What stays is a salted hash of each key, by which they are known if they show up
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from syncd.core import guard
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import Key
@@ -61,6 +63,8 @@ class Foreseen:
     """Keys of which a salted hash would be kept."""
     opted_out: int
     """Opt-outs that would be kept by the hash of their address."""
+    beyond: str = ""
+    """Why a person must say that so many are meant: with this one, more are deleted within the hour than the cap."""
 
 
 def foresee(world: World, tx: Transaction, id: EntityId) -> Foreseen:
@@ -77,6 +81,7 @@ def foresee(world: World, tx: Transaction, id: EntityId) -> Foreseen:
         questions=len(tx.parked.ever(ids, [link.ref for link in links])),
         keys=len(_keys(world, entities)),
         opted_out=sum(len(tx.optouts.of(*_one(key))) for key in _addresses(world, tx, entities)),
+        beyond=_beyond(world, tx, there),
     )
 
 
@@ -190,6 +195,20 @@ def _there(world: World, tx: Transaction, id: EntityId) -> list[Link]:
 
 def _reached(world: World, tx: Transaction, links: Iterable[Link]) -> tuple[Reached, ...]:
     return tuple(Reached(app=x.ref.app, record=str(x.ref), how=_way(world, tx, x)) for x in links)
+
+
+def _beyond(world: World, tx: Transaction, links: Iterable[Link]) -> str:
+    """S6: once an order stands no cap holds it, for somebody has seen whom it is about; so it is asked before."""
+    fresh = [(tx.entities.get(x.entity).sync, x.ref.app) for x in links if not tx.entities.get(x.entity).deleted]
+    for (sync, app), own in Counter(fresh).items():
+        if sync not in world.syncs or app not in world.syncs[sync].apps:
+            continue
+        removed = tx.log.count(app=app, sync=sync, event=Event.REMOVED, since=tx.now - 3600)
+        deleted = removed + tx.deliveries.removals(app, sync) + own
+        trip = guard.deleting(tx.links.linked(sync, app), deleted, world.limits(world.syncs[sync], app))
+        if trip is not None:
+            return f"{app}: {trip.reason}"
+    return ""
 
 
 def _way(world: World, tx: Transaction, link: Link) -> str:

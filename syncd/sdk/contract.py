@@ -34,6 +34,7 @@ __all__ = [
     "Field",
     "FieldType",
     "Finds",
+    "Grant",
     "Hears",
     "Object",
     "Option",
@@ -358,6 +359,20 @@ class Tools:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """How an account's owner lets syncd in by OAuth 2: an authorization code with PKCE (RFC 6749, 7636)."""
+
+    page: str
+    """The full address at which the owner is asked."""
+    token_path: str
+    """Where the code is changed for tokens, below the app's `base_url`."""
+    scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Object to what it takes to read it; "": what is always asked for."""
+    writes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The same for what it takes beside that to write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
     """What an entry point in the group `syncd.connectors` names."""
 
@@ -377,3 +392,5 @@ class Plugin:
     """`module:attribute` of the twin, a `Callable[..., syncd.testing.Twin]`, for `syncd sandbox`."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Facts for the generated reference, by heading."""
+    grant: Grant | None = None
+    """How `syncd authorise` gets a refresh token, for the setting `refresh_token`; None where there is no such way."""

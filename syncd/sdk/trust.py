@@ -31,8 +31,9 @@ def doubtful(own: Path) -> str:
         _with(own)
     except ssl.SSLError:
         return f"the file {own.name} has no certificate in it: PEM is expected, -----BEGIN CERTIFICATE-----"
-    except OSError as error:
-        return f"the file {own.name} cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no file is called so"
+        return f"the file {own.name or own} cannot be read: {why}"
     return ""
 
 

@@ -147,13 +147,19 @@ def explained(place: URL) -> Iterator[None]:
 
 
 def private(path: Path) -> None:
-    """Make a file where there is none, and the folders it needs, for their owner's eyes only. Raises StoreError."""
+    """Make a file where there is none, and the folders it needs, for their owner's eyes only. Raises StoreError.
+
+    A file of ours that others may read is taken from them; the rights of a folder that stands already are its owner's.
+    """
     try:
         for folder in reversed(path.absolute().parents):
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        for file in (path, *(path.with_name(f"{path.name}-{side}") for side in ("wal", "shm"))):
+            if file.exists() and (told := file.stat()).st_uid == os.geteuid() and told.st_mode & 0o077:
+                file.chmod(0o600)
     except OSError as error:
         hint = "see that the folder exists and may be written"
         raise StoreError(f"store {path}: {error.strerror}: {error.filename}", hint=hint) from error

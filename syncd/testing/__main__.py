@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -26,6 +27,7 @@ def main(words: Sequence[str] | None = None, tell: Tell | None = None) -> int:
     crash.add_to(commands)
     soak.shape(commands.add_parser("soak", help=soak.HELP))
     asked = parser.parse_args(words)
+    os.umask(0o077)  # as the command has it
     return int(asked.act(asked))
 
 

@@ -52,7 +52,7 @@ def forget_as_shown(visit: Visit) -> Response:
         told = "The person has other records by now than the page had shown, so nothing was done. Look again."
         raise Denied(409, "That has changed", told)
     reason = visit.form.get("reason").strip()[:300]
-    given = order(world, found, by=visit.visitor.name, reason=reason)
+    given = order(world, found, by=visit.visitor.name, reason=reason, many=visit.form.get("many") == "yes")
     told = f"Order {given.order}: their records are being deleted, and then all is erased here."
     return visit.to(f"/record/{found.entity}/forget", Note(told, "warn"))
 

@@ -60,6 +60,22 @@ def test_a_person_is_forgotten_in_every_app_and_here(synced: tuple[Desk, str]) -
     assert email not in json.dumps(desk.ask("log", "--limit", "1000"))
 
 
+def test_more_within_the_hour_than_the_cap_takes_more_than_a_yes(synced: tuple[Desk, str]) -> None:
+    desk, email = synced
+    forgotten(desk, email)
+    other = next(iter(sorted(addresses(desk))))
+    assert "more deletes within the hour than the cap" in desk.say("forget", other).out
+    refused = desk.say("forget", other, "--yes")
+    assert refused.code == 6
+    assert "more deletes within the hour than the cap: crm: 2 of" in refused.err
+    assert "say --many" in refused.err
+    desk.say("run", "--once")
+    assert other in addresses(desk)
+    assert desk.say("forget", other, "--yes", "--many").code == 0
+    desk.say("run", "--once")
+    assert other not in addresses(desk)
+
+
 def test_a_certificate_is_given_as_often_as_it_is_asked_for(synced: tuple[Desk, str]) -> None:
     desk, email = synced
     order = str(forgotten(desk, email))
@@ -133,7 +149,7 @@ def test_an_order_that_was_under_way_is_given_anew_after_a_restore(synced: tuple
     desk.say("forget", email, "--yes")
     desk.twins["crm"].person_create("contacts", {"email": "late@example.com", "firstname": "Late"})
     desk.say("run", "--once")
-    desk.say("forget", "late@example.com", "--yes")
+    desk.say("forget", "late@example.com", "--yes", "--many")
     assert desk.say("restore", str(copy)).code == 0
     assert [one["waits_for"] for one in desk.ask("forget")] == [[], []], "the backup does not know of the second"
     desk.say("resume", "--restored")

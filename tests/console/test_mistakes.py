@@ -161,3 +161,27 @@ def test_a_wrong_command_line_is_a_mistake_of_usage(desk: Desk) -> None:
     assert said.code == 3
     assert "--limit" in said.err
     assert "syncd plan --help" in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("log", "--limit", "99999999999999999999"),
+        ("approve", "99999999999999999999"),
+        ("resolve", "99999999999999999999", "--value", "x"),
+        ("undo", "--change", "99999999999999999999"),
+        ("forget", "--lift", "99999999999999999999"),
+    ],
+)
+def test_a_number_that_no_store_holds_is_told(desk: Desk, words: tuple[str, ...]) -> None:
+    desk.say("apply", "--yes")
+    said = desk.say(*words)
+    assert (said.code, said.err) == (3, f"a number is larger than any there is\n  see: syncd {words[0]} --help\n")
+
+
+@pytest.mark.parametrize("words", [("why", "\udcff", "email"), ("log", "--field", "\udcff"), ("forget", "a\udcffb")])
+def test_a_word_in_another_encoding_is_told(desk: Desk, words: tuple[str, ...]) -> None:
+    said = desk.say(*words)
+    assert said.code == 3
+    assert '?" is no text' in said.err or '?b" is no text' in said.err
+    assert "write it in UTF-8" in said.err

@@ -9,13 +9,30 @@ from typing import Any
 
 from syncd.core.compose import composed, settled
 from syncd.core.entity import Entity, Held, Link
-from syncd.core.fieldmap import FieldRule, Sync, Way
+from syncd.core.fieldmap import FieldRule, Seed, Sync, Way
 from syncd.core.lens import Lens, Misfit, View
 from syncd.core.merge import Merge, Verdict, merge
 from syncd.core.record import ABSENT, EntityId, Raw, Raws, Record, Ref, Value, Version
 from syncd.testing.simulator.lens import Plain
 
-__all__ = ["APPS", "NOON", "SKEW", "Day", "Hub", "Word", "a_rule", "a_sync", "fact", "greater", "hub", "linked", "only"]
+__all__ = [
+    "APPS",
+    "NOON",
+    "SKEW",
+    "Day",
+    "Hub",
+    "Word",
+    "a_rule",
+    "a_sync",
+    "fact",
+    "first_hub",
+    "greater",
+    "hub",
+    "linked",
+    "only",
+    "pulled",
+    "settled_hub",
+]
 
 APPS = ("crm", "news", "shop")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -149,3 +166,21 @@ def only(result: Merge) -> tuple[Verdict, Value, Value, str]:
     """The one verdict there is: verdict, old, new, rule."""
     [verdict] = result.verdicts
     return verdict.verdict, verdict.old, verdict.new, verdict.rule
+
+
+def settled_hub(value: Value, **rule: Any) -> Hub:
+    return hub(a_sync(a_rule(**rule)), {"phone": value})
+
+
+def first_hub(
+    ours: Value, author: str = "news", seed: Seed = Seed.ASK, order: tuple[str, ...] = (), **rule: Any
+) -> Hub:
+    """The entity holds a value; no app has ever shown us anything."""
+    made = hub(a_sync(a_rule(**rule), seed=seed, seed_order=order))
+    made.entity = made.entity.holding("phone", Held(ours, 4, author, NOON))
+    return made
+
+
+def pulled(made: Hub, app: str = "crm", at: Any = None, **fields: Any) -> Merge:
+    made.edit(app, **fields)
+    return made.pull(app, at)

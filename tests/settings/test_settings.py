@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from syncd.errors import ConfigError
 from syncd.mapping.shape import FieldShape
-from syncd.sdk.contract import Settings
 from syncd.settings import RESERVED, Config, load
 from syncd.store.sealing import new_key
 from tests.mapping.ground import PLUGINS, plugin
 
 CRM = '[apps.crm]\nconnector = "hubspot"\ntoken = { env = "HUBSPOT_TOKEN" }\n'
-
-
-@pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUBSPOT_TOKEN", "canary-token")
-
-
-@pytest.fixture
-def loaded(tmp_path: Path) -> Callable[[str], Config]:
-    def load_text(text: str) -> Config:
-        path = tmp_path / "syncd.toml"
-        path.write_text(text)
-        return load(path, plugin)
-
-    return load_text
-
-
-@pytest.fixture
-def told(loaded: Callable[[str], Config]) -> Callable[[str], list[str]]:
-    def problems(text: str) -> list[str]:
-        with pytest.raises(ConfigError) as caught:
-            loaded(text)
-        return [str(problem) for problem in caught.value.problems]
-
-    return problems
 
 
 def test_an_empty_file_is_all_defaults(loaded: Callable[[str], Config], tmp_path: Path) -> None:
@@ -211,6 +179,33 @@ def test_all_mistakes_are_told_at_once(told: Callable[[str], list[str]]) -> None
     assert [problem.partition(":")[2].partition(":")[0] for problem in told(text)] == ["2", "4", "7", "8"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "refused"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o620, True)]
+)
+def test_a_configuration_of_ours_that_others_may_read_is_refused(tmp_path: Path, mode: int, refused: bool) -> None:
+    path = tmp_path / "syncd.toml"
+    path.write_text("")
+    path.chmod(mode)
+    if not refused:
+        load(path, plugin)
+        return
+    with pytest.raises(ConfigError) as caught:
+        load(path, plugin)
+    assert str(caught.value) == "syncd.toml: may be read or written by others (chmod 600 syncd.toml)"
+
+
+def test_a_configuration_that_root_has_put_there_may_be_read_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "syncd.toml"
+    path.write_text("")
+    path.chmod(0o644)
+    right = os.stat_result(path.stat())
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: os.stat_result((*right[:4], 0, *right[5:])))
+    monkeypatch.setattr(os, "geteuid", lambda: 842)
+    load(path, plugin)
+
+
 def test_a_file_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "syncd.toml"
     path.write_text("")
@@ -219,189 +214,8 @@ def test_a_file_that_anybody_may_write_is_refused(tmp_path: Path) -> None:
         load(path, plugin)
 
 
-def test_a_secret_file_must_be_private(
-    loaded: Callable[[str], Config], told: Callable[[str], list[str]], tmp_path: Path
-) -> None:
-    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "token" }\n'
-    assert told(text) == ["syncd.toml:3:apps.crm.token: the file token cannot be read: No such file or directory"]
-    secret = tmp_path / "token"
-    secret.write_text("canary\n")
-    secret.chmod(0o640)
-    assert told(text) == ["syncd.toml:3:apps.crm.token: the file token may be read by others: chmod 600 token"]
-    secret.chmod(0o600)
-    assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
-
-
-def test_a_secret_that_systemd_hands_over_may_show_the_mask_of_its_acl(
-    loaded: Callable[[str], Config], told: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handed = tmp_path / "credentials"
-    handed.mkdir()
-    (handed / "token").write_text("canary\n")
-    (handed / "token").chmod(0o440)
-    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "credentials/token" }\n'
-    assert "may be read by others" in told(text)[0]
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
-    assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
-    (handed / "token").chmod(0o444)
-    assert "may be read by others" in told(text)[0]
-    (tmp_path / "token").write_text("canary\n")
-    (tmp_path / "token").chmod(0o440)
-    assert "may be read by others" in told(text.replace("credentials/token", "credentials/../token"))[0]
-
-
-def test_what_belongs_to_somebody_else_is_not_believed(
-    told: Callable[[str], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "token").write_text("canary\n")
-    (tmp_path / "token").chmod(0o600)
-    told_of, stranger = Path.stat, os.stat_result(range(100, 110))
-
-    def stat(path: Path, **how: Any) -> os.stat_result:
-        found = told_of(path, **how)
-        return os.stat_result((*found[:4], stranger.st_uid, *found[5:])) if path.name in theirs else found
-
-    monkeypatch.setattr(Path, "stat", stat)
-    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { file = "token" }\n'
-    theirs = {"token"}
-    assert told(text) == ["syncd.toml:3:apps.crm.token: the file token belongs to another user: chown it"]
-    theirs = {"syncd.toml"}
-    assert told(text) == [
-        "syncd.toml: belongs to another user, who decides what is in it (chown it to root or to syncd)"
-    ]
-
-
-@pytest.mark.skipif(find_spec("keyring") is not None, reason="keyring is installed")
-def test_the_keyring_is_asked_only_where_it_is_installed(told: Callable[[str], list[str]]) -> None:
-    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
-    assert told(text) == ["syncd.toml:3:apps.crm.token: keyring needs the package keyring: pip install keyring"]
-
-
-def test_the_keyring_is_asked_by_service_and_user(
-    loaded: Callable[[str], Config], told: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = {("syncd", "crm"): "canary"}
-    keyring = ModuleType("keyring")
-    keyring.get_password = lambda service, user: kept.get((service, user))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "keyring", keyring)
-    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
-    assert loaded(text).apps["crm"].settings.token.get_secret_value() == "canary"  # type: ignore[attr-defined]
-    assert told(text.replace("/crm", "/crn")) == [
-        "syncd.toml:3:apps.crm.token: the keyring has nothing under syncd/crn"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("base_url", "more", "problem"),
-    [
-        ("https://eu.api.example.com", "", None),
-        ("http://127.0.0.1:9000", "", None),
-        ("http://localhost:9000", "", None),
-        ("https://elsewhere.example.org", "allow_host = true", None),
-        (
-            "https://api.example.com.evil.test",
-            "",
-            (
-                '"api.example.com.evil.test" is no address of Plain: *.api.example.com '
-                "(say allow_host = true if it is to have the credentials)"
-            ),
-        ),
-        ("http://eu.api.example.com", "", "is not https (say allow_host = true if it is to have the credentials)"),
-        ("api.example.com", "", '"api.example.com" is no web address (such as "https://crm.example.com")'),
-        ("ftp://127.0.0.1", "", '"ftp://127.0.0.1" is no web address (such as "https://crm.example.com")'),
-        ("not one", "allow_host = true", '"not one" is no web address (such as "https://crm.example.com")'),
-        (
-            "http://127.0.0.1:99999",
-            "",
-            '"http://127.0.0.1:99999" is no web address (such as "https://crm.example.com")',
-        ),
-        (
-            "https://me:canary@eu.api.example.com",
-            "allow_host = true",
-            'has a user or password in it (an address alone, such as "https://crm.example.com")',
-        ),
-        ("https://[api", "", '"https://[api" is no web address (such as "https://crm.example.com")'),
-        (
-            "https://127.0.0.1.evil.test",
-            "",
-            (
-                '"127.0.0.1.evil.test" is no address of Plain: *.api.example.com '
-                "(say allow_host = true if it is to have the credentials)"
-            ),
-        ),
-    ],
-)
-def test_credentials_go_to_the_vendors_own_hosts(tmp_path: Path, base_url: str, more: str, problem: str | None) -> None:
-    cloud = replace(PLUGINS["plain"], hosts=("*.api.example.com",))
-    path = tmp_path / "syncd.toml"
-    path.write_text(f'[apps.a]\nconnector = "plain"\nbase_url = "{base_url}"\n{more}\n')
-    if problem is None:
-        assert load(path, lambda _: cloud).apps["a"].settings.base_url == base_url
-        return
-    with pytest.raises(ConfigError) as caught:
-        load(path, lambda _: cloud)
-    assert str(caught.value) == f"syncd.toml:3:apps.a.base_url: {problem}"
-
-
-@pytest.mark.parametrize(
-    ("base_url", "more", "problem"),
-    [
-        ("https://crm.example.com", "", ""),
-        ("http://localhost:9000", "", ""),
-        ("http://crm.example.com", "allow_host = true", ""),
-        ("http://crm.example.com", "", "is not https (say allow_host = true if it is to have the credentials)"),
-    ],
-)
-def test_credentials_for_an_app_of_one_s_own_are_sent_encrypted(
-    loaded: Callable[[str], Config], base_url: str, more: str, problem: str
-) -> None:
-    text = f'[apps.a]\nconnector = "plain"\nbase_url = "{base_url}"\n{more}\n'
-    if not problem:
-        assert loaded(text).apps["a"].allow_host is bool(more)
-        return
-    with pytest.raises(ConfigError, match="is not https") as caught:
-        loaded(text)
-    assert problem in str(caught.value)
-
-
-def test_a_secret_deeper_in_a_table_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Login(Settings):
-        user: str = ""
-        password: SecretStr | None = None
-
-    class Nested(Settings):
-        login: Login
-
-    nested = replace(PLUGINS["plain"], settings=Nested)
-    path = tmp_path / "syncd.toml"
-    path.write_text('[apps.a]\nconnector = "plain"\nlogin = { user = "me", password = "canary" }\n')
-    with pytest.raises(ConfigError) as caught:
-        load(path, lambda _: nested)
-    assert str(caught.value) == (
-        "syncd.toml:3:apps.a.login.password: is a secret and must not stand in this file "
-        '(write password = { env = "A_LOGIN_PASSWORD" } and set that variable)'
-    )
-    path.write_text('[apps.a]\nconnector = "plain"\nlogin = { user = "me", password = { env = "HUBSPOT_TOKEN" } }\n')
-    login: Any = load(path, lambda _: nested).apps["a"].settings
-    assert login.login.password.get_secret_value() == "canary-token"
-
-
 def test_no_app_may_be_called_like_a_word_of_a_fields_table() -> None:
     assert set(FieldShape.model_fields) <= RESERVED
-
-
-def test_a_keyring_that_is_locked_is_told(told: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    class KeyringError(Exception):
-        pass
-
-    def locked(service: str, user: str) -> str:
-        raise KeyringError(f"{service} is locked")
-
-    keyring, errors = ModuleType("keyring"), ModuleType("keyring.errors")
-    keyring.get_password, keyring.errors, errors.KeyringError = locked, errors, KeyringError  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "keyring", keyring)
-    text = '[apps.crm]\nconnector = "hubspot"\ntoken = { keyring = "syncd/crm" }\n'
-    assert told(text) == ["syncd.toml:3:apps.crm.token: the keyring cannot be read: syncd is locked"]
 
 
 def test_an_object_of_an_app_may_have_bounds_of_its_own(loaded: Callable[[str], Config]) -> None:

@@ -63,15 +63,16 @@ def test_a_new_store_is_for_its_owner_s_eyes_only(tmp_path: Path) -> None:
     assert [mode(path.parent), mode(path.parent.parent)] == [0o700, 0o700]
 
 
-def test_what_stands_already_keeps_the_rights_that_were_given_to_it(tmp_path: Path) -> None:
+def test_a_store_that_others_may_read_is_taken_from_them_and_its_folder_is_left_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     path = tmp_path / "syncd.db"
-    with opened(path):
-        pass
-    path.chmod(0o640)
-    with opened(path):
-        pass
-    assert [mode(tmp_path), mode(path)] == [0o750, 0o640]
+    with opened(path) as store, store.begin() as tx:
+        tx.meta.put("name", "value")
+        for file in tmp_path.iterdir():
+            file.chmod(0o644)
+        with opened(path):
+            assert {mode(file) for file in tmp_path.iterdir()} == {0o600}
+    assert mode(tmp_path) == 0o750
 
 
 def test_a_tilde_is_the_home_of_who_runs_syncd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

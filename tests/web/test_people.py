@@ -115,6 +115,19 @@ def test_whoever_has_other_records_by_now_is_not_forgotten_unseen(place: Office,
     assert noted(place, Event.FORGETTING) == []
 
 
+def test_more_within_the_hour_than_the_cap_takes_a_word_that_so_many_are_meant(place: Office, ada: EntityId) -> None:
+    ben = place.person("ben@example.com", "Ben")
+    browser = ordered(shown(place, ada), ada)
+    assert "So many are meant" not in browser.text()
+    browser = shown(place, ben)
+    assert "More deletes within the hour than the cap: crm: 2 of" in browser.text()
+    ordered(browser, ben)
+    assert browser.last.status_code == 409
+    assert len(noted(place, Event.FORGETTING)) == 1
+    ordered(shown(place, ben), ben, many="yes")
+    assert len(noted(place, Event.FORGETTING)) == 2
+
+
 def test_a_form_that_is_sent_twice_gives_one_order(place: Office, ada: EntityId) -> None:
     browser = shown(place, ada)
     form = {name: browser.field(name) for name in ("token", "once", "digest")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from syncd.sdk.contract import Plugin, Quota
+from syncd.sdk.contract import Grant, Plugin, Quota
+from syncd_connectors.hubspot.api import TOKEN_PATH
 from syncd_connectors.hubspot.connector import HUBSPOT, HubSpot
 from syncd_connectors.hubspot.settings import HubSpotSettings
 
@@ -19,6 +20,21 @@ plugin = Plugin(
     base_url=HUBSPOT,
     hosts=("*.hubapi.com",),
     twin="syncd_connectors.hubspot.twin:HubSpotTwin",
+    grant=Grant(
+        page="https://app.hubspot.com/oauth/authorize",
+        token_path=TOKEN_PATH,
+        scopes={
+            "": ("oauth",),
+            "contacts": ("crm.objects.contacts.read", "crm.schemas.contacts.read", "communication_preferences.read"),
+            "companies": ("crm.objects.companies.read", "crm.schemas.companies.read"),
+            "deals": ("crm.objects.deals.read", "crm.schemas.deals.read"),
+        },
+        writes={
+            "contacts": ("crm.objects.contacts.write", "communication_preferences.read_write"),
+            "companies": ("crm.objects.companies.write",),
+            "deals": ("crm.objects.deals.write",),
+        },
+    ),
     notes={
         "Identity": "Contacts are kept unique by email, additional addresses included. Companies are not kept unique.",
         "Deletes": "HubSpot's API does not list deletes; webhooks and full listings show them.",

@@ -52,6 +52,7 @@ def forget(
     /,
     *,
     yes: Annotated[bool, Parameter(("--yes", "-y"), negative="")] = False,
+    many: Annotated[bool, Parameter(negative="")] = False,
     reason: str = "",
     lift: int = 0,
     of: int = 0,
@@ -70,6 +71,8 @@ def forget(
         app/object/id, an entity's id, or a value it is matched by, such as an e-mail address.
     yes
         Do not ask.
+    many
+        Also if more are deleted within the hour than the cap: then --yes alone is not enough.
     reason
         Why, for the certificate and the change log.
     lift
@@ -106,7 +109,8 @@ def forget(
             return common.answer(found, lambda: show_people.foreseen(found), PENDING)
         if not yes:
             tables(*show_people.foreseen(found))
+            many = True  # whoever answers has read that they are many
             if input("Forget them for good? [y/N] ").strip().lower() not in {"y", "yes"}:
                 return PENDING
-        given = order(world, whom, by=person(by), reason=reason)
+        given = order(world, whom, by=person(by), reason=reason, many=many)
     return common.answer(given, lambda: show_people.ordered(given))

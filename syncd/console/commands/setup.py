@@ -15,7 +15,7 @@ from syncd.errors import ConfigError, ConnectorError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["check", "init", "mappings", "sandbox", "schema"]
+__all__ = ["authorise", "check", "init", "mappings", "sandbox", "schema"]
 
 
 def init(
@@ -78,6 +78,39 @@ def check(
         yield from show.checked(found)
 
     return common.answer(found, told, found.exit_code)
+
+
+def authorise(app: str, /, *, port: int = 8421, common: Common = COMMON) -> int:
+    """Have an account's owner let syncd in by OAuth, in a browser, and keep the refresh token where the settings say.
+
+    Register http://localhost:PORT/granted with the vendor as where to send the browser back to. The browser must run on
+    this machine, or its port must lead here: ssh -L 8421:127.0.0.1:8421.
+
+    Parameters
+    ----------
+    app
+        The app, by its name in the configuration; its refresh_token names a file.
+    port
+        Where the browser comes back to on this machine.
+    """
+    from syncd import toml
+    from syncd.console import show
+    from syncd.console.authorise import PATIENCE, asked
+    from syncd.console.authorise import authorise as ask
+    from syncd.console.console import speak_to_stderr
+    from syncd.console.voice import clean, note
+
+    speak_to_stderr()
+    request = asked(toml.read(common.path), app)
+
+    def tell(page: str) -> None:
+        note(f"open this within {PATIENCE / 60:.0f} minutes, as somebody who may let syncd into {app}:")
+        sys.stderr.write(f"{clean(page)}\n")  # in one line, however long: it is to be copied
+        sys.stderr.flush()
+
+    found = ask(request, tell, port=port)
+    words = f"{app}: access is granted, and the refresh token is in {found.file}; next: syncd check"
+    return common.answer(found, lambda: [show.words(words, "green")])
 
 
 def schema(app: str, object: str = "", /, *, common: Common = COMMON) -> int:
