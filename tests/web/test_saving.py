@@ -79,7 +79,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Editor]:
 def test_what_was_tried_is_saved_as_it_was_seen_and_what_stood_there_is_kept(editor: Editor) -> None:
     before = "# a comment\n" + editor.file.read_text()
     editor.file.write_text(before)
-    editor.file.chmod(0o640)
+    editor.file.chmod(0o600)
     text = editor.change()
     editor.save()
     assert "is saved" in editor.browser.text()
@@ -88,7 +88,7 @@ def test_what_was_tried_is_saved_as_it_was_seen_and_what_stood_there_is_kept(edi
     assert text.startswith("# a comment\n")
     (kept,) = editor.kept()
     assert kept.read_text() == before
-    assert [stat.S_IMODE(file.stat().st_mode) for file in (editor.file, kept)] == [0o640, 0o640]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (editor.file, kept)] == [0o600, 0o600]
     with editor.desk.store.read() as tx:
         (entry,) = tx.log.find(events=(Event.SAVED,))
     assert (entry.by, entry.note) == ("console", "as tried in trial 1")
