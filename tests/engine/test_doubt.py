@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.core.record import Outcome, Stored, Write
+from syncd.core.record import Outcome, Ref, Stored, Write
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.remedies import paused
 from syncd.engine.resolve import recover
 from syncd.errors import Throttled
-from syncd.store.values import Event
+from syncd.store.values import Event, Intent, IntentKind, IntentState
+from tests.engine.turns import later, linked
 from tests.engine.world import Scene, people, rule
 
 
@@ -226,3 +227,30 @@ def test_a_record_of_somebody_of_whom_one_may_yet_be_made_waits_until_that_is_kn
     (ada,) = [entity for entity in scene.entities() if entity.value("email") == "eve@example.com"]
     assert [link.ref.id for link in scene.links(ada.id) if link.ref.app == "news"] == ours[:1]
     assert [row.fields["email"] for row in news.rows.values()].count("ada@example.com") <= 1
+
+
+def test_a_write_in_doubt_to_a_record_that_somebody_else_has_by_now_is_let_go_of() -> None:
+    scene = linked(2)
+    with scene.store.begin() as tx:
+        first = tx.links.get("people", Ref("news", "people", "news-1"))
+        assert first is not None
+        intent = Intent(
+            key="old",
+            sync="people",
+            app="news",
+            object="people",
+            entity=first.entity,
+            kind=IntentKind.UPDATE,
+            ref=Ref("news", "people", "news-2"),  # its id was theirs, before the app gave it to another
+            patch={"first": "P1"},
+            before={"first": "P0"},
+            goal={"first": "P1"},
+            state=IntentState.UNKNOWN,
+            at=tx.now,
+        )
+        tx.intents.put([intent])
+    later(scene)
+    assert paused(scene.world, "news") == ""
+    with scene.store.read() as tx:
+        assert tx.intents.open("news") == []
+    assert scene.fake("news").shown("news-1")["first"] == "P0"
