@@ -126,7 +126,7 @@ def stays(tx: Transaction, sync: Sync, delivery: Delivery, guard: Guard) -> dict
     stand: dict[str, Value] = {}
     for name in _telling(sync, guard, IntentKind.UPDATE.value, wanted):
         rule = sync.rules[name]
-        shown = base(rule, link, entity.fields)
+        shown = link.sent.get(name, base(rule, link, entity.fields))  # what it was sent, whatever it has kept of that
         if shown is None or isinstance(shown, Absent | Misfit):
             continue  # a blank takes the place of nothing
         if name in entity.held and rule.computed is None:

@@ -247,8 +247,9 @@ def bind(
 ) -> int:
     """Tie a record to an entity and take in what it shows, as first contact.
 
-    If a create for this entity and app is in doubt, this record is its result: what it shows of the values we sent
-    is our own write coming back, not an edit. `shown`: what it says in canonical terms, where that is known.
+    If a create for this entity and app is in doubt and the record shows its key, it is its result: what it shows of
+    the values we sent is our own write coming back, not an edit. Else the doubt goes on beside it. `shown`: what it
+    says in canonical terms, where that is known.
     """
     link = Link(entity.id, fact.ref, created=fact.created)
     own = told(sync, fact) if shown is None else shown
@@ -261,7 +262,7 @@ def bind(
     tx.parked.withdraw(held, "there is such a record in the app again")
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     edited = False
-    if sent is not None and sent.ref is None:
+    if sent is not None and sent.ref is None and made_by(sync, sent, fact):
         edited = touched(sync, sent, fact)
         link = adopted(tx, sync, entity, link, fact, sent)
     done = fold(_Page(world, tx, sync, READ, tuple), entity, link, fact, how)

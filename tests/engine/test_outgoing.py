@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
 from syncd.core.record import Raw
@@ -133,8 +135,11 @@ def _loud(raw: Raw) -> Raw:
     return raw.upper() if isinstance(raw, str) else raw
 
 
-def test_after_a_no_what_was_typed_stands_and_not_what_the_app_makes_of_it() -> None:
-    lenses = {"crm": Plain("first"), "shop": Plain("first"), "news": Plain("first", declared=_loud)}
+@pytest.mark.parametrize("declared", [_loud, None])
+def test_after_a_no_what_was_typed_stands_and_not_what_the_app_makes_of_it(
+    declared: Callable[[Raw], Raw] | None,
+) -> None:
+    lenses = {"crm": Plain("first"), "shop": Plain("first"), "news": Plain("first", declared=declared)}
     scene = _office(40, people(APPS, rule("first", APPS, lenses=lenses)), first=_loud)
     typed = [f"p{n} of old" for n in range(1, 41)]
     for n, first in enumerate(typed, 1):

@@ -7,6 +7,7 @@ import pytest
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import retry
 from syncd.store.values import Event, Parked, ParkedKind
+from syncd.testing.fake import capable
 from tests.engine.turns import EVE, later, linked, without_search
 from tests.engine.world import Scene
 
@@ -201,3 +202,15 @@ def test_nobody_is_made_whose_address_another_record_keeps_for_a_question_whiche
         "another record in shop has the same email",
         "shop keeps one record for both, but both live in crm",
     }
+
+
+def test_nobody_is_made_whose_address_a_record_is_still_to_give_up_though_no_search_shows_it_yet() -> None:
+    scene = linked(2)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, unique=())
+    news.find = lambda object, field, values: {value: [] for value in values}  # type: ignore[method-assign]  # noqa: A006
+    crm.person_edits("crm-1", email="p1@example.com")
+    crm.person_creates(email="p0@example.com", first="Another")
+    later(scene)
+    assert sorted(str(row.fields["email"]) for row in news.rows.values()) == ["p0@example.com", "p1@example.com"]
+    assert {work.kind for work in scene.parked()} == {ParkedKind.AMBIGUOUS}
