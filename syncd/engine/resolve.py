@@ -109,7 +109,8 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     tx.intents.drop([intent.key])
     entity = tx.entities.get(intent.entity)
     link = tx.links.get(sync.name, fact.ref)
-    if link is None or link.state is LinkState.GONE or another(link, fact):
+    lost = link is None or link.state is LinkState.GONE or link.entity != intent.entity
+    if link is None or lost or another(link, fact):
         # It was deleted meanwhile, and is back, or its id is another's: the merge tells what it shows.
         tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
         tally = take(world, tx, sync, [fact], READ)

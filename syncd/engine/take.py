@@ -295,7 +295,9 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     known = {**entity.fields, **fields}
     enrol(page.world, page.tx, page.sync, known, fact.ref.app, None)
     wants = page.sync.filters.get(fact.ref.app)
-    if wants is not None and not wants(known):
+    window = page.sync.window(fact.ref.app)
+    same = all(link.seen.get(name) == raw for name, raw in fact.fields.items() if name in window)
+    if wants is not None and (same or not wants(known)):  # by what it keeps of the agreed values it may be within
         return 0
     back = link if entity.deleted else replace(link, state=LinkState.LIVE)  # let go of before: no delete reaches it
     changed = fold(page, entity, back, fact)
