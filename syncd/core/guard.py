@@ -169,6 +169,6 @@ def spared(before: Entity, result: Merge, sync: Sync, refused: Collection[Guard]
             verdicts.append(one._replace(verdict=Verdict.LOST, rule="a person refused it, with all the others"))
         else:
             verdicts.append(one)
-    if verdicts == list(result.verdicts):
-        return result
+    if tuple(verdicts) == result.verdicts:
+        return result  # nothing is owed anew, then
     return replace(result, entity=replace(result.entity, held=held), verdicts=tuple(verdicts))

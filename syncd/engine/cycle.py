@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from syncd.engine.canary import guarded
+from syncd.engine.debts import reckon
 from syncd.engine.forgetting import finish
 from syncd.engine.gone import look_again
 from syncd.engine.optouts import hear_opt_outs, tell_opt_outs, urgent
@@ -68,6 +69,9 @@ def tend(world: World, app: str) -> tuple[Tally, float]:
     """Everything but listing: settle doubts, read hints, deliver one batch."""
 
     def stage() -> Tally:
+        for sync in world.syncs.values():
+            if app in sync.apps:
+                reckon(world, sync)  # before anything is taken in by a mapping that may stand for a while only
         done = resolve(world, app) + read_hints(world, app)
         with world.store.read() as tx:
             listed = listed_since(world, tx, app)

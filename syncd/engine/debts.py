@@ -101,11 +101,8 @@ def reckon(world: World, sync: Sync) -> None:
 
 
 def unreckoned(tx: Transaction, sync: Sync) -> None:
-    """Debts are about to be noted, of an answer or of what an app shows.
-
-    If by a mapping that was not reckoned by yet, what it leaves out is nobody's debt; once the mapping is what it was
-    before, that is found out only if all is reckoned anew.
-    """
+    """Debts are about to be noted, of a person's answer. If by a mapping that was not reckoned by yet, what it leaves
+    out is nobody's debt; once the mapping is what it was before, that is found out only if all is reckoned anew."""
     name = _reckoned(sync)
     if tx.meta.get(name) != sync.digest:
         tx.meta.put(name, "anew")

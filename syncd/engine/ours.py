@@ -7,12 +7,12 @@ from typing import Any
 
 from syncd.core.entity import Entity, Link
 from syncd.core.fieldmap import Sync
-from syncd.core.record import EntityId, Record
+from syncd.core.record import Record
 from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent
 
-__all__ = ["adopted", "awaits", "kept_ours", "made_by", "touched"]
+__all__ = ["adopted", "kept_ours", "made_by", "touched"]
 
 
 def adopted(tx: Transaction, sync: Sync, entity: Entity, link: Link, fact: Record, sent: Intent) -> Link:
@@ -45,12 +45,6 @@ def made_by(sync: Sync, create: Intent, fact: Record) -> bool:
         return bool(raws) and all(_same(sync, create, raw, fact) for raw in raws)
 
     return any(all(same(name) for name in names) for names in sync.match)
-
-
-def awaits(tx: Transaction, app: str, id: EntityId) -> bool:
-    """Whether a create in doubt may yet make a record of this entity there."""
-    sent = tx.intents.of_entities([id], app).get(id)
-    return sent is not None and sent.ref is None
 
 
 def _same(sync: Sync, create: Intent, name: str, fact: Record) -> bool:

@@ -128,12 +128,11 @@ def stays(tx: Transaction, sync: Sync, delivery: Delivery, guard: Guard) -> dict
     stand: dict[str, Value] = {}
     for name in _telling(sync, guard, IntentKind.UPDATE.value, wanted):
         rule = sync.rules[name]
-        shown = base(rule, link, entity.fields)
+        shown = link.sent.get(name, base(rule, link, entity.fields))  # what it was sent, whatever it has kept of that
         if shown is None or isinstance(shown, Absent | Misfit):
             continue  # a blank takes the place of nothing
         if name in entity.held and rule.computed is None:
-            meant = link.sent.get(name)  # where the app keeps what it was sent in a form of its own
-            stand[name] = _meant(tx, rule, link, entity, shown) if meant is None else meant
+            stand[name] = shown if name in link.sent else _meant(tx, rule, link, entity, shown)
     return stand
 
 

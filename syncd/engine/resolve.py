@@ -109,8 +109,9 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     tx.intents.drop([intent.key])
     entity = tx.entities.get(intent.entity)
     link = tx.links.get(sync.name, fact.ref)
-    if link is None or link.state is LinkState.GONE or another(link, fact) or link.entity != intent.entity:
-        # It was deleted meanwhile, and is back, or its id is another's, who may be known: the merge tells what it shows.
+    lost = link is None or link.state is LinkState.GONE or link.entity != intent.entity
+    if link is None or lost or another(link, fact):
+        # It was deleted meanwhile, and is back, or its id is another's: the merge tells what it shows.
         tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
         tally = take(world, tx, sync, [fact], READ)
         note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncd.core.entity import Entity, Link
@@ -68,6 +68,9 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
         tx.entities.load(links)
         moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
         late = _late(tx, sync, app, [*unfound, *moved])
+        read = [link for id in links if (link := tx.links.at(id, app))]
+        for e in missing:  # a search may not show what is new, and a question keeps an old key where it is
+            late[e.id] = [*late.get(e.id, ()), *asked_about(tx, sync, app, e), *_bearing(sync, app, e, read)]
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
     return Sight(records, found, late, {e.id: keys(sync, e.fields) for e in missing}, frozenset(unseen))
@@ -78,6 +81,13 @@ def _moved(tx: Transaction, sync: Sync, link: Link) -> bool:
     names = ((key[0], key_field(sync, link.ref.app, key)) for key in sync.match)
     fields = tx.entities.get(link.entity).fields
     return any(name and not shows(link, name, fields.get(own)) for own, name in names)
+
+
+def _bearing(sync: Sync, app: str, entity: Entity, links: Iterable[Link]) -> Iterator[Ref]:
+    """Whichever of these records shows one of this entity's keys."""
+    for own, value in keys(sync, entity.fields):
+        name = key_field(sync, app, (own,))
+        yield from (link.ref for link in links if name and shows(link, name, value))
 
 
 def asked_about(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Ref]:

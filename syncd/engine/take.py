@@ -12,16 +12,16 @@ from syncd.core.guard import Guard, spared
 from syncd.core.lens import UNTOLD, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, merge
-from syncd.core.record import ABSENT, EntityId, Fields, Record, Ref, Value, echoes
+from syncd.core.record import EntityId, Fields, Record, Ref, Value, echoes
 from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
-from syncd.engine.debts import note_debts, note_freed, note_referrers, unreckoned
+from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
 from syncd.engine.forgotten import keep_out, turn_away
 from syncd.engine.fuse import bearer
 from syncd.engine.guards import is_set_aside, left_aside, refused, set_aside
 from syncd.engine.namesakes import part, tells_apart
-from syncd.engine.ours import adopted, awaits, made_by, touched
+from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import is_to_go, revive
 from syncd.engine.strangers import any_strange, ask_whose, is_strange
@@ -68,7 +68,6 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     tx.links.load(sync.name, [fact.ref for fact in facts])
     if not tx.forgotten.open():  # else even what is known well may have to be kept out
         facts = [fact for fact in facts if not _is_echo(sync, tx.links.get(sync.name, fact.ref), fact)]
-    unreckoned(tx, sync)
     open_writes = tx.intents.of_refs(app, [fact.ref for fact in facts])
     doubtful = {ref for ref, intent in open_writes.items() if in_force(world, intent)}
     doubtful_creates, writing = cache(lambda: creates(tx, sync, app)), reserved(world, app, open_writes)
@@ -219,8 +218,6 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
             ask_whose(tx, sync, fact.ref, id, by)
         case Taken(id) if page.some_strange() and is_strange(tx, sync, fact.ref, id):
             _answered(page, fact, "it was said to be somebody else's")
-        case Found(id) if awaits(tx, app, id):
-            tx.hints.add([fact.ref], tx.now + world.late(sync, app) / 4)  # else they might come to have two
         case Found(id, by):
             _answered(page, fact, "matched")
             return bind(page.world, tx, sync, tx.entities.get(id), fact, f"found by {by}", fields)
@@ -265,8 +262,9 @@ def bind(
 ) -> int:
     """Tie a record to an entity and take in what it shows, as first contact.
 
-    If a create for this entity and app is in doubt, this record is its result: what it shows of the values we sent
-    is our own write coming back, not an edit. `shown`: what it says in canonical terms, where that is known.
+    If a create for this entity and app is in doubt and the record shows its key, it is its result: what it shows of
+    the values we sent is our own write coming back, not an edit. Else the doubt goes on beside it. `shown`: what it
+    says in canonical terms, where that is known.
     """
     link = Link(entity.id, fact.ref, created=fact.created)
     own = told(sync, fact) if shown is None else shown
@@ -279,7 +277,7 @@ def bind(
     tx.parked.withdraw(held, "there is such a record in the app again")
     sent = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     edited = False
-    if sent is not None and sent.ref is None:
+    if sent is not None and sent.ref is None and made_by(sync, sent, fact):
         edited = touched(sync, sent, fact)
         link = adopted(tx, sync, entity, link, fact, sent)
     done = fold(_Page(world, tx, sync, READ, tuple), entity, link, fact, how)
@@ -313,9 +311,8 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     enrol(page.world, page.tx, page.sync, known, fact.ref.app, None)
     wants = page.sync.filters.get(fact.ref.app)
     window = page.sync.window(fact.ref.app)
-    if all(name not in fact.fields or link.seen.get(name, ABSENT) == fact.fields[name] for name in window):
-        return 0  # as when it was let go of: in the app's own form it may seem to be within
-    if wants is not None and not wants(known):
+    same = all(link.seen.get(name) == raw for name, raw in fact.fields.items() if name in window)
+    if wants is not None and (same or not wants(known)):  # by what it keeps of the agreed values it may be within
         return 0
     back = link if entity.deleted else replace(link, state=LinkState.LIVE)  # let go of before: no delete reaches it
     changed = fold(page, entity, back, fact)

@@ -208,27 +208,6 @@ def test_a_batch_that_was_certainly_not_taken_leaves_no_doubt_and_is_sent_later(
     assert len(news.rows) == 1
 
 
-def test_a_record_of_somebody_of_whom_one_may_yet_be_made_waits_until_that_is_known() -> None:
-    scene = Scene()
-    crm, news = scene.fake("crm"), scene.fake("news")
-    crm.person_creates(email="ada@example.com", first="Ada")
-    news.fault = "late"
-    scene.run()
-    news.fault = ""
-    crm.person_edits("crm-1", email="eve@example.com")
-    typed = news.person_creates(email="eve@example.com", first="Typed")
-    scene.run()
-    news.land_late()
-    crm.person_creates(email="ada@example.com", first="Another")
-    for _ in range(4):
-        scene.run()
-        scene.wait(minutes=11)
-    ours = [id for id in news.rows if id != typed]
-    (ada,) = [entity for entity in scene.entities() if entity.value("email") == "eve@example.com"]
-    assert [link.ref.id for link in scene.links(ada.id) if link.ref.app == "news"] == ours[:1]
-    assert [row.fields["email"] for row in news.rows.values()].count("ada@example.com") <= 1
-
-
 def test_a_write_in_doubt_to_a_record_that_somebody_else_has_by_now_is_let_go_of() -> None:
     scene = linked(2)
     own, other = (scene.fake("news").find_one(email=f"p{n}@example.com") for n in range(2))

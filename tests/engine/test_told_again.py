@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from syncd.core.entity import LinkState
-from syncd.core.fieldmap import Deletion, Seed, Sync
+from syncd.core.fieldmap import Deletion, Seed
 from syncd.core.record import Update
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import approve, resolve_conflict, retry
 from syncd.engine.fuse import fuse
-from syncd.engine.push import push
 from syncd.engine.remedies import paused, resume
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Event, ParkedKind
@@ -336,36 +335,6 @@ def test_an_opt_out_that_may_be_ours_or_a_persons_counts_for_the_address_shown()
 
 
 # --- what is owed --------------------------------------------------------------------------------------------------
-
-
-def test_what_is_owed_by_the_mapping_survives_a_mapping_that_stood_for_a_while() -> None:
-    scene = linked()
-    scene.fake("news").person_edits("news-1", phone="5")
-    pull_app(scene.world, "news")
-    whole = scene.world.syncs["people"]
-    less: Sync = replace(whole, digest="less", rules={n: rule for n, rule in whole.rules.items() if n != "phone"})
-    scene.restart(sync=less)
-    push(scene.world, "crm")
-    scene.restart(sync=whole)
-    scene.run()
-    assert scene.fake("crm").shown("crm-1")["phone"] == "5"
-
-
-def test_what_is_decided_by_a_mapping_that_stands_for_a_while_is_owed_by_the_one_that_returns() -> None:
-    scene = linked()
-    crm, news = scene.fake("crm"), scene.fake("news")
-    crm.person_edits("crm-1", phone="4")
-    news.person_edits("news-1", phone="5")
-    scene.run()
-    (asked,) = scene.parked()
-    whole = scene.world.syncs["people"]
-    phone = whole.rules["phone"]
-    less = replace(phone, lenses={"crm": phone.lenses["crm"]})
-    scene.restart(sync=replace(whole, digest="less", rules={**whole.rules, "phone": less}))
-    resolve_conflict(scene.world, asked.id, "4", by="op")
-    scene.restart(sync=whole)
-    later(scene)
-    assert news.shown("news-1")["phone"] == "4"
 
 
 def test_what_was_typed_into_a_record_outside_its_filter_is_taken_in_when_it_is_back_within() -> None:

@@ -1,4 +1,4 @@
-"""A create in doubt in an app that cannot be searched: only its listings tell, and an empty one tells nothing."""
+"""A create in doubt where little tells: no search, a listing of nobody, another record of the same person."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from syncd.engine.cycle import tend
 from syncd.engine.remedies import paused, resume
 from syncd.sdk.contract import Deletes
 from syncd.testing.fake import capable
-from tests.engine.turns import ADA, later, linked, without_search
+from tests.engine.turns import ADA, EVE, later, linked, without_search
 from tests.engine.world import Scene
 
 
@@ -70,3 +70,20 @@ def test_an_app_without_search_that_has_nobody_gets_who_is_in_doubt_once_a_perso
     resume(scene.world, "news", by="op")
     later(scene)
     assert len(news.rows) == 1
+
+
+def test_another_record_of_the_same_person_does_not_settle_a_create_in_doubt() -> None:
+    scene = Scene()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, unique=())
+    news.fault = "late"
+    crm.person_creates(email=ADA)
+    scene.run()
+    news.fault = ""
+    crm.person_edits("crm-1", email=EVE)
+    news.person_creates(email=EVE)
+    crm.person_creates(email=ADA, first="Another")
+    scene.run()
+    news.land_late()
+    later(scene)
+    assert sorted(str(row.fields["email"]) for row in news.rows.values()) == [ADA, EVE]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.core.record import EntityId
+from syncd.engine.cycle import pull_app
 from syncd.engine.whose import belongs, candidates
 from syncd.errors import ConfigError, Halted
 from syncd.store.values import Event, Intent, IntentKind, Parked, ParkedKind
@@ -103,7 +104,7 @@ def test_who_has_a_record_there_by_now_is_not_given_a_second() -> None:
     scene = family()
     work, ben = asked(scene), named(scene, "Ben")
     scene.fake("news").person_creates(email="ben@example.com", first="Ben")
-    scene.run()
+    pull_app(scene.world, "news")
     with pytest.raises(Halted, match="has a record in news already"):
         belongs(scene.world, work.id, ben, by="ada")
 
