@@ -16,6 +16,8 @@ from syncd.core.fieldmap import Deletion, Policy
 from syncd.engine import decide, masses
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.remedies import resume
+from syncd.engine.whose import belongs, is_apart
+from syncd.engine.whose import candidates as whose_it_may_be
 from syncd.engine.world import World
 from syncd.errors import ConnectorError, Halted
 from syncd.store.values import ParkedKind
@@ -137,6 +139,8 @@ class Story(RuleBasedStateMachine):
                 decide.drop_hold(world, id, by="op")
             case ParkedKind.GUARD:
                 (masses.let_through if yes else masses.put_aside)(world, id, by="op")
+            case ParkedKind.AMBIGUOUS | ParkedKind.DUPLICATE if yes and self._says_whose(world, id, word):
+                pass
             case ParkedKind.QUARANTINE | ParkedKind.AMBIGUOUS | ParkedKind.DUPLICATE:
                 decide.retry(world, id, by="op")
             case _ if field == "out":
@@ -150,6 +154,20 @@ class Story(RuleBasedStateMachine):
             case _:
                 self.town.ledger.words.setdefault(field, set()).add(word)
                 decide.resolve_conflict(world, id, word, by="op")
+
+    def _says_whose(self, world: World, id: int, word: str) -> bool:
+        """Whose a record is, where the question is about one: a double is theirs, or somebody else's."""
+        with self.town.store.read() as tx:
+            work = tx.parked.get(id)
+        whose = whose_it_may_be(work) if work else ()
+        if not work or not whose:
+            return False
+        with contextlib.suppress(ConnectorError, Halted):  # an app is down, or has moved on
+            if work.kind is ParkedKind.DUPLICATE and word == "x":
+                is_apart(world, id, by="op")
+            else:
+                belongs(world, id, whose[-1], by="op")
+        return True
 
     # --- what must be true ---------------------------------------------------------------------------------------
 

@@ -185,13 +185,17 @@ class Town:
         app.land_late()
 
     def interrupts(self, app: str, address: str, name: str, value: str) -> None:
-        """At the next write of this app, a person types, after we have read and before the write lands."""
+        """At our next write to this record, a person types there, after we have read and before the write lands.
+
+        Not at the write of another: one to this record may follow in the same batch, and no less unseen.
+        """
         fake = self.apps[app]
 
         def type_once(write: Write) -> None:
-            fake.during_write = lambda _: None
-            if self.record(app, address) is not None:
-                touched = isinstance(write, Update) and name in write.patch
+            there = self.record(app, address)
+            if isinstance(write, Update) and there is not None and write.ref.id == there:
+                fake.during_write = lambda _: None
+                touched = name in write.patch
                 self.types(app, address, name, value, unseen=touched and not fake.capabilities.conditional)
 
         fake.during_write = type_once
