@@ -1,4 +1,7 @@
-"""How much of a value is kept: what is longer is known by its length and its hash, and is never taken for a value."""
+"""How much of a value is kept, and of which characters.
+
+What is longer is known by its length and its hash, and is never taken for a value.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,29 @@ __all__ = ["LONGEST", "bounded", "overlong"]
 
 LONGEST: Final = 1024 * 1024
 """Characters of a field of a record, as JSON where it is no text."""
+_NUL: Final = "\x00"
 _MARK: Final = "\ufdd0"
 """A code point that is no character (Unicode, section 23.7), so that no text begins with it by chance."""
 
 
 def bounded(record: Record) -> Record:
-    """The record as it may be kept: in place of a field that is too long stands what it is known by."""
-    long = {name: _mark(raw) for name, raw in record.fields.items() if _too_long(raw)}
-    return replace(record, fields={**record.fields, **long}) if long else record
+    """The record as it may be kept: in place of a field that is too long stands what it is known by.
+
+    The one character that a database may not take is replaced.
+    """
+    other = {name: kept for name, raw in record.fields.items() if (kept := _kept(raw)) is not raw}
+    return replace(record, fields={**record.fields, **other}) if other else record
 
 
 def overlong(raw: Raw) -> str:
     """How long the value was of which this is all that is kept; "" if it is a value."""
     return raw[1:].partition(":")[0] if isinstance(raw, str) and raw.startswith(_MARK) else ""
+
+
+def _kept(raw: Raw) -> Raw:
+    if _too_long(raw):
+        return _mark(raw)
+    return raw.replace(_NUL, "\N{REPLACEMENT CHARACTER}") if isinstance(raw, str) and _NUL in raw else raw
 
 
 def _too_long(raw: Raw) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,13 +10,16 @@ from typing import TypeAlias
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Fields, Value
 
-__all__ = ["Ambiguous", "Found", "Key", "Match", "New", "Taken", "keys", "match"]
+__all__ = ["Ambiguous", "Found", "Key", "Match", "New", "Taken", "keys", "match", "within"]
 
 Key: TypeAlias = tuple[str, str]
 """Names of the fields joined by "+", and their values joined by an unprintable separator."""
 
 _SEPARATOR = "\x1f"
 _BLANK = ("", ())
+_LONGEST = 500
+"""Characters of a key: PostgreSQL takes 2,704 bytes, and all else that stands in the row."""
+_BEGINNING = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,17 @@ def keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
         if len(names) == 1:
             value = fields.get(names[0])
             if value is not None and value not in _BLANK:
-                found.append((names[0], _text(value)))
+                found.append((names[0], within(_text(value))))
             continue
         values = [fields.get(name) for name in names]
         if all(value is not None and value not in _BLANK for value in values):
-            found.append(("+".join(names), _SEPARATOR.join(_text(value) for value in values)))
+            found.append(("+".join(names), within(_SEPARATOR.join(_text(value) for value in values))))
     return tuple(found)
+
+
+def within(key: str) -> str:
+    """A key as it may stand in an index: of one that is too long for that, the beginning and a hash of the whole."""
+    return key if len(key) <= _LONGEST else f"{key[:_BEGINNING]}…{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def match(own: Sequence[Key], holders: Mapping[Key, Sequence[EntityId]], linked: frozenset[EntityId]) -> Match:

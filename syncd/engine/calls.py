@@ -130,8 +130,9 @@ def _short(outcome: Outcome) -> Outcome:
     match outcome:
         case Stored(record=Record() as record):
             return replace(outcome, record=bounded(record))
-        case Refused(reason=reason) | Unknown(reason=reason) | Unsent(reason=reason) if len(reason) > _SAID:
-            return replace(outcome, reason=f"{reason[:_SAID]}…")
+        case Refused(reason=reason) | Unknown(reason=reason) | Unsent(reason=reason):
+            said = reason.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+            return replace(outcome, reason=said if len(said) <= _SAID else f"{said[:_SAID]}…")
     return outcome
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from syncd.core.entity import Entity, Held, Link
 from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.lens import View, view
-from syncd.core.match import Key, keys
+from syncd.core.match import Key, keys, within
 from syncd.core.record import Fields, Raws, Record
 from syncd.engine.calls import reference_keys
 from syncd.engine.debts import note_debts
@@ -34,7 +34,7 @@ __all__ = [
 def address_key(rule: FieldRule, fields: Fields) -> Key | None:
     """How entities with the address that an opt-out is about are found."""
     address = fields.get(rule.address)
-    return ("consent:" + rule.channel, str(address).casefold()) if address else None
+    return ("consent:" + rule.channel, within(str(address).casefold())) if address else None
 
 
 def consent_keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:

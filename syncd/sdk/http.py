@@ -7,7 +7,6 @@ nothing was sent, the app said "later", or the call only reads. Everything slowe
 
 from __future__ import annotations
 
-import json as jsonlib
 import random
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -29,6 +28,7 @@ from syncd.sdk.redact import quiet_http_loggers, redact
 from syncd.sdk.spans import SILENT, Spans
 from syncd.sdk.trust import trusted
 from syncd.sdk.verdicts import GARBLED, LOST, Remedy, error, remedy_of, remedy_of_status, retry_after
+from syncd.sdk.wording import parsed, text_of
 
 __all__ = ["Answer", "Http", "Limits", "open_client"]
 
@@ -325,10 +325,10 @@ class Http:
         for left in self._rates(headers):
             gate.heed(left)
         status = response.status_code
-        answer = Answer(status, headers, None, body.decode("utf-8-sig", "replace"))
+        answer = Answer(status, headers, None, text_of(body))
         welcome = 200 <= status < 300 or status in call.expect
         try:
-            answer = answer if call.text else replace(answer, json=_parse(body))
+            answer = answer if call.text else replace(answer, json=parsed(body))
         except (ValueError, RecursionError):
             if 200 <= status < 300:
                 _fail(call, GARBLED, f"answered {status} with something that is not JSON")
@@ -353,7 +353,6 @@ _UNSAYABLE: Final = Remedy(Rejected, Rejected, "the record holds a value that ca
 _DOTS: Final = re.compile(r"(^|/)\.{1,2}(/|$)")
 _BREATH: Final = 1.0
 """Seconds to hold still after a 429 that names none."""
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def _may_repeat(failure: BaseException, call: _Call) -> bool:
@@ -371,22 +370,3 @@ def _pause(state: RetryCallState, chance: random.Random) -> float:
 
 def _fail(call: _Call, remedy: Remedy, what: str) -> NoReturn:
     raise error(remedy, f"{call.shown} {what}", writes=call.writes)
-
-
-def _parse(body: bytes) -> Any:
-    """JSON as it was meant: whole numbers of any length exact, and only text that a store can hold.
-
-    Raises ValueError, and RecursionError for a nesting that nobody needs.
-    """
-    if not body.strip():
-        return None
-    parsed = jsonlib.loads(body.decode("utf-8-sig"), parse_constant=_no_number)
-    if _SURROGATE.search(body):
-        # Half a surrogate pair, as JavaScript leaves behind when it cuts text, cannot be stored as UTF-8.
-        text = jsonlib.dumps(parsed, ensure_ascii=False)
-        parsed = jsonlib.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return parsed
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -43,5 +43,10 @@ def test_of_what_is_too_long_its_length_and_hash_are_kept(raw: Any, size: str) -
     assert kept(raw) == kept(raw)
 
 
+def test_a_character_that_no_database_takes_is_replaced() -> None:
+    assert kept("a\x00b") == "a\ufffdb"
+    assert kept("\\u0000") == "\\u0000"
+
+
 def test_another_long_value_is_known_by_another_hash() -> None:
     assert kept("x" * (LONGEST + 1)) != kept("y" * (LONGEST + 1))

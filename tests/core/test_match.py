@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
+from syncd.core.match import Ambiguous, Found, New, Taken, keys, match, within
 from syncd.core.record import EntityId, Value
 from tests.core.ground import a_sync
 
@@ -62,3 +62,15 @@ def test_a_holder_that_has_a_record_in_this_app_does_not_stand_in_the_way_of_ano
 
 def test_holders_that_all_have_a_record_in_this_app_make_it_a_duplicate() -> None:
     assert match([EMAIL], {EMAIL: [ANN, BEN]}, frozenset({ANN, BEN})) == Taken(ANN, "email")
+
+
+def test_a_key_that_is_too_long_for_an_index_is_known_by_its_beginning_and_a_hash() -> None:
+    assert within("x" * 500) == "x" * 500
+    long, other = within("x" * 20_000), within("x" * 20_001)
+    assert long.startswith("x" * 64 + "…")
+    assert len(long) == len(other) < 500
+    assert long != other
+    made = a_sync(match=(("email",), ("email", "phone")))
+    found = keys(made, {"email": "x" * 20_000, "phone": "1"})
+    assert found[0] == ("email", long)
+    assert len(found[1][1]) < 500

@@ -259,6 +259,8 @@ def test_what_was_not_kept_for_its_length_makes_no_sense_and_is_not_written_over
     city = Single("it", Field(name="f", type=T.ADDRESS), TYPES["text"], path=("place", "city"))
     assert city.get({"f": mark}, {}) == city.put("Oslo", {"f": mark}) == told
     assert city.settles({"f": mark}) == {"f": mark}
+    both = Joined("it", Field(name="f", type=T.TEXT), Field(name="g", type=T.TEXT), TYPES["text"])
+    assert both.get({"f": mark, "g": "Lee"}, {}) == told
 
 
 def test_a_number_inside_an_object_is_read_as_the_number_it_is() -> None:

@@ -23,7 +23,7 @@ def test_the_whole_contract_is_offered() -> None:
 
 
 def test_of_the_core_a_connector_sees_records_but_nothing_canonical() -> None:
-    assert set(record.__all__) - set(sdk.__all__) == {"EntityId", "Fields", "Value"}
+    assert set(record.__all__) - set(sdk.__all__) == {"EntityId", "Fields", "Value", "echoes"}
 
 
 def test_a_turned_clock_never_waits() -> None:

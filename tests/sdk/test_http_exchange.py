@@ -47,6 +47,15 @@ def test_half_a_surrogate_pair_is_replaced_and_whole_pairs_are_kept() -> None:
     assert ground.http.call("GET", "/contacts").json == {"name": "Ada \ufffd", "mood": "\U0001f600"}
 
 
+def test_a_character_that_no_database_takes_is_replaced_wherever_it_stands() -> None:
+    ground = Ground()
+    content = rb'{"a\u0000": ["b\u0000c", {"d": "\\u0000"}, 1, null]}'
+    ground.router.get(f"{BASE}/contacts").respond(200, content=content)
+    assert ground.http.call("GET", "/contacts").json == {"a\ufffd": ["b\ufffdc", {"d": "\\u0000"}, 1, None]}
+    ground.router.get(f"{BASE}/card").respond(200, content=b"FN:Ada\x00")
+    assert ground.http.call("GET", "/card", text=True).text == "FN:Ada\ufffd"
+
+
 def test_parameters_join_those_in_the_path_and_none_is_left_out() -> None:
     ground = Ground()
     route = ground.router.get(url__startswith=f"{BASE}/contacts").respond(200)

@@ -106,6 +106,7 @@ def _installed() -> Path | None:
 def _open_to_account(folder: Path) -> None:
     """Give the account the folder; raises ServerError where a parent keeps it out."""
     shutil.chown(folder, _ACCOUNT, pwd.getpwnam(_ACCOUNT).pw_gid)
+    folder.parent.chmod(folder.parent.stat().st_mode | stat.S_IXOTH)  # ours, made for our eyes only
     for parent in folder.parents:
         if not parent.stat().st_mode & stat.S_IXOTH:
             raise ServerError(f"{_ACCOUNT} cannot enter {parent}: set SYNCD_LIVE_DIR to a folder open to it")
