@@ -108,13 +108,13 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
-            link = bearer(tx, sync, link, told(sync, fact)) if not link.seen else link
+            owner, link = link.entity, link if link.seen else bearer(tx, sync, link, told(sync, fact))
             if newly_opted_out(sync, link, fact):  # by the address that it shows itself, whatever else is agreed
                 enrol(world, tx, sync, told(sync, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link
             changed += fold(page, tx.entities.get(link.entity), found, fact)
-            if back:  # what it was owed had been let go
-                note_debts(tx, sync, tx.entities.get(link.entity), None)
+            for id in {owner: 0, link.entity: 0} if back else ():  # what they were owed had been let go
+                note_debts(tx, sync, tx.entities.get(id), None)
     return Tally(read=read, changed=changed)
 
 

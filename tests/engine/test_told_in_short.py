@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from syncd.core.guard import Guard
+from syncd.core.record import Ref
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.guards import answer
 from syncd.engine.remedies import paused
@@ -66,3 +67,24 @@ def test_a_record_outside_its_filter_is_not_back_by_what_its_app_makes_of_the_va
     later(scene)
     assert news.shown("news-1")["first"] == "OUT"
     assert [entry.event for entry in scene.log()].count(Event.LEFT) == 1
+
+
+def test_what_was_owed_while_a_merged_record_was_gone_is_owed_again_though_it_turns_out_to_be_the_others() -> None:
+    scene = linked(2)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(crm, deletes=Deletes.TOLD)
+    crm.person_edits("crm-1", first="New")
+    pull_app(scene.world, "crm")
+    both = crm.person_creates(**crm.shown("crm-2"))
+    row = crm.rows.pop(both)
+    for id in ("crm-1", "crm-2"):
+        del crm.rows[id]
+        crm.merged[id] = both
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("crm", "people", id) for id in ("crm-1", "crm-2", both)], tx.now)
+    tend(scene.world, "crm")
+    tend(scene.world, "crm")
+    tend(scene.world, "news")
+    crm.rows[both] = row
+    later(scene)
+    assert news.shown(news.find_one(email="p0@example.com"))["first"] == "New"

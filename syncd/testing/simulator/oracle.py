@@ -138,10 +138,10 @@ def _doubles(story: Simulation) -> Iterator[str]:
         for id, row in app.rows.items():
             by_address[str(row.fields["email"]).casefold()].append(app.called(id))
         first = {wrote.id: wrote for wrote in reversed(app.journal) if wrote.field == "email"}
-        last = {wrote.id: wrote for wrote in app.journal if wrote.field == "email"}
+        times = Counter(wrote.id for wrote in app.journal if wrote.field == "email")
         for address, ids in by_address.items():
             made = [id for id in ids if first[id].author == API and str(first[id].value).casefold() == address]
-            ours = [id for id in made if last[id].author == API]  # else a person gave it that address again
+            ours = [id for id in made if times[id] == 1]  # else somebody moved to another address, and back
             if len(set(ours) - _restored(app)) > 1:
                 yield f"S4: {app.name} has {address} as {ids}, made by syncd"
 
