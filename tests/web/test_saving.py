@@ -263,3 +263,18 @@ def test_a_trial_that_is_forgotten_is_not_taken_up_and_a_file_that_cannot_be_wri
 
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
     not_taken(editor, "Read-only file system")
+
+
+def test_a_disk_that_is_full_leaves_the_file_as_it_was_and_no_half_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("a = 1\n")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigError, match="No space left"):
+        rewrite(file, "a = 2\n", over=digest_of(b"a = 1\n"), now=0.0)
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("config.toml", "a = 1\n")]

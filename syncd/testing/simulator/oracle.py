@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ from syncd.core.fieldmap import Deletion, Policy, Way
 from syncd.core.record import Value
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event
+from syncd.testing.fake import Wrote
 from syncd.testing.simulator.agreement import agreement
-from syncd.testing.simulator.app import MANNERS, SimApp
+from syncd.testing.simulator.app import LATE, MANNERS, SimApp
 from syncd.testing.simulator.causes import undone
 from syncd.testing.simulator.consent import re_subscribed
 from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
@@ -132,18 +133,34 @@ def _old_news(story: Simulation, entries: list[Entry]) -> Iterator[str]:
 
 
 def _doubles(story: Simulation) -> Iterator[str]:
-    """S4: syncd made no second record for anybody."""
+    """S4: syncd made no record with an address beside one that it had made, and that had the address just then."""
     for app in story.apps.values():
         by_address: dict[str, list[str]] = defaultdict(list)
         for id, row in app.rows.items():
             by_address[str(row.fields["email"]).casefold()].append(app.called(id))
-        first = {wrote.id: wrote for wrote in reversed(app.journal) if wrote.field == "email"}
-        times = Counter(wrote.id for wrote in app.journal if wrote.field == "email")
+        wrote: dict[str, list[Wrote]] = defaultdict(list)
+        for one in app.journal:
+            if one.field == "email":
+                wrote[one.id].append(one)
         for address, ids in by_address.items():
-            made = [id for id in ids if first[id].author == API and str(first[id].value).casefold() == address]
-            ours = [id for id in made if times[id] == 1]  # else somebody moved to another address, and back
-            if len(set(ours) - _restored(app)) > 1:
+            made = [id for id in set(ids) - _restored(app) if _says(wrote[id][0], address)]
+            if any(_beside(app, wrote[id][0], wrote[other]) for id in made for other in made if other != id):
                 yield f"S4: {app.name} has {address} as {ids}, made by syncd"
+
+
+def _beside(app: SimApp, made: Wrote, other: Sequence[Wrote]) -> bool:
+    """A record was sent off to be made while the other had the address, or was on its way itself."""
+    sent = made.at - LATE.total_seconds() if made.at in app.landed else made.at
+    first, address = other[0], str(made.value).casefold()
+    if sent <= first.at <= made.at:
+        return True
+    before = [one for one in other if one.at <= sent]
+    return bool(before) and _says(before[-1], address)
+
+
+def _says(wrote: Wrote, address: str) -> bool:
+    """It was syncd that gave the record this address."""
+    return wrote.author == API and str(wrote.value).casefold() == address
 
 
 def _undue_deletes(story: Simulation) -> Iterator[str]:
