@@ -16,7 +16,6 @@ Key: TypeAlias = tuple[str, str]
 """Names of the fields joined by "+", and their values joined by an unprintable separator."""
 
 _SEPARATOR = "\x1f"
-_BLANK = ("", ())
 _LONGEST = 500
 """Characters of a key: PostgreSQL takes 2,704 bytes, and all else that stands in the row."""
 _BEGINNING = 64
@@ -58,13 +57,8 @@ def keys(sync: Sync, fields: Fields) -> tuple[Key, ...]:
     """The match keys of a record or an entity, in the order in which they are tried. Blank parts make no key."""
     found = []
     for names in sync.match:
-        if len(names) == 1:
-            value = fields.get(names[0])
-            if value is not None and value not in _BLANK:
-                found.append((names[0], within(_text(value))))
-            continue
         values = [fields.get(name) for name in names]
-        if all(value is not None and value not in _BLANK for value in values):
+        if all(value not in (None, "", ()) for value in values):
             found.append(("+".join(names), within(_SEPARATOR.join(_text(value) for value in values))))
     return tuple(found)
 

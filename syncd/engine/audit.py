@@ -262,16 +262,11 @@ def _lacking(world: World, sync: Sync, found: Sequence[_Found]) -> None:
         everybody = [entity for entity in tx.entities.all(sync.name) if not entity.deleted]
         tx.links.load_of([entity.id for entity in everybody])
         for part in found:
-            rivals = {id for work in tx.parked.rivals(part.app) for id in _named(work)}
+            rivals = {id for work in tx.parked.rivals(part.app) for id in work.concerned}
             for entity in everybody:
                 cause = _absence(tx, sync, entity, part.app, rivals)
                 if cause is not None:
                     part.differs(None, entity, "", cause)
-
-
-def _named(work: Parked) -> Iterator[str]:
-    """The entities that a question names."""
-    yield from (str(id) for id in (work.detail.get("entity"), *work.detail.get("entities", ())) if id)
 
 
 def _absence(tx: Transaction, sync: Sync, entity: Entity, app: str, rivals: Collection[str]) -> Cause | None:

@@ -115,8 +115,7 @@ def _reckoned(sync: Sync) -> str:
 
 def note_freed(tx: Transaction, sync: Sync, works: Iterable[Parked], cause: int | None) -> None:
     """Questions about who is whose are closed: what had waited for the answers is owed."""
-    named = (one for work in works for one in (work.detail.get("entity"), *work.detail.get("entities", ())) if one)
-    for id in dict.fromkeys(EntityId(one) for one in named):
+    for id in dict.fromkeys(id for work in works for id in work.concerned):
         entity = tx.entities.get(id)
         if not entity.deleted:
             note_debts(tx, sync, entity, cause)

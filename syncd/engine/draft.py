@@ -211,7 +211,7 @@ def _creation(world: World, tx: Transaction, sync: Sync, app: str, delivery: Del
     if entity.deleted or stays_out or app not in sync.creates or not keys(sync, entity.fields):
         tx.deliveries.settle(delivery)
         return None
-    if any(entity.id in (w.detail.get("entity"), *w.detail.get("entities", ())) for w in tx.parked.rivals(app)):
+    if any(entity.id in work.concerned for work in tx.parked.rivals(app)):
         tx.deliveries.settle(delivery)  # one of several records there may be this one: a person says which
         return None
     namesake = _namesake(tx, sync, entity)

@@ -119,18 +119,13 @@ def moves_on(tx: Transaction, sync: Sync, link: Link, entity: Entity) -> bool:
     )
 
 
-def _named(work: Parked) -> Collection[str]:
-    """Whose a record may be by a question."""
-    return {work.detail.get("entity"), *work.detail.get("entities", ())} - {None}
-
-
 def part(tx: Transaction, sync: Sync, id: EntityId, why: str) -> None:
     """An entity has another key, or is no more: questions about whose key it is are closed, and what waited goes.
 
     A record that may be theirs by the key is looked at again: it may be somebody else's now.
     """
     for app in sync.apps:
-        whose = [work.ref for work in tx.parked.rivals(app) if work.ref is not None and id in _named(work)]
+        whose = [work.ref for work in tx.parked.rivals(app) if work.ref is not None and id in work.concerned]
         tx.hints.add(whose, tx.now)
         for work in [work for work in tx.parked.rivals(app) if work.field and id in work.detail.get("entities", ())]:
             tx.parked.withdraw([work], why)

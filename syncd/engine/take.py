@@ -150,11 +150,15 @@ def _again(page: _Page, link: Link, fact: Record) -> bool:
         return True  # tied anew when two were fused: nothing tells how old the row is
     if link.version.at is None or fact.version.at is None:
         return link.state is LinkState.GONE
-    window = page.sync.window(fact.ref.app)
-    same = all(name not in fact.fields or link.seen.get(name) == fact.fields[name] for name in window)
     if link.state is LinkState.GONE:
         return True
-    return not same and fact.version.at <= link.version.at
+    return not _as_seen(page.sync, link, fact) and fact.version.at <= link.version.at
+
+
+def _as_seen(sync: Sync, link: Link, fact: Record) -> bool:
+    """Whether all that a record shows of the mapped fields is what it showed before."""
+    window = sync.window(fact.ref.app)
+    return all(name not in fact.fields or link.seen.get(name) == fact.fields[name] for name in window)
 
 
 def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
@@ -310,9 +314,7 @@ def _outside(page: _Page, link: Link, fact: Record) -> int:
     known = {**entity.fields, **fields}
     enrol(page.world, page.tx, page.sync, known, fact.ref.app, None)
     wants = page.sync.filters.get(fact.ref.app)
-    window = page.sync.window(fact.ref.app)
-    same = all(link.seen.get(name) == raw for name, raw in fact.fields.items() if name in window)
-    if wants is not None and (same or not wants(known)):  # by what it keeps of the agreed values it may be within
+    if wants is not None and (_as_seen(page.sync, link, fact) or not wants(known)):  # its own forms may be within
         return 0
     back = link if entity.deleted else replace(link, state=LinkState.LIVE)  # let go of before: no delete reaches it
     changed = fold(page, entity, back, fact)

@@ -174,6 +174,11 @@ class Parked:
     by: str = ""
 
     @property
+    def concerned(self) -> tuple[EntityId, ...]:
+        """The entities that its detail names, beside the one that it is about."""
+        return tuple(EntityId(id) for id in (self.detail.get("entity"), *self.detail.get("entities", ())) if id)
+
+    @property
     def name(self) -> str:
         """What makes it one and the same piece of work."""
         pair = "+".join(str(id) for id in self.detail.get("entities", ()))

@@ -78,10 +78,7 @@ def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, wo
         return
     gone = any(link.ref.app == app.name for link in tx.links.of(entity.id))
     asked = any(item.kind is ParkedKind.HOLD or item.app in ("", app.name) for item in work)
-    rivals = any(
-        entity.id in (item.detail.get("entity"), *item.detail.get("entities", ()))
-        for item in tx.parked.rivals(app.name)
-    )
+    rivals = any(entity.id in item.concerned for item in tx.parked.rivals(app.name))
     if not gone and not asked and not rivals:
         yield f"L1: {app.name} has no record of {entity.id} ({entity.value('email')}), and nobody was asked"
 
