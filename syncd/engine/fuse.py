@@ -49,7 +49,7 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         if survivor is not None and survivor.entity != entity.id:
             bury(tx, sync.name, survivor)
         # The survivor bears the entity on, as on first contact: what it lacks was emptied by nobody.
-        tx.links.put(sync.name, Link(entity.id, merged.into))
+        tx.links.put(sync.name, _afresh(lost, entity, merged.into))
         asked = [work for work in tx.parked.rivals(merged.into.app) if work.ref == merged.into]
         asked = [work for work in asked if work.sync == sync.name]
         tx.parked.withdraw(asked, note)
@@ -58,8 +58,16 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         keep, lose = tx.entities.get(survivor.entity), entity
         if not survivor.seen and lose.id < keep.id:  # made of both, and not read yet: neither comes first
             keep, lose = lose, keep
+        if lost.state is LinkState.OUT_OF_SCOPE and keep.deleted and lose.deleted:
+            tx.links.put(sync.name, replace(survivor, state=lost.state))  # no delete had reached a part of it
         fuse(world, tx, sync, keep, lose, _MERGED)
     tx.hints.add([merged.into], tx.now)
+
+
+def _afresh(link: Link, entity: Entity, ref: Ref) -> Link:
+    """A tie of which nothing is known yet; what was let go of stays out of the reach of a delete."""
+    let_go = entity.deleted and link.state is LinkState.OUT_OF_SCOPE
+    return Link(entity.id, ref, state=LinkState.OUT_OF_SCOPE if let_go else LinkState.LIVE)
 
 
 def _removed_by_us(tx: Transaction, sync: Sync, ref: Ref) -> bool:
@@ -91,7 +99,7 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     if keep.deleted and not lose.deleted:
         keep = revive(tx, sync, keep, f"{lose.id} is the same, and is alive")
     for link in moving:
-        tx.links.put(sync.name, Link(keep.id, link.ref, created=link.created))
+        tx.links.put(sync.name, replace(_afresh(link, keep, link.ref), created=link.created))
         tx.hints.add([link.ref], tx.now)
     for link in tx.links.of(lose.id):
         if link.state is LinkState.GONE:  # who comes back is theirs, and so is what was deleted

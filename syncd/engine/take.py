@@ -86,7 +86,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     for fact in facts:
         if fact.ref in doubtful:
             continue  # nothing is merged from a record whose last write is in doubt; resolving it reads again
-        link = known[fact.ref]
+        link = tx.links.get(sync.name, fact.ref)  # one that came before on this page may have changed whose it is
         if link is not None and is_to_go(tx, tx.entities.get(link.entity)) and not another(link, fact):
             if source is READ:
                 keep_out(world, tx, sync, link, fact, told(sync, fact))
@@ -203,6 +203,8 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     """A record without a link: find its entity, or found one."""
     world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
     made = next((create for create in page.doubtful() if made_by(sync, create, fact)), None)
+    if made is not None:  # whose it is may have become one with another since
+        made = next((create for create in creates(tx, sync, app) if create.key == made.key), None)
     if made is not None and tx.links.at(made.entity, app) is None:  # whether it is within the filter by now or not
         return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt", fields)
     if turn_away(world, tx, sync, fact, fields, sure=page.source is READ):
@@ -331,7 +333,7 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
     agreed(sync, entity, link, result, page.writing)
     if how:
         one_each(tx, entity.id, fact.ref)
-    if how or not _quiet(result):
+    if how or result.verdicts:
         seq = _log(tx, sync, entity, fact.ref, result, how)
         result = replace(result, entity=_stamped(result, seq))
         ask(world, tx, sync, entity, fact.ref, result, seq)
@@ -359,10 +361,6 @@ def fold(page: _Page, entity: Entity, link: Link, fact: Record, how: str = "") -
     elif result.verdicts or result.link.seen != link.seen:  # a field that is only ever written may have been edited
         note_debts(tx, sync, entity_now, seq or None)
     return 1 if result.news else 0
-
-
-def _quiet(result: Merge) -> bool:
-    return not result.verdicts
 
 
 def _stamped(result: Merge, seq: int) -> Entity:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from syncd.core.fieldmap import Deletion
 from syncd.core.guard import Guard
 from syncd.core.record import Ref
 from syncd.engine.cycle import pull_app, tend
+from syncd.engine.decide import approve
+from syncd.engine.fuse import fuse
 from syncd.engine.guards import answer
 from syncd.engine.remedies import paused
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Event
 from syncd.testing.fake import capable
-from tests.engine.turns import ADA, gives_again, later, linked
+from tests.engine.turns import ADA, EVE, gives_again, later, linked, without_search
 from tests.engine.world import Scene, people
 
 
@@ -88,3 +93,64 @@ def test_what_was_owed_while_a_merged_record_was_gone_is_owed_again_though_it_tu
     crm.rows[both] = row
     later(scene)
     assert news.shown(news.find_one(email="p0@example.com"))["first"] == "New"
+
+
+def test_what_a_create_in_doubt_has_made_is_theirs_whom_its_owner_becomes_one_with_on_the_very_page() -> None:
+    scene = linked(2)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    without_search(news)
+    news.fault = "late"
+    crm.person_creates(email=EVE, first="Eve")
+    scene.run()
+    news.fault = ""
+    ada, eve = (next(e for e in scene.entities() if e.value("email") == who) for who in ("p0@example.com", EVE))
+    with scene.store.begin() as tx:
+        assert not fuse(scene.world, tx, scene.world.syncs["people"], ada, eve, "they are one")
+        for link in tx.links.of(eve.id):  # but for the newsletter they have nothing in common any more
+            tx.links.drop("people", link.ref)
+    id = news.find_one(email="p0@example.com")
+    news.person_deletes(id)
+    scene.wait(seconds=5)
+    news.person_creates(email=ADA)
+    gives_again(news, id)
+    news.land_late()
+    pull_app(scene.world, "news")
+    with scene.store.read() as tx:
+        tied = tx.links.get("people", Ref("news", "people", id))
+    assert tied is not None
+    assert tied.entity == ada.id
+    assert not [entry for entry in scene.log() if entry.event is Event.BROKEN]
+
+
+@pytest.mark.parametrize("first", ["crm-1", "crm-2"])
+def test_a_yes_to_a_delete_does_not_reach_what_was_let_go_of_though_the_app_merges_the_two(first: str) -> None:
+    """The first left its filter and was then deleted elsewhere; the second is to go, by a person's word."""
+    scene = linked(3, deletes=Deletion.HOLD, filters={"crm": lambda fields: fields.get("first") != "Out"})
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    capable(crm, deletes=Deletes.TOLD)
+    crm.person_edits("crm-1", first="Out")
+    scene.run()
+    for who in ("p0@example.com", "p1@example.com"):
+        id = news.find_one(email=who)
+        news.person_deletes(id)
+        _called(scene, "news", id)
+    (hold,) = scene.parked()
+    assert approve(scene.world, hold.id, by="op")
+    both = crm.person_creates(email="p1@example.com")
+    for id in ("crm-1", "crm-2"):
+        del crm.rows[id]
+        crm.merged[id] = both
+    _called(scene, "crm", first, "crm-2" if first == "crm-1" else "crm-1")
+    later(scene)
+    assert both in crm.rows
+
+
+def _called(scene: Scene, app: str, *ids: str) -> None:
+    """Webhooks name records, one after the other."""
+    for id in ids:
+        scene.clock.sleep(0.1)
+        with scene.store.begin() as tx:
+            tx.hints.add([Ref(app, "people", id)], tx.now)
+    tend(scene.world, app)

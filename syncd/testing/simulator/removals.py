@@ -11,7 +11,7 @@ from syncd.engine.promises import APPROVED
 from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
-from syncd.testing.simulator.journal import API, typed
+from syncd.testing.simulator.journal import API, NEVER, standing, typed
 from syncd.testing.simulator.lens import canonical
 
 if TYPE_CHECKING:
@@ -77,17 +77,23 @@ def _too_many(story: Simulation, app: SimApp, wrote: Wrote, before: Sequence[flo
 
 
 def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry], approved: float) -> Iterator[str]:
-    """An edit beats a delete: one that was typed after syncd had taken the delete in, and stood there at the time."""
+    """An edit beats a delete: one that was typed after syncd had taken the delete in, and stood there at the time.
+
+    What was edited and then edited back in between says nothing that was not known.
+    """
     gone = max((entry for entry in known if entry.event is Event.GONE), key=lambda entry: entry.at, default=None)
     if gone is None or wrote.at in app.landed or story.sync.filters or story.fates.profile.remapped:
         return
+    since = max(gone.at, approved)
+    stood = standing(app)
     for one in typed(app):
         if one.by_syncd or one.wrote.id != wrote.id or one.wrote.field not in _TYPED:
             continue
-        stood = one.after is None or one.after.at > wrote.at
-        if not stood or not max(gone.at, approved) < one.wrote.at < wrote.at:
+        stays = one.after is None or one.after.at > wrote.at
+        if not stays or not since < one.wrote.at < wrote.at:
             continue
-        if canonical(one.before.value if one.before else None) == one.value:
+        before = [span.value for span in stood.get((wrote.id, one.wrote.field), NEVER) if span.start <= since]
+        if before[-1:] == [one.value or None]:
             continue
         if not _agreed(app, one.wrote.field, one.value, gone.fields):
             yield f"S6: {app.name} {wrote.id} was deleted by syncd, and {one.wrote.field} had been edited since"
