@@ -15,6 +15,7 @@ from syncd.testing.soak.far import Actor, FarTwin
 from syncd.testing.soak.figures import Figures, broken, growth
 from syncd.testing.soak.lag import Lags, share
 from syncd.testing.soak.sample import Sample, sampled
+from syncd.testing.soak.stage import staged
 from syncd.testing.twin import Author, JournalEntry
 
 _MIB = 1 << 20
@@ -54,6 +55,11 @@ def test_a_good_soak_breaks_no_bound() -> None:
 def test_each_bound_that_is_broken_is_told(bad: dict[str, Any], said: str) -> None:
     (told,) = broken(replace(_GOOD, **bad))
     assert said in told
+
+
+def test_the_stage_of_a_soak_has_a_configuration_that_syncd_takes(tmp_path: Path) -> None:
+    with staged(tmp_path, seed=1, pace=10) as stage, stage.again() as assembly:
+        assert set(assembly.world.apps) == {"crm", "news"}
 
 
 def test_growth_is_what_came_after_the_first_sixth_and_no_single_look_decides() -> None:
