@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from benchmarks import carddav
 from benchmarks.console import console
 from benchmarks.live import intake, latency, rate_limit
-from benchmarks.rows import in_step
+from benchmarks.rows import in_step, three_apps
 from benchmarks.table import Row, kept, lines
 from benchmarks.undoing import undone
 
@@ -22,11 +22,10 @@ _RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
 
 def main(words: list[str]) -> int:
     """0 where every goal was met, 1 where one was missed."""
-    os.umask(0o077)  # as the command has it
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure syncd, each figure beside its limit."
     )
-    names = ("sizes", "latency", "intake", "limit", "undo", "console")
+    names = ("sizes", "three", "latency", "intake", "limit", "undo", "console", "carddav")
     parser.add_argument("only", nargs="*", metavar="WHAT", help=f"what to measure: {', '.join(names)} (all of them)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], metavar="N", help="how many people")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="how often; the median counts")
@@ -50,11 +49,13 @@ def _measures(
     folder: Path, sizes: list[int], repeat: int, only: Sequence[str]
 ) -> Iterator[Callable[[], Iterator[Row]]]:
     live: Mapping[str, Callable[[], Iterator[Row]]] = {
+        "three": partial(three_apps, folder / "three", min(sizes), repeat),
         "latency": partial(latency, folder / "latency"),
         "intake": partial(intake, folder / "intake", repeat),
         "limit": partial(rate_limit, folder / "limit"),
         "undo": partial(undone, folder / "undo", repeat),
         "console": partial(console, folder / "console", repeat),
+        "carddav": carddav.rows,
     }
     if "sizes" in only:
         yield from (partial(in_step, folder / str(size), size, repeat) for size in sizes)

@@ -1,4 +1,4 @@
-"""The limit: a bare loop that lists one app and writes the other in batches, with the same client, and no state."""
+"""The limit: a bare loop that lists one app and writes others in batches, with the same client, and no state."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["copy"]
 _BATCH = 1000
 
 
-def copy(source: str, target: str) -> int:
-    """Write what one app has to the other, which has nothing; how many records that were."""
+def copy(source: str, *targets: str) -> int:
+    """Write what one app has to the others, which have nothing; how many records that were."""
     client, after = open_client(), 0
     copied = 0
     while True:
@@ -27,8 +27,9 @@ def copy(source: str, target: str) -> int:
             }
             for row in page["people"]
         ]
-        answer = client.post(f"{target}/people/write", content=orjson.dumps({"writes": writes}))
-        copied += len([one for one in orjson.loads(answer.content)["results"] if one["status"] == "stored"])
+        for target in targets:
+            answer = client.post(f"{target}/people/write", content=orjson.dumps({"writes": writes}))
+            copied += len([one for one in orjson.loads(answer.content)["results"] if one["status"] == "stored"])
         if page["next"] is None:
             return copied
         after = page["next"]

@@ -25,6 +25,8 @@ __all__ = ["intake", "latency", "rate_limit"]
 _PEOPLE: Final = 1000
 _PATIENCE: Final = 180.0
 _BUDGET: Final = (190, 10.0)
+_BURST: Final = (50_000, 60.0)
+"""People whom the burst with a kill in its middle tells of, one after the other, and the seconds that it lasts."""
 
 
 def latency(folder: Path, rates: Sequence[float] = (1, 20, 100), seconds: float = 20) -> Iterator[Row]:
@@ -62,8 +64,9 @@ def intake(folder: Path, repeat: int, seconds: float = 8) -> Iterator[Row]:
     value = median(rates)
     goal = "at least 1,000 durable calls a second, eight callers"
     yield row("webhook_intake_per_second", value, "calls/s", goal, value >= 1000, limit=1000.0, runs=spread(rates))
-    accepted, lost = _killed(folder / "killed")
-    yield row("webhook_lost_by_kill", lost, "calls", "nothing accepted is lost", lost == 0, accepted=accepted)
+    calls, accepted, lost = _killed(folder / "killed")
+    goal = "nothing accepted is lost"
+    yield row("webhook_lost_by_kill", lost, "edits", goal, lost == 0, calls=calls, accepted=accepted)
 
 
 def rate_limit(folder: Path, people: int = 3400) -> Iterator[Row]:
@@ -110,25 +113,30 @@ def _serving(stage: Stage) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             process.wait(60)
 
 
-def _killed(folder: Path) -> tuple[int, int]:
-    """A burst about edits that only it tells of, with kill -9 in its middle: how many were accepted, and are lost."""
-    with staged(folder, {"crm": (0, _PEOPLE), "news": (0, _PEOPLE)}, head=_daemon(_free())) as stage:
+def _killed(folder: Path) -> tuple[int, int, int]:
+    """A burst about edits that only it tells of, with kill -9 in its middle.
+
+    How many calls were accepted, about how many people, and of how many of these the edit is lost.
+    """
+    people, seconds = _BURST
+    with staged(folder, {"crm": (0, people), "news": (0, people)}, head=_daemon(_free())) as stage:
         stage.syncd("apply", "--yes")
-        stage.apps["crm"].act("edit", first=0, count=_PEOPLE, value="Told once")
+        stage.apps["crm"].act("edit", first=0, count=people, value="Told once")
         with _serving(stage) as (process, door):
-            words = ("-m", "benchmarks.calling", f"{door}/hooks/crm", "6", str(_PEOPLE))
+            words = ("-m", "benchmarks.calling", f"{door}/hooks/crm", f"{seconds:g}", str(people))
             calling = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, cwd=ROOT)
-            time.sleep(1.0)
+            time.sleep(seconds / 2)
             process.send_signal(signal.SIGKILL)
             process.wait(60)
             with _serving(stage):
                 out, _ = calling.communicate(timeout=_PATIENCE)
-                accepted = set(json.loads(out)["accepted"])
+                calls = json.loads(out)["accepted"]
                 until = time.monotonic() + _PATIENCE
                 while _waiting(stage) and time.monotonic() < until:
                     time.sleep(0.5)
         there = set(stage.apps["news"].act("titled", prefix="Told once")["titles"])
-        return len(accepted), sum(1 for id in accepted if f"Told once {id}" not in there)
+        accepted = set(calls)
+        return len(calls), len(accepted), sum(1 for id in accepted if f"Told once {id}" not in there)
 
 
 def _waiting(stage: Stage) -> bool:

@@ -134,6 +134,7 @@ def staged(
         for name, (start, count) in counts.items():
             apps[name] = _serve(name, start, count)
         stage = Stage(folder, apps)
+        stage.config.touch(mode=0o600)  # one that others may read is refused
         stage.config.write_text(head + _config(apps, tables))
         yield stage
     finally:
