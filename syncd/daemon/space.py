@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Final
 
 from syncd.daemon import memory
 from syncd.errors import StoreError
 
-__all__ = ["SCARCE", "Space"]
+__all__ = ["LOOKED", "SCARCE", "Space"]
 
 SCARCE: Final = 512 * 1024 * 1024
 """Bytes free beside the store below which no more is taken in than must be, and somebody is told."""
@@ -17,6 +18,8 @@ _NEEDED: Final = 64 * 1024 * 1024
 """Bytes that must be free there: room for the journal of what is under way."""
 _CROWDED: Final = 0.75
 """Of the memory that the process may use: above that, too."""
+LOOKED: Final = 0.1
+"""Seconds for which an answer holds where it is asked for again and again: a look takes as long as half a call."""
 
 
 class Space:
@@ -25,6 +28,8 @@ class Space:
     def __init__(self, folder: Path | None = None, most: int = 0) -> None:
         self._folder = folder
         self._most = most
+        self._lacks = ""
+        self._until = 0.0
 
     @property
     def scarce(self) -> bool:
@@ -38,8 +43,12 @@ class Space:
 
     @property
     def lacks(self) -> str:
-        """Why nothing more is to be taken in; "" while there is room."""
-        return "the disk is nearly full" if self.scarce else "memory is nearly used up" if self.crowded else ""
+        """Why nothing more is to be taken in; "" while there is room. As it was found a moment ago."""
+        now = time.monotonic()
+        if now >= self._until:
+            told = "the disk is nearly full" if self.scarce else "memory is nearly used up" if self.crowded else ""
+            self._lacks, self._until = told, now + LOOKED
+        return self._lacks
 
     def require(self) -> None:
         """Raise StoreError if there is no room beside the store for what is under way: before it runs out itself."""

@@ -203,6 +203,7 @@ def test_a_call_that_names_more_records_than_any_vendor_packs_is_asked_to_come_a
 def test_while_the_disk_is_nearly_full_nothing_is_taken_in(
     company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(space, "LOOKED", 0.0)
     door = Door(company, space=Space(tmp_path))
     assert door.post("1", **SIGNED).status_code == 200
     monkeypatch.setattr(space, "SCARCE", 1 << 62)
@@ -212,6 +213,7 @@ def test_while_the_disk_is_nearly_full_nothing_is_taken_in(
 
 
 def test_while_memory_is_nearly_used_up_nothing_is_taken_in(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "LOOKED", 0.0)
     door = Door(company, space=Space(most=1000))
     monkeypatch.setattr(memory, "used", lambda: 800)
     assert door.post("1", **SIGNED).status_code == 503

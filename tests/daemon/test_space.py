@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,17 @@ def test_memory_is_nearly_used_up_before_it_is(
     assert (there.crowded, there.bursts()) == (crowded, bursts)
     assert there.lacks == ("memory is nearly used up" if crowded else "")
     assert not Space().crowded
+
+
+def test_whoever_asks_again_and_again_is_told_what_was_found_a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, now = count(), [50.0]
+    monkeypatch.setattr(memory, "used", lambda: next(looks))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    there = Space(most=1000)
+    for passes in (0.0, space.LOOKED / 2, space.LOOKED / 3, space.LOOKED / 2):
+        now[0] += passes
+        assert there.lacks == ""
+    assert next(looks) == 2
 
 
 def test_what_is_free_is_given_back_first(monkeypatch: pytest.MonkeyPatch) -> None:
