@@ -40,6 +40,8 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         tx.links.drop(sync.name, merged.ref)  # and nobody becomes them: the one that stays is made anew
         note_debts(tx, sync, entity, None)
         return
+    if survivor is not None and survivor.state is LinkState.GONE and survivor.entity != entity.id:
+        survivor = _there_after_all(tx, sync, survivor)
     if (survivor is None or survivor.state is LinkState.GONE) and _removed_by_us(tx, sync, merged.into):
         # Whoever it was merged into was deleted by syncd, which did not know of the merge: they are made anew.
         tx.links.drop(sync.name, merged.ref)
@@ -68,6 +70,22 @@ def _afresh(link: Link, entity: Entity, ref: Ref) -> Link:
     """A tie of which nothing is known yet; what was let go of stays out of the reach of a delete."""
     let_go = entity.deleted and link.state is LinkState.OUT_OF_SCOPE
     return Link(entity.id, ref, state=LinkState.OUT_OF_SCOPE if let_go else LinkState.LIVE)
+
+
+def _there_after_all(tx: Transaction, sync: Sync, link: Link) -> Link:
+    """Another was merged into a record that seems to be deleted, and is asked about: it was there all along."""
+    work = tx.parked.of([link.entity]).get(link.entity, [])
+    asked = [item for item in work if item.kind is ParkedKind.HOLD and item.app == link.ref.app]
+    asked = [item for item in asked if item.detail.get("record") == link.ref.id]
+    if not asked or tx.links.at(link.entity, link.ref.app) is not None:
+        return link
+    note = "another was merged into it"
+    tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=link.entity, ref=link.ref, note=note))
+    tx.parked.withdraw(asked, "the record is there")
+    back = replace(link, state=LinkState.LIVE, missed_at=None)
+    tx.links.put(sync.name, back)
+    note_debts(tx, sync, tx.entities.get(link.entity), None)
+    return back
 
 
 def _removed_by_us(tx: Transaction, sync: Sync, ref: Ref) -> bool:

@@ -15,7 +15,7 @@ from syncd.engine.fuse import fuse
 from syncd.engine.guards import answer
 from syncd.engine.remedies import paused
 from syncd.sdk.contract import Deletes
-from syncd.store.values import Event
+from syncd.store.values import Event, ParkedKind
 from syncd.testing.fake import capable
 from tests.engine.turns import ADA, EVE, gives_again, later, linked, without_search
 from tests.engine.world import Scene, people
@@ -145,6 +145,26 @@ def test_a_yes_to_a_delete_does_not_reach_what_was_let_go_of_though_the_app_merg
     _called(scene, "crm", first, "crm-2" if first == "crm-1" else "crm-1")
     later(scene)
     assert both in crm.rows
+
+
+def test_a_delete_that_is_asked_about_is_none_if_another_record_was_merged_into_the_one_that_seemed_gone() -> None:
+    scene = linked(1, deletes=Deletion.ARCHIVE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    for fault in ("blind", "", "blind"):
+        news.fault = fault
+        if fault:
+            _called(scene, "news", "news-1")
+        scene.wait(minutes=6)
+    news.fault = ""
+    assert [work.kind for work in scene.parked()] == [ParkedKind.HOLD]
+    crm.person_creates(email=EVE, first="Eve")
+    pull_app(scene.world, "crm")
+    tend(scene.world, "news")
+    news.person_merges("news-1", "news-2")
+    _called(scene, "news", "news-2")
+    assert not [work for work in scene.parked() if work.kind is ParkedKind.HOLD]
+    later(scene)
+    assert sorted(crm.rows) == ["crm-1", "crm-2"]
 
 
 def _called(scene: Scene, app: str, *ids: str) -> None:
