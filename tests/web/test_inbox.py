@@ -144,6 +144,7 @@ def test_possible_doubles_name_everybody_it_may_be(place: Office) -> None:
     text = opened(place, "/inbox?kind=whose").last.text
     assert f'href="/record/{ada}"' in text
     assert f'href="/record/{ben}"' in text
+    assert "Merge their records in each app where both have one" in text
 
 
 def test_a_record_is_said_to_be_that_of_one_of_several(place: Office) -> None:
