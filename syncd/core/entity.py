@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from syncd.core.fieldmap import FieldRule, Sync, Way
+from syncd.core.fieldmap import FieldRule, Sync
 from syncd.core.lens import Misfit, View, view
 from syncd.core.record import ABSENT, EntityId, Fields, Raws, Ref, Value, Version
 
@@ -109,20 +109,21 @@ def base(rule: FieldRule, link: Link, fields: Fields) -> View:
 
 
 def _owed(entity: Entity, link: Link, sync: Sync, parked: frozenset[str]) -> Iterator[tuple[str, Value]]:
-    app, fields = link.ref.app, entity.fields
-    for rule in sync.mapped(app):
-        if rule.name in parked or rule.ways[app] is Way.READ:
+    fields, seen, sent = entity.fields, link.seen, link.sent
+    for rule, lens in sync.written(link.ref.app):
+        name, computed = rule.name, rule.computed
+        if name in parked or (computed is None and name not in fields):
             continue
-        wanted = rule.computed.compute(fields) if rule.computed else fields.get(rule.name)
-        if isinstance(wanted, Misfit) or (rule.computed is None and rule.name not in fields):
+        wanted = fields[name] if computed is None else computed.compute(fields)
+        if isinstance(wanted, Misfit):
             continue
-        shown = base(rule, link, fields)
+        shown = view(lens, seen, fields)
         if isinstance(shown, Misfit):
             continue  # what cannot be read is never overwritten unasked
-        known = link.sent.get(rule.name, shown)
+        known = sent.get(name, shown)
         if known is ABSENT:
             known = None
         if rule.consent and wanted is not True and known is not True:
             continue  # "did not opt out" is no consent: it is never pressed on an app that says nothing
         if wanted != known:
-            yield rule.name, wanted
+            yield name, wanted

@@ -126,6 +126,7 @@ class Sync:
     digest: str = ""
     """Changes when anything in the mapping changes that can change what is written."""
     _mapped: Mapping[str, tuple[FieldRule, ...]] = field(init=False, repr=False, compare=False)
+    _written: Mapping[str, tuple[tuple[FieldRule, Lens], ...]] = field(init=False, repr=False, compare=False)
     _window: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     consents: tuple[FieldRule, ...] = field(init=False, repr=False, compare=False)
     """The rules that carry an opt-out."""
@@ -138,12 +139,21 @@ class Sync:
             app: tuple(dict.fromkeys(name for rule in rules for name in rule.lenses[app].window))
             for app, rules in mapped.items()
         }
+        written = {
+            app: tuple((rule, rule.lenses[app]) for rule in rules if rule.ways[app] is not Way.READ)
+            for app, rules in mapped.items()
+        }
         object.__setattr__(self, "_mapped", mapped)
+        object.__setattr__(self, "_written", written)
         object.__setattr__(self, "_window", window)
 
     def mapped(self, app: str) -> tuple[FieldRule, ...]:
         """The rules that have a lens for this app."""
         return self._mapped.get(app, ())
+
+    def written(self, app: str) -> tuple[tuple[FieldRule, Lens], ...]:
+        """The rules by which this app is written to, each with the app's lens."""
+        return self._written.get(app, ())
 
     def window(self, app: str) -> tuple[str, ...]:
         """Every field of the app that some rule looks at, each once."""

@@ -68,7 +68,8 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
         tx.entities.load(links)
         moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
         late = _late(tx, sync, app, [*unfound, *moved])
-        read = [link for id in links if (link := tx.links.at(id, app))]
+        tx.links.load_of(links if missing else ())
+        read = [link for id in links if (link := tx.links.at(id, app))] if missing else []
         for e in missing:  # a search may not show what is new, and a question keeps an old key where it is
             late[e.id] = [*late.get(e.id, ()), *asked_about(tx, sync, app, e), *_bearing(sync, app, e, read)]
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}

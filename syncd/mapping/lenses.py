@@ -88,15 +88,16 @@ class Single:
         if name not in raws:
             return ABSENT
         raw, held = raws[name], entity.get(self.canonical)
-        if not (_is_kept(raw) and _is_kept(held)):
+        if type(raw) not in _TOLD_APART or type(held) not in _TOLD_APART:
             return self._seen(raw, held)
         try:
             return self._views[raw, held]
         except KeyError:
             seen = self._seen(raw, held)
-        if len(self._views) >= _REMEMBERED:
-            self._views.clear()
-        self._views[raw, held] = seen
+        if _is_kept(raw) and _is_kept(held):
+            if len(self._views) >= _REMEMBERED:
+                self._views.clear()
+            self._views[raw, held] = seen
         return seen
 
     def _seen(self, raw: Raw, held: Value) -> View:
@@ -173,9 +174,13 @@ _WORTH_REMEMBERING: Final = 1024
 """Characters of a text that is remembered."""
 
 
+_TOLD_APART: Final = frozenset({str, bool, type(None)})
+"""Values of these types are told from one another by a dictionary; a number is not told from a truth."""
+
+
 def _is_kept(value: Raw) -> bool:
-    """Whether what is read of a value is remembered; a number is not told from a truth in a dictionary."""
-    return len(value) <= _WORTH_REMEMBERING if type(value) is str else value is None or type(value) is bool
+    """Whether what is read of a value is remembered."""
+    return len(value) <= _WORTH_REMEMBERING if type(value) is str else type(value) in _TOLD_APART
 
 
 def _same(a: Value | Misfit, b: Value | Misfit) -> bool:
