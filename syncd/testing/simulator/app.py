@@ -52,16 +52,11 @@ class SimApp(Fake):
     """An app with fates. What an index shows lags behind by up to `capabilities.list_lag`."""
 
     fates: Fates = field(default_factory=Fates)
-    finds: bool = True
-    """Can look for records by a field."""
-    calls_back: bool = True
-    """Sends webhooks."""
-    merges_anew: bool = False
-    """Two merged records become a third."""
-    picky: frozenset[str] = frozenset()
-    """Notes that it refuses."""
-    poison: str = ""
-    """An address whose every write it refuses."""
+    finds: bool = True  # can look for records by a field
+    calls_back: bool = True  # sends webhooks
+    merges_anew: bool = False  # two merged records become a third
+    picky: frozenset[str] = frozenset()  # notes that it refuses
+    poison: str = ""  # an address whose every write it refuses
     intrude: Callable[[], None] = lambda: None
     meanwhile: Callable[[], None] = lambda: None
     """Something else happens while a call is under way."""
@@ -91,6 +86,8 @@ class SimApp(Fake):
     """When which record was deleted."""
     lives: dict[str, int] = field(default_factory=dict)
     """How many records an id has stood for."""
+    joined: dict[str, str] = field(default_factory=dict)
+    """Which record was merged into which, by their names in the journal."""
     before: dict[str, Record] = field(default_factory=dict)
     """An earlier showing of a record, for stale rows."""
     index: dict[str, Record] = field(default_factory=dict)
@@ -182,13 +179,16 @@ class SimApp(Fake):
 
     def person_merges(self, keep: str, lose: str) -> None:
         """A person merges two records: one survives, or a third stands for both."""
+        kept, lost = self.called(keep), self.called(lose)
         if not self.merges_anew:
             super().person_merges(keep, lose)
+            self.joined[lost] = kept
         else:
             fields = dict(self.rows[keep].fields)
             del self.rows[keep], self.rows[lose]
             new = self._create(fields, "person")
             self.merged[keep] = self.merged[lose] = new
+            self.joined[kept] = self.joined[lost] = self.called(new)
         for id in (keep, lose):
             self._tells(id)
 

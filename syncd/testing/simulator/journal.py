@@ -90,9 +90,8 @@ def persons(apps: Sequence[SimApp]) -> dict[tuple[str, str], str]:
         for wrote in app.journal:
             if wrote.field == "email":
                 same[named(f"{app.name} {wrote.id}")] = named(str(wrote.value).casefold())
-        for lost, kept in app.merged.items():
-            for life in incarnations(app, lost):
-                same[named(f"{app.name} {life}")] = named(f"{app.name} {app.called(kept)}")
+        for lost, kept in app.joined.items():
+            same[named(f"{app.name} {lost}")] = named(f"{app.name} {kept}")
     return {(app.name, wrote.id): named(f"{app.name} {wrote.id}") for app in apps for wrote in app.journal}
 
 

@@ -176,8 +176,8 @@ def _undue_deletes(story: Simulation) -> Iterator[str]:
                 who = person[app.name, wrote.id]
                 due[who] = min(wrote.at, due.get(who, inf))
                 by_people[who] += 1
-        for lost in app.merged:  # whoever then deletes the one record has deleted both
-            by_people[person[app.name, app.called(lost)]] += 1
+        for lost in app.joined:  # whoever then deletes the one record has deleted both
+            by_people[person[app.name, lost]] += 1
     for app in apps:
         for wrote in app.journal:
             if wrote.field != "" or wrote.author != API:
