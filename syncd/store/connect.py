@@ -198,7 +198,7 @@ def _sqlite(place: URL) -> Engine:
         cursor = raw.cursor()
         _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA cache_size=-4096")  # of each connection; the machine keeps the file in memory anyhow
+        cursor.execute("PRAGMA cache_size=-2048")  # of each connection; the machine keeps the file in memory anyhow
         cursor.close()
 
     return made
