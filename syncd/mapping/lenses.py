@@ -19,6 +19,7 @@ from typing import Any, Final
 from nameparser import HumanName
 
 from syncd.core.bounds import overlong
+from syncd.core.lately import Lately
 from syncd.core.lens import Misfit, View
 from syncd.core.record import ABSENT, Fields, Raw, Raws, Value
 from syncd.mapping.codec import decode, encode, json_text, short, too_long
@@ -71,10 +72,12 @@ class Single:
     path: tuple[str, ...] = ()
     window: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
     """The one app field."""
-    _known: dict[Raw, Value | Misfit] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: Lately[Raw, Value | Misfit] = dataclasses.field(
+        default_factory=lambda: Lately(_REMEMBERED), init=False, repr=False, compare=False
+    )
     """What raws were read as lately."""
-    _views: dict[tuple[Raw, Value], View] = dataclasses.field(
-        default_factory=dict, init=False, repr=False, compare=False
+    _views: Lately[tuple[Raw, Value], View] = dataclasses.field(
+        default_factory=lambda: Lately(_REMEMBERED), init=False, repr=False, compare=False
     )
     """What was seen lately, by the raw and by what was agreed on: each is looked at five times on its way."""
 
@@ -94,11 +97,7 @@ class Single:
             return self._views[raw, held]
         except KeyError:
             seen = self._seen(raw, held)
-        if _is_kept(raw) and _is_kept(held):
-            if len(self._views) >= _REMEMBERED:
-                self._views.clear()
-            self._views[raw, held] = seen
-        return seen
+        return self._views.keep((raw, held), seen) if _is_kept(raw) and _is_kept(held) else seen
 
     def _seen(self, raw: Raw, held: Value) -> View:
         value = self._read(raw)
@@ -137,11 +136,7 @@ class Single:
         try:
             return self._known[raw]
         except KeyError:
-            value = self._made_of(raw)
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[raw] = value
-        return value
+            return self._known.keep(raw, self._made_of(raw))
 
     def _made_of(self, raw: Raw) -> Value | Misfit:
         if size := overlong(raw):

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import JSON, ColumnElement, Connection, Row, bindparam, cast, delete, func, select, tuple_, type_coerce
 
 from syncd.core.entity import Entity, Link, LinkState
+from syncd.core.lately import Lately
 from syncd.core.match import Key
 from syncd.core.record import EntityId, Ref, Version
 from syncd.store.codec import dump, held_from, held_text, instant, load, seconds, value_from
@@ -20,8 +21,6 @@ from syncd.store.statements import Many, Upsert, among, chunks, counted, same
 from syncd.store.tables import EntityRow, KeyRow, LinkRow, table
 
 __all__ = ["Entities", "Links", "entity_row", "link_row"]
-
-T = TypeVar("T")
 
 _REMEMBERED: Final = 4096
 """So many rows are remembered as what they stand for: those of two pages, or of several batches."""
@@ -306,18 +305,8 @@ def _these(sync: str, refs: Iterable[Ref]) -> Iterator[dict[str, Any]]:
             yield {"sync": sync, "app": app, "object": object, "record": part}
 
 
-class _Remembered(dict[tuple[Any, ...], T]):
-    """Rows, and what they stand for: those of a batch pass through half a dozen transactions."""
-
-    def keep(self, row: tuple[Any, ...], value: T) -> T:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[row] = value
-        return value
-
-
-_LATELY_ENTITIES: Final = _Remembered[Entity]()
-_LATELY_LINKS: Final = _Remembered[Link]()
+_LATELY_ENTITIES: Final = Lately[tuple[Any, ...], Entity](_REMEMBERED)
+_LATELY_LINKS: Final = Lately[tuple[Any, ...], Link](_REMEMBERED)
 
 
 def _entity(row: Row[Any]) -> Entity:

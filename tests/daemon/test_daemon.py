@@ -14,6 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
+from syncd.core.lately import Lately
 from syncd.daemon.lock import AlreadyRunning, Heart, Holder, sole
 from syncd.daemon.signals import on_signals
 from syncd.engine.remedies import resume
@@ -38,6 +39,15 @@ def test_an_edit_in_either_app_is_seen_in_the_other(company: Company) -> None:
         eventually(lambda: both(company, "Adele"), "the CRM hears of Adele")
         eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
     assert service.code == 0
+
+
+def test_a_daemon_at_rest_holds_no_row_that_it_has_read(company: Company) -> None:
+    """Memory that is full of what nobody asks for again is not level for hours."""
+    company.poll = SELDOM
+    seen = Lately[str, int](9)
+    with company.running():
+        seen.keep("a row", 1)
+        eventually(lambda: not seen, "it is let go of")
 
 
 def test_a_first_start_lists_everything_once_and_the_next_only_what_has_changed(company: Company) -> None:
