@@ -96,7 +96,7 @@ def status(found: Status) -> Iterable[RenderableType]:
     rows = (
         (
             sync.name,
-            "in force" if sync.in_force else "not applied",
+            "applied" if sync.in_force else "not applied",
             sync.entities,
             ", ".join(f"{app} {count}" for app, count in sorted(sync.linked.items())),
         )
