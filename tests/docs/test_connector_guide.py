@@ -30,8 +30,12 @@ def test_the_example_passes_the_suite_as_an_installed_connector_is_tried(tmp_pat
     for name, code in files().items():
         if not name.startswith("test_"):
             (tmp_path / name).write_text(code)
-    suite = "import guestbook\nfrom syncd.testing.conformance.made import on_twin\n\nTestInstalled = on_twin(guestbook.plugin)\n"
-    (tmp_path / "test_installed.py").write_text(suite)
+    lines = (
+        "from syncd.testing.conformance.made import on_twin",
+        "from guestbook import plugin",
+        "TestIt = on_twin(plugin)",
+    )
+    (tmp_path / "test_installed.py").write_text("\n".join(lines))
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
