@@ -25,7 +25,19 @@ from syncd.explain import models
 from syncd.sdk.contract import Plugin
 from syncd.toml import Key
 
-__all__ = ["KEY", "MAKE", "Fault", "keys_of", "misplaced", "near", "resolve", "resolve_all", "unquoted", "unusable"]
+__all__ = [
+    "KEY",
+    "MAKE",
+    "Fault",
+    "is_secret",
+    "keys_of",
+    "misplaced",
+    "near",
+    "resolve",
+    "resolve_all",
+    "unquoted",
+    "unusable",
+]
 
 KEY: Final = 32
 """Bytes of a key that secrets are sealed with."""
@@ -74,7 +86,7 @@ def resolve_all(
     for name, value in table.items():
         info = model.model_fields.get(name)
         annotation = None if info is None else info.annotation
-        secret = _is_secret(annotation)
+        secret = is_secret(annotation)
         inner = next(models(annotation), None)
         if isinstance(value, Mapping) and inner is not None:
             resolved[name], _, deeper = resolve_all(value, inner, folder)
@@ -155,8 +167,9 @@ def near(base_url: str) -> bool:
         return False
 
 
-def _is_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(_is_secret(inner) for inner in get_args(annotation))
+def is_secret(annotation: Any) -> bool:
+    """Whether a setting of this type is a secret, or may be one."""
+    return annotation is SecretStr or any(is_secret(inner) for inner in get_args(annotation))
 
 
 def _from_file(path: Path) -> str:

@@ -170,5 +170,7 @@ def _said(failed: Exception) -> str:
             return f"answered {failed.smtp_code} {text}".partition("\n")[0]
         case UnicodeError():
             return "the user or the password has letters that SMTP does not know"
+        case OSError() if failed.strerror:
+            return failed.strerror
         case _:
             return str(failed) or type(failed).__name__

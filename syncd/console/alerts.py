@@ -160,7 +160,8 @@ def shown(found: Alerting) -> Iterable[RenderableType]:
         yield words(f"  {one.hint}")
     for to in found.destinations:
         yield words("")
-        yield words(f"{to.name}: cannot be told: {to.failing}; it is tried again" if to.failing else to.name, "bold")
+        failing = f": cannot be told: {to.failing}; it is tried again" if to.failing else ""
+        yield words(f"{to.name}{failing or ('' if to.told else ': was told nothing yet')}", "bold")
         for told in sorted(to.told, key=lambda told: (told.at is not None and told.at, told.group)):
             yield words(f"  {when(told.at)}  {told.group}{'' if told.open else ', and that it is over'}")
 

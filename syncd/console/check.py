@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
-
-from pydantic import SecretStr
 
 from syncd.console.discover import Reached, connected, reach, sample
 from syncd.core.fieldmap import FieldRule, Sync, Way
@@ -15,6 +12,7 @@ from syncd.core.record import Raws
 from syncd.errors import ConfigError, ConnectorError, Problem
 from syncd.mapping.load import Row, check_laws, check_shapes, describe, doubts, load_syncs
 from syncd.sdk.contract import Connector
+from syncd.secrets import is_secret
 from syncd.settings import AppConfig, Config
 
 __all__ = ["AppCheck", "Checked", "SettingCheck", "SyncCheck", "check"]
@@ -119,7 +117,7 @@ def _settings(app: AppConfig) -> tuple[SettingCheck, ...]:
         SettingCheck(
             name=name,
             description=info.description or "another address for the app",
-            secret=SecretStr in (info.annotation, *get_args(info.annotation)),
+            secret=is_secret(info.annotation),
             required=info.is_required(),
             given=name in app.settings.model_fields_set,
         )

@@ -126,8 +126,9 @@ def keep_certificate(world: World, number: int, path: Path) -> Mapping[str, Any]
     if found is None:
         raise ConfigError(f"there is no order {number}", hint="see: syncd forget")
     if found.done is None:
-        left = ", ".join(sorted({one.app for one in found.waits_for})) or "a write that is in doubt"
-        raise Halted(f"order {number} is not done yet: it waits for {left}", hint="see: syncd forget")
+        left = ", ".join(sorted({one.app for one in found.waits_for}))
+        why = f"it waits for {left}" if left else "the records are gone, and the rest is erased within a minute"
+        raise Halted(f"order {number} is not done yet: {why}", hint="see: syncd forget")
     if not found.certificate:
         raise Halted(f"order {number} was given anew after a backup was restored", hint="see: syncd forget")
     certificate = {**found.certificate, "form": FORM}

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
-from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from syncd import plugins
 from syncd.console.discover import connected, reach, sample
@@ -19,6 +19,7 @@ from syncd.core.fieldmap import Sync
 from syncd.errors import ConfigError, Problem
 from syncd.mapping.load import check_laws, load_syncs
 from syncd.sdk.contract import Connector, Object, Settings
+from syncd.secrets import is_secret
 from syncd.settings import RESERVED, load
 
 __all__ = ["Made", "Wanted", "interview", "write_config"]
@@ -278,13 +279,14 @@ def _guessed(objects: Mapping[str, Object]) -> _Draft:
     proposed = _named(pairs(objects))
     first = next(iter(objects))
     apps = ", ".join(f'{app} = "{object.name}"' for app, object in objects.items())
+    prefer = f'first   = "prefer {first}"'
 
     def text(left: Mapping[str, str]) -> str:
         head = (
             "# Proposed by likeness of names and types. Look through it before anything is written.\n"
             f'[syncs.people]\nentity  = "person"\napps    = {{ {apps} }}\n'
             'match   = ["email"]                  # how records find each other at first\n'
-            f'first   = "prefer {first}"    # who wins where both are filled at first\n'
+            f"{prefer:<37}# who wins where both are filled at first\n"
             'deletes = "hold"                     # a delete waits for a yes: syncd holds\n'
         )
         kept = [_table(pair) for pair in proposed if pair.name not in left]
@@ -302,9 +304,10 @@ def _named(found: Iterable[Pair]) -> list[Pair]:
 
 
 def _table(pair: Pair) -> str:
-    cells = "".join(f"{app} = {json.dumps(name)}\n" for app, name in pair.cells.items())
+    rows = {"type": pair.type, **pair.cells}
     partial = "partial = true    # an option without a partner stays where it is\n" if pair.type == "choice" else ""
-    return f'[syncs.people.fields.{pair.name}]\ntype = "{pair.type}"\n{cells}{partial}'
+    lines = "\n".join(_aligned({key: _quoted(value) for key, value in rows.items()}))
+    return f"[syncs.people.fields.{pair.name}]\n{lines}\n{partial}"
 
 
 def _notes(left: Mapping[str, str]) -> str:
@@ -318,18 +321,36 @@ def _head(wanted: Wanted) -> str:
         model = plugins.load(connector).settings
         secrets = {key: wanted.secrets.get((app, key)) or _variable(app, key) for key in _secret_keys(model)}
         secrets |= {key: variable for (name, key), variable in wanted.secrets.items() if name == app}
-        lines = [f"[apps.{app}]", f'connector = "{connector}"']
+        rows = {"connector": _quoted(connector)}
         if package := plugins.origin(connector):
-            lines.append(f'package = "{package}"')
-        lines += [f"{key} = {{ env = {json.dumps(variable)} }}" for key, variable in secrets.items()]
-        given = {key: value for (name, key), value in wanted.settings.items() if name == app}
-        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
-        for key, info in model.model_fields.items():
-            if key not in secrets and key not in given:
-                about = " ".join((info.description or "another address for the app").split())
-                lines.append(f'# {key} = ""    # {about}')
+            rows["package"] = _quoted(package)
+        rows |= {key: _held_in(variable) for key, variable in secrets.items()}
+        rows |= {key: _quoted(value) for (name, key), value in wanted.settings.items() if name == app}
+        rest = {key: info for key, info in model.model_fields.items() if key not in rows}
+        shown = {key: _shown(app, key, info) for key, info in rest.items()}
+        lines = [f"[apps.{app}]", *_aligned(rows)]
+        for line, info in zip(_aligned(shown), rest.values(), strict=True):
+            lines.append(f"# {line}    # {' '.join((info.description or 'another address for the app').split())}")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def _aligned(rows: Mapping[str, str]) -> list[str]:
+    width = max(map(len, rows), default=0)
+    return [f"{key:<{width}} = {value}" for key, value in rows.items()]
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _held_in(variable: str) -> str:
+    return f"{{ env = {_quoted(variable)} }}"
+
+
+def _shown(app: str, key: str, info: FieldInfo) -> str:
+    """What an optional setting may look like: a secret where it may stand, anything else as its default is."""
+    return _held_in(_variable(app, key)) if is_secret(info.annotation) else _quoted(info.get_default())
 
 
 def _secret_keys(model: type[Settings]) -> list[str]:
@@ -339,9 +360,7 @@ def _secret_keys(model: type[Settings]) -> list[str]:
 
 
 def _secrets(model: type[Settings]) -> list[str]:
-    return [
-        key for key, info in model.model_fields.items() if SecretStr in (info.annotation, *get_args(info.annotation))
-    ]
+    return [key for key, info in model.model_fields.items() if is_secret(info.annotation)]
 
 
 def _required_keys(model: type[Settings]) -> list[str]:

@@ -30,7 +30,7 @@ class Sandbox:
         """The table of an app that lives at `url`."""
         lines = [f"[apps.{self.connector}]", f'connector = "{self.connector}"', f'base_url  = "{url}"']
         lines += [
-            f'{name} = {{ env = "{self.variable(name)}" }}    # export {self.variable(name)}={value}'
+            f'{name:<9} = {{ env = "{self.variable(name)}" }}    # export {self.variable(name)}={value}'
             for name, value in self.twin.credentials.items()
         ]
         return "\n".join(lines)

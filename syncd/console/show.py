@@ -96,7 +96,7 @@ def status(found: Status) -> Iterable[RenderableType]:
     rows = (
         (
             sync.name,
-            "in force" if sync.in_force else "not applied",
+            "applied" if sync.in_force else "not applied",
             sync.entities,
             ", ".join(f"{app} {count}" for app, count in sorted(sync.linked.items())),
         )
@@ -145,8 +145,10 @@ def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
     """What keeps apps from being served, with what to do."""
     for app in apps:
         if app.state == "paused":
+            reason, *hints = app.reason.removeprefix(f"{app.name}: ").split("\n")
             told = "" if "syncd " in app.reason else f"; go on with: syncd resume {app.name}"
-            yield words(f"{app.name} is paused: {app.reason}{told}", "red")
+            yield words(f"{app.name} is paused: {reason}{told}", "red")
+            yield from map(words, hints)
         elif app.state == "failing":
             yield words(f"{app.name} is failing: {app.reason}; it is tried again by itself", "yellow")
         if app.suspected:

@@ -63,7 +63,10 @@ def _state(one: Order) -> str:
         return f"done {when(one.done)}, lifted {when(one.lifted)}"
     if one.done is not None and not one.certificate:
         return "given anew after a backup was restored"
-    return f"done {when(one.done)}" if one.done is not None else "under way"
+    if one.done is not None:
+        return f"done {when(one.done)}"
+    # A write in doubt may hold it up for longer; the daemon looks every minute.
+    return "under way" if one.waits_for else "the records are gone; erased within a minute"
 
 
 def _records(found: Iterable[Reached]) -> Iterable[RenderableType]:

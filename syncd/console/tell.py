@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -189,12 +190,14 @@ def tell_field(entry: Entry, field: str, author_of: Callable[[int], str]) -> str
 
 def said(value: Any) -> str:
     """A value as a person writes it; a long one is cut, and is whole among an answer's own values in JSON."""
-    if value is None or value in ("", [], ()):
+    if value is None or value in ("", [], (), {}):
         return "blank"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return short(", ".join(said(item) for item in value))
+    if isinstance(value, Mapping):
+        return short(json.dumps(value, ensure_ascii=False, default=str))
     return f'"{short(value)}"' if isinstance(value, str) else short(str(value))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from syncd.console.status import moment
+from syncd.console.tell import said
 from syncd.core.entity import base
 from syncd.core.fieldmap import FieldRule, Sync, Way
 from syncd.core.lens import Misfit
@@ -118,11 +119,16 @@ def resolve_to(world: World, id: int, text: str, *, by: str) -> Answered:
     sync, work = _contested(world, id)
     rule = sync.rules[work.field]
     value = typed(rule, text)
-    for app, lens in rule.lenses.items():
-        put = lens.put(value, {}) if rule.ways[app] is not Way.READ else {}
-        if isinstance(put, Misfit):
-            raise ConfigError(f"{app} cannot hold {text!r} as {rule.name}: {put.reason}")
+    _can_be_held(rule, value, rule.lenses)
     return _decided(world, id, value, by)
+
+
+def _can_be_held(rule: FieldRule, value: Value, apps: Iterable[str]) -> None:
+    """Raises ConfigError where an app that would be written to cannot hold the value."""
+    for app in apps:
+        put = rule.lenses[app].put(value, {}) if rule.ways[app] is not Way.READ else {}
+        if isinstance(put, Misfit):
+            raise ConfigError(f"{app} cannot hold {said(value)} as {rule.name}: {put.reason}")
 
 
 def resolve_from(world: World, id: int, app: str, *, by: str) -> Answered:
@@ -137,6 +143,7 @@ def resolve_from(world: World, id: int, app: str, *, by: str) -> Answered:
         shown = base(rule, link, entity.fields) if entity and link else None
     if entity is None or link is None or isinstance(shown, Absent | Misfit):
         raise ConfigError(f"{app} shows no value of {work.field} that makes sense", hint="say --value VALUE instead")
+    _can_be_held(rule, shown, [other for other in rule.lenses if other != app])
     return _decided(world, id, shown, by)
 
 

@@ -142,4 +142,5 @@ class Crier:
 
     def _ended(self, name: str) -> None:
         """The others go on without it; health says that it is gone."""
-        self._world.log.error("nobody is told any more", part=name)
+        if not self.lane.leaving:
+            self._world.log.error("nobody is told any more", part=name)

@@ -38,6 +38,11 @@ class Lane:
         self._woken.set()
 
     @property
+    def leaving(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stopping.is_set()
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()

@@ -51,7 +51,7 @@ class Holder:
     """ISO 8601, UTC."""
 
     def __str__(self) -> str:
-        return f"syncd {self.doing}, process {self.pid} on {self.host}, since {self.since}"
+        return f"syncd {self.doing}, process {self.pid} on {self.host}, since {self.since[:19]}Z"
 
 
 @dataclass(frozen=True, slots=True)

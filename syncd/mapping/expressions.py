@@ -33,11 +33,16 @@ MAX_COMPREHENSIONS: Final = 2
 MAX_RESULT: Final = 65_536
 
 _LITERAL = re.compile(r"""[rR]?("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.DOTALL)
+_ASSIGNS = re.compile(r"(?<![=!<>])=(?!=)")
+_WORDS = re.compile(r"\b(?:and|or|not)\b", re.IGNORECASE)
+_NULL = re.compile(r"(?<![\w.])(\w+)\s*[=!]=\s*null\b|\bnull\s*[=!]=\s*(\w+)(?!\w|\s*[.(\[])")
 _COMPREHENSION = re.compile(r"\.\s*(?:all|exists|exists_one|filter|map)\s*\(\s*(\w+)\s*,")
 _OWN: Final = frozenset({"lower", "upper", "trim", "domain"})
 _BUILT_IN: Final = frozenset(
     "contains startsWith endsWith matches size int uint double string bool type has max min".split()
 )
+_BLANKS: Final = {"integer": "", "decimal": "", "boolean": "false", "consent": "false", "choices": "[]"}
+"""What a blank is, where it is not an empty text; nothing where it is null."""
 _FAULTS: Final = (TypeError, ValueError, ArithmeticError, RuntimeError, LookupError)
 """What an evaluation may raise (the binding maps CEL's errors to these)."""
 
@@ -173,7 +178,7 @@ def compile_expression(source: str, names: Names) -> _Compiled:
         program = cel.compile(source)
         references = program.references()
     except ValueError as error:
-        raise Mistake(_syntax(error)) from error
+        raise Mistake(_syntax(error), _meant(bare)) from error
     for function in references["functions"]:
         if re.fullmatch(r"[A-Za-z]\w*", function) and function not in _OWN | _BUILT_IN:
             column = _column(bare, function)
@@ -183,7 +188,18 @@ def compile_expression(source: str, names: Names) -> _Compiled:
         if name not in names.types:
             column = _column(bare, name)
             raise Mistake(f'there is no field "{name}"{column}', suggest(name, names.types))
+    _refuse_null(bare, {name: names.types[name] for name in free})
     return _Compiled(program, tuple(free), names)
+
+
+def _refuse_null(bare: str, types: Mapping[str, str]) -> None:
+    """A blank is null in numbers alone: for anything else the answer would be the same for every record."""
+    for found in _NULL.finditer(bare):
+        name = found[1] or found[2]
+        blank = _BLANKS.get(types.get(name, "integer"), '""')
+        if blank:
+            what = f"compares {name} with null{_column(bare, name)}, and a blank {types[name]} is {blank}"
+            raise Mistake(what, f"compare it with {blank}")
 
 
 def _column(bare: str, word: str) -> str:
@@ -200,6 +216,13 @@ def _syntax(error: ValueError) -> str:
     line = f"line {found[1]}, " if found[1] != "1" else ""
     what = re.sub(r" expecting \{.*", "", found[3])
     return f"does not parse at {line}column {found[2]}: {what}"
+
+
+def _meant(bare: str) -> str:
+    """What is written in CEL for what people write from habit."""
+    if _ASSIGNS.search(bare):
+        return "== compares"
+    return "&&, || and ! stand for and, or and not" if _WORDS.search(bare) else ""
 
 
 def _first_line(error: Exception) -> str:

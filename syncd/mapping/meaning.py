@@ -95,11 +95,10 @@ def _check_channels(fields: Mapping[str, Meaning], note: Notes) -> None:
 def _match(shaped: Shaped, note: Notes) -> tuple[tuple[str, ...], ...]:
     known = shaped.sync.fields
     match = tuple((names,) if isinstance(names, str) else tuple(names) for names in shaped.sync.match)
-    for index, names in enumerate(match):
-        for name in names:
-            if name not in known:
-                note(("match", index), f'there is no field "{name}"', suggest(name, known))
-    for app in shaped.sync.apps if shaped.whole else ():
+    strange = [(index, name) for index, names in enumerate(match) for name in names if name not in known]
+    for index, name in strange:
+        note(("match", index), f'there is no field "{name}"', suggest(name, known))
+    for app in shaped.sync.apps if shaped.whole and not strange else ():
         if not any(all(app in shaped.cells.get(name, {}) for name in names) for names in match):
             note(("match",), f"{app} has none of the match fields, so that its records match nothing")
     return match

@@ -127,11 +127,13 @@ class Shaped:
     fields: Mapping[str, FieldShape]
     cells: Mapping[str, Mapping[str, Cell]]
     """By canonical field, then by app."""
+    placed: bool = True
+    """Whether every app of the sync is one of this file."""
 
     @property
     def whole(self) -> bool:
-        """Whether no field was left out: what uses fields by name can be judged."""
-        return len(self.fields) == len(self.sync.fields)
+        """Whether no field was left out and every app is there: what uses fields by name can be judged."""
+        return self.placed and len(self.fields) == len(self.sync.fields)
 
 
 def shaped(app_names: Sequence[str], note: Notes) -> Shaped | None:
@@ -154,27 +156,34 @@ def shaped(app_names: Sequence[str], note: Notes) -> Shaped | None:
         try:
             shape = FieldShape.model_validate(table)
         except ValidationError as error:
-            _unknown(table, sync, ("fields", name), note)
+            _unknown(table, sync, app_names, ("fields", name), note)
             at = (*config.key, "fields", name)
             note.problems.extend(explain(error, FieldShape, config.places, at))
             continue
         fields[name] = shape
-        cells[name] = dict(_cells(shape, sync, ("fields", name), note))
+        cells[name] = dict(_cells(shape, sync, app_names, ("fields", name), note))
     for app in sync.filters:
         if app not in sync.apps:
             note(("filters", app), f'there is no app "{app}" in this sync', suggest(app, sync.apps))
-    return Shaped(sync, fields, cells)
+    return Shaped(sync, fields, cells, placed=set(sync.apps) <= set(app_names))
 
 
-def _unknown(written: Iterable[str], sync: SyncShape, at: Key, note: Notes) -> None:
+def _unknown(written: Iterable[str], sync: SyncShape, app_names: Sequence[str], at: Key, note: Notes) -> None:
     known = [*sync.apps, *FieldShape.model_fields]
+    misspelt = not set(sync.apps) <= set(app_names)  # one of these may be the app that was meant there
     for key in written:
-        if key not in known:
+        if key in known or (misspelt and key in app_names):
+            continue
+        if key in app_names:
+            note((*at, key), f"{key} is no app of this sync", f"name it there: apps = {{ {key} = ... }}")
+        else:
             note((*at, key), "unknown key", suggest(key, known))
 
 
-def _cells(shape: FieldShape, sync: SyncShape, at: Key, note: Notes) -> Iterator[tuple[str, Cell]]:
-    _unknown(shape.cells, sync, at, note)
+def _cells(
+    shape: FieldShape, sync: SyncShape, app_names: Sequence[str], at: Key, note: Notes
+) -> Iterator[tuple[str, Cell]]:
+    _unknown(shape.cells, sync, app_names, at, note)
     for app, written in shape.cells.items():
         if app not in sync.apps:
             continue

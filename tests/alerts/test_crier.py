@@ -231,6 +231,7 @@ def test_a_daemon_tells_of_an_app_that_was_stopped_without_a_word_of_whom(compan
             eventually(lambda: bool(there.calls) and bool(box.mails), "both are told")
             assert httpx.get(f"{service.url}/healthz").json()["alerts"] == {"ops": "well", "team": "well"}
         assert service.code == 0
+    assert "nobody is told any more" not in [line["event"] for line in company.said]
     said = json.loads(there.calls[0][2])
     assert said["text"] == "[syncd] urgent: news is paused: it refuses the credentials"
     assert "news is paused" in box.mails[0]["Subject"]

@@ -160,6 +160,11 @@ def test_a_mail_that_is_not_taken_says_why(more: dict[str, Any], told: str, tmp_
     assert box.mails == []
 
 
+def test_a_mail_server_that_is_not_there_is_told_in_words(closing: ExitStack) -> None:
+    with pytest.raises(NotTold, match=r"^127\.0\.0\.1:1: Connection refused\n"):
+        sender(email(1, security="none"), closing)(MESSAGE, "msg_1", 0.0)
+
+
 def test_a_mail_server_that_nobody_vouches_for_gets_nothing(
     tmp_path: Path, closing: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_what_stands_and_was_told_is_shown(desk: Desk) -> None:
     store = Store.open(f"sqlite:///{desk.folder / 'syncd.db'}", WallClock().now)
     said = desk.say("alerts")
     assert "no daemon has looked yet" in said.out
+    assert "ops: was told nothing yet" in said.out
     trouble = Trouble(
         group="paused:crm", severity=Severity.URGENT, since=1_900_000_000.0, text="crm is paused", hint="resume it"
     )

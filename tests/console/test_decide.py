@@ -57,6 +57,19 @@ def names(desk: Desk) -> set[str]:
     return {first["merge_fields.FNAME"], crm["firstname"]}
 
 
+def test_a_blank_that_an_app_shows_is_no_answer_where_another_cannot_hold_it(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    crm = desk.person("crm", next(iter(desk.records("news").values()))["email_address"])
+    desk.edit("crm", crm, email="")
+    desk.say("run", "--once")
+    (open_,) = desk.ask("conflicts")
+    for answer in (("--value", ""), ("--app", "crm")):
+        said = desk.say("resolve", str(open_["id"]), *answer)
+        assert said.code == 3
+        assert "news cannot hold blank as email: email_address cannot be emptied" in said.err
+    assert desk.ask("conflicts") == [open_]
+
+
 def test_a_conflict_shows_both_values_and_a_typed_value_settles_it_everywhere(contested: Desk) -> None:
     (open_,) = contested.ask("conflicts")
     assert {open_["ours"], open_["theirs"]} == {"Crmname", "Newsname"}
@@ -291,6 +304,9 @@ def _news_names(desk: Desk) -> set[str]:
 def test_what_a_guard_has_stopped_is_held_with_examples_and_goes_on_with_a_yes(stopped: Desk) -> None:
     (held,) = stopped.ask("holds")
     assert (held["kind"], held["app"], held["field"]) == ("guard", "crm", "mass change")
+    told = stopped.say("status").out
+    assert "crm is paused: mass change: " in told
+    assert f"\n  look at crm; if this is right: syncd approve {held['id']}; if not: syncd refuse {held['id']}" in told
     assert held["detail"]["count"] == len(held["detail"]["samples"]) + 1 == 6
     shown = stopped.say("holds").out
     assert "crm is paused, 6 records (100%); for example" in shown

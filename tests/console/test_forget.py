@@ -60,6 +60,17 @@ def test_a_person_is_forgotten_in_every_app_and_here(synced: tuple[Desk, str]) -
     assert email not in json.dumps(desk.ask("log", "--limit", "1000"))
 
 
+def test_whose_records_are_gone_waits_for_nothing_but_to_be_erased(synced: tuple[Desk, str]) -> None:
+    desk, email = synced
+    desk.say("forget", email, "--yes")
+    with sqlite3.connect(desk.folder / "syncd.db") as db:
+        db.execute("UPDATE link SET state = 'gone'")
+    assert "the records are gone; erased within a minute" in desk.say("forget").out
+    refused = desk.say("forget", "--of", "1", "--certificate", str(desk.folder / "ada.json"))
+    assert refused.code == 6
+    assert "order 1 is not done yet: the records are gone, and the rest is erased within a minute" in refused.err
+
+
 def test_more_within_the_hour_than_the_cap_takes_more_than_a_yes(synced: tuple[Desk, str]) -> None:
     desk, email = synced
     forgotten(desk, email)

@@ -107,6 +107,14 @@ def test_nothing_is_restored_while_somebody_works_on_the_store(desk: Desk, lived
         assert desk.say("restore").code == 7
 
 
+def test_a_backup_overwrites_nothing(desk: Desk, lived: Path) -> None:
+    before = lived.read_bytes()
+    said = desk.say("backup", str(lived))
+    assert said.code == 3
+    assert "backup.db: is there already (name another file)" in said.err
+    assert lived.read_bytes() == before
+
+
 def test_a_file_that_is_no_backup_is_refused(desk: Desk, lived: Path) -> None:
     with closing(sqlite3.connect(lived)) as db:
         db.execute("CREATE TRIGGER t AFTER INSERT ON change BEGIN DELETE FROM opt_out; END")

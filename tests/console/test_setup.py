@@ -38,7 +38,7 @@ def test_init_takes_the_ready_mapping_of_the_two_apps_and_what_it_writes_passes_
     assert made["template"] == "contacts-hubspot-mailchimp"
     assert {"email", "first_name", "opted_out"} <= set(made["fields"])
     text = desk.config.read_text()
-    assert 'token = { env = "CRM_TOKEN" }' in text
+    assert 'token     = { env = "CRM_TOKEN" }' in text
     assert "pat-twin" not in text
     assert desk.say("check").code == 0
     assert desk.written("crm") == desk.written("news") == 0
@@ -55,7 +55,7 @@ def test_init_proposes_fields_by_likeness_where_no_ready_mapping_fits(desk: Desk
     )
     assert made["template"] == ""
     assert {"email", "first_name", "last_name", "phone"} <= set(made["fields"])
-    assert '[syncs.people.fields.first_name]\ntype = "text"\nold = "firstname"\nnew = "firstname"' in (
+    assert '[syncs.people.fields.first_name]\ntype = "text"\nold  = "firstname"\nnew  = "firstname"' in (
         desk.config.read_text()
     )
     assert desk.say("check").code == 0
@@ -168,8 +168,19 @@ def test_an_init_that_fails_leaves_nothing_behind(desk: Desk) -> None:
 def test_the_settings_that_init_leaves_as_comments_are_toml_once_uncommented(desk: Desk) -> None:
     desk.config.unlink()
     desk.ask("init", *wanted(desk))
-    text = re.sub(r"^# (?=\w+ = )", "", desk.config.read_text(), flags=re.MULTILINE)
-    assert tomllib.loads(text)["apps"]["news"]["audience"] == ""
+    text = re.sub(r"^# (?=\w+ +=)", "", desk.config.read_text(), flags=re.MULTILINE)
+    news = tomllib.loads(text)["apps"]["news"]
+    assert news["audience"] == ""
+    assert news["new_members"] == "transactional"
+
+
+def test_a_comment_that_init_leaves_shows_the_default_and_for_a_secret_where_it_may_stand(desk: Desk) -> None:
+    desk.config.unlink()
+    desk.ask("init", *wanted(desk))
+    text = desk.config.read_text()
+    assert '# app_secret        = { env = "CRM_APP_SECRET" }    #' in text
+    assert re.search(r"^# search_overlap +  = \d", text, re.MULTILINE)
+    assert re.search(r"^# bulk_from +  = \d+", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

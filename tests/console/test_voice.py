@@ -53,6 +53,11 @@ def test_values_are_said_as_a_person_writes_them() -> None:
     ]
 
 
+def test_an_object_is_said_as_the_json_that_it_is() -> None:
+    assert said({"city": "Zürich", "zip": None}) == '{"city": "Zürich", "zip": null}'
+    assert said({}) == "blank"
+
+
 def test_a_long_value_is_cut_where_people_read_and_whole_in_json() -> None:
     long = "x" * 5000
     assert said(long) == f'"{"x" * 79}…"'

@@ -126,6 +126,13 @@ def test_a_computation_that_fails_is_a_misfit() -> None:
         (".emial == ''", 'there is no field ".emial" at column 2 (did you mean "email"?)'),
         ("lowercase(email) == ''", 'there is no function "lowercase" at column 1 (did you mean "lower"?)'),
         ("email", 'gives no yes or no (compare: stage == "customer")'),
+        ("stage = 'x'", "does not parse at column 7: token recognition error at: '= ' (== compares)"),
+        (
+            "stage == 'x' and age > 3",
+            "does not parse at column 14: mismatched input 'and' (&&, || and ! stand for and, or and not)",
+        ),
+        ("email != null", 'compares email with null at column 1, and a blank email is "" (compare it with "")'),
+        ("null == tags", "compares tags with null at column 9, and a blank choices is [] (compare it with [])"),
         ("'x' == '" + "y" * 1000 + "'", "has 1009 characters, at most 1000 are allowed"),
         (
             "tags.exists(a, tags.exists(b, tags.exists(c, c == a)))",

@@ -34,6 +34,10 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
             '24:{}.crm: crm has no property "first_name" in contacts (did you mean "firstname"?)',
         ),
         (
+            'type = "text"\nnews = "FNAME"',
+            '24:{}.news: news has no property "FNAME" in members (did you mean "merge_fields.FNAME"?)',
+        ),
+        (
             'type = "text"\ncrm = { field = "firstnme" }',
             '24:{}.crm.field: crm has no property "firstnme" in contacts (did you mean "firstname"?)',
         ),
@@ -317,6 +321,32 @@ def test_every_app_needs_a_field_to_match_by(tmp_path: Path) -> None:
     assert str(caught.value.problems[0]) == (
         "syncd.toml:13:syncs.people.match: news has none of the match fields, so that its records match nothing"
     )
+
+
+def test_an_app_that_is_misspelt_in_a_sync_is_one_mistake(tmp_path: Path) -> None:
+    text = PEOPLE.replace('first   = "prefer crm"', "").replace("{ crm =", "{ crmm =")
+    with pytest.raises(ConfigError) as caught:
+        load_syncs(config_of(tmp_path, APPS + text), SCHEMAS)
+    assert [str(problem) for problem in caught.value.problems] == [
+        'syncd.toml:12:syncs.people.apps.crmm: there is no app "crmm" in this file (did you mean "crm"?)'
+    ]
+
+
+def test_an_app_that_a_sync_does_not_name_has_no_line_in_its_fields(tmp_path: Path) -> None:
+    blog = '\n[apps.blog]\nconnector = "mailchimp"\napi_key = { env = "MAILCHIMP_API_KEY" }\n'
+    with pytest.raises(ConfigError) as caught:
+        load_syncs(config_of(tmp_path, APPS + PEOPLE + 'blog = "email"\n' + blog), SCHEMAS)
+    assert [str(problem).partition(":syncs.people.")[2] for problem in caught.value.problems] == [
+        "fields.email.blog: blog is no app of this sync (name it there: apps = { blog = ... })"
+    ]
+
+
+def test_a_match_field_that_is_misspelt_is_one_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_syncs(config_of(tmp_path, APPS + PEOPLE.replace('["email"]', '["emial"]')), SCHEMAS)
+    assert [str(problem) for problem in caught.value.problems] == [
+        'syncd.toml:13:syncs.people.match[0]: there is no field "emial" (did you mean "email"?)'
+    ]
 
 
 def test_a_consent_needs_to_know_whose_it_is(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
     with opened(outline) as store:
         try:
             file.touch(mode=0o600, exist_ok=False)
+        except FileExistsError as error:
+            raise ConfigError([Problem(str(file), "is there already", "name another file")]) from error
         except OSError as error:
             raise ConfigError([Problem(str(file), f"cannot be written: {error.strerror}")]) from error
         try:
