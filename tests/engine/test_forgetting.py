@@ -152,6 +152,55 @@ def test_an_opt_out_that_is_typed_while_they_wait_counts_and_stays_no_address() 
     assert scene.fake("crm").rows[scene.fake("crm").find_one(email=ANN)].fields["out"] is True
 
 
+def test_an_opt_out_counts_that_is_typed_into_a_record_which_is_held_back_already() -> None:
+    scene = linked(2)
+    forget(scene.world, whom(scene), by="op")
+    scene.run()
+    id = scene.fake("news").person_creates(email=ANN, out=False)
+    later(scene)
+    scene.fake("news").person_edits(id, out=True)
+    later(scene)
+    with scene.store.read() as tx:
+        assert tx.optouts.count() == 1
+
+
+def test_a_record_that_is_held_back_and_shows_another_key_is_let_in() -> None:
+    scene = linked(2)
+    forget(scene.world, whom(scene), by="op")
+    scene.run()
+    id = scene.fake("news").person_creates(email=ANN, out=False)
+    later(scene)
+    assert len(scene.parked()) == 1
+    scene.fake("news").person_edits(id, email="new@example.com")
+    later(scene)
+    assert scene.parked() == []
+    assert shown(scene, "crm") == ["new@example.com", "p1@example.com"]
+
+
+def test_a_record_that_is_held_back_and_then_deleted_is_no_question_any_more() -> None:
+    scene = linked(2)
+    forget(scene.world, whom(scene), by="op")
+    scene.run()
+    id = scene.fake("news").person_creates(email=ANN, out=False)
+    later(scene)
+    assert len(scene.parked()) == 1
+    scene.fake("news").person_deletes(id)
+    later(scene)
+    assert scene.parked() == []
+
+
+def test_a_record_that_is_held_back_and_into_which_another_is_merged_is_that_ones() -> None:
+    scene = linked(2)
+    forget(scene.world, whom(scene), by="op")
+    scene.run()
+    id = scene.fake("news").person_creates(email=ANN, out=False)
+    later(scene)
+    scene.fake("news").person_merges(id, record(scene, "news", "p1@example.com"))
+    later(scene)
+    assert scene.parked() == []
+    assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com"]
+
+
 def test_no_edit_brings_back_whoever_is_being_forgotten() -> None:
     scene = linked(2)
     id = whom(scene)

@@ -1,0 +1,167 @@
+"""The operator's rarer words: forget somebody, let them come back, take changes back, say whose a record is.
+
+In a few stories the operator says them, at some steps, before what is drawn happens. They are drawn from a stream of
+their own, so that stories without them are what they were. What was asked for is noted, for the questions at the end.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from syncd.console.find import Found
+from syncd.console.forget import order, put_back
+from syncd.core.record import EntityId
+from syncd.store.ports import Storage, Transaction
+from syncd.store.values import Entry
+from syncd.testing.simulator.app import ADDRESSES
+from syncd.testing.simulator.watch import CHANNEL
+
+if TYPE_CHECKING:
+    from syncd.testing.simulator.run import Simulation
+
+__all__ = ["Forgot", "Words", "drawn_words"]
+
+_SHARE: Final = 0.06
+"""Of the stories of the profile that has all faults."""
+_OFTEN: Final = 0.15
+"""Of the steps of such a story."""
+_ALL: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgot:
+    """Whom the operator had forgotten, as it was when it was said."""
+
+    order: int
+    entities: tuple[EntityId, ...]
+    at: float
+    addresses: frozenset[str]
+    """By which they were known."""
+    opted_out: frozenset[str]
+    """Those of their addresses, former ones too, that had opted out."""
+    records: frozenset[tuple[str, str]]
+    """App and record, by its name in the journal."""
+    lifted: float | None = None
+    """When the operator let them come back."""
+
+
+@dataclass
+class Words:
+    """Those of one story, and the change log as it was before anything was erased from it."""
+
+    spoken: bool = False
+    """Whether the operator says any at all."""
+    forgot: list[Forgot] = field(default_factory=list)
+    _entries: dict[int, Entry] = field(default_factory=dict)
+
+    def strikes(self, seed: int, place: int) -> bool:
+        """Whether the operator says one before the step at this place."""
+        return self.spoken and random.Random(f"{seed}/words/{place}").random() < _OFTEN
+
+    def says(self, story: Simulation, place: int) -> None:
+        """One of them."""
+        chance = random.Random(f"{story.seed}/words/{place}/which")
+        word = chance.choice(_WORDS)
+        word(story, chance)
+
+    def keep(self, store: Storage) -> None:
+        """Nothing is erased from the log before it was copied."""
+        erasing = store.erasing
+
+        def erasing_later() -> AbstractContextManager[Transaction]:
+            with store.read() as tx:
+                self._copy(tx)
+            return erasing()
+
+        vars(store)["erasing"] = erasing_later
+
+    def log(self, tx: Transaction) -> list[Entry]:
+        """Every entry, oldest first, as it was written."""
+        self._copy(tx)
+        return list(self._entries.values())
+
+    def _copy(self, tx: Transaction) -> None:
+        last = next(reversed(self._entries), 0)
+        self._entries |= {entry.seq: entry for entry in reversed(tx.log.find(after=last, limit=_ALL))}
+
+
+def drawn_words(seed: int, profile: str) -> Words:
+    """Those of a seed; most have none."""
+    share = {"swarm": _SHARE, "words": 1.0}.get(profile, 0.0)
+    return Words(spoken=random.Random(f"{seed}/words").random() < share)
+
+
+# --- forgetting ----------------------------------------------------------------------------------------------------
+
+
+def _forgets(story: Simulation, chance: random.Random) -> None:
+    """Somebody asks to be forgotten, in two stories out of three no more than once."""
+    words = story.words
+    with story.store.read() as tx:
+        known = [one for one in tx.entities.all("people") if one.held and not _ordered(words, one.id)]
+    if not known or (words.forgot and chance.random() < 0.6):
+        return
+    whom = chance.choice(sorted(known, key=lambda one: one.id))
+    many = chance.random() < 0.8  # whoever was asked has read that they are many
+    story.say(f"forget {whom.id} ({whom.value('email')}){', so many' if many else ''}")
+    with story.store.read() as tx:
+        asked = _as_known(story, tx)
+    found = Found("people", whom.id)
+    given = story.operates(lambda: order(story.world, found, by="sim", reason="by letter", many=many))
+    if given is not None:
+        with story.store.read() as tx:
+            made = tx.forgotten.get(given.order)
+        words.forgot.append(asked(given.order, made.entities if made is not None else ()))
+
+
+def _as_known(story: Simulation, tx: Transaction) -> Callable[[int, tuple[EntityId, ...]], Forgot]:
+    """What is known of everybody before the order is given, so that afterwards it can be said of these."""
+    entities = list(tx.entities.all("people"))
+    now = tx.now
+    email = {one.id: str(one.value("email") or "").casefold() for one in entities}
+    opted_out = frozenset(tx.optouts.of(CHANNEL, ADDRESSES))
+    former: dict[EntityId, set[str]] = {one: {address} for one, address in email.items()}
+    for entry in story.words.log(tx):
+        for value in entry.fields.get("email", {}).values():
+            if entry.entity in former and isinstance(value, str):
+                former[entry.entity].add(value.casefold())
+    tied = {
+        one.id: {(at.ref.app, story.apps[at.ref.app].called(at.ref.id)) for at in tx.links.of(one.id)}
+        for one in entities
+    }
+
+    def forgot(number: int, ids: tuple[EntityId, ...]) -> Forgot:
+        return Forgot(
+            order=number,
+            entities=ids,
+            at=now,
+            addresses=frozenset(email[id] for id in ids) - {""},
+            opted_out=opted_out & frozenset(address for id in ids for address in former[id]),
+            records=frozenset(record for id in ids for record in tied[id]),
+        )
+
+    return forgot
+
+
+def _ordered(words: Words, id: EntityId) -> bool:
+    return any(id in one.entities for one in words.forgot)
+
+
+def _lets_back(story: Simulation, chance: random.Random) -> None:
+    """Whoever was forgotten may come back; said too early, it is refused."""
+    words = story.words
+    held = [place for place, one in enumerate(words.forgot) if one.lifted is None]
+    if not held:
+        return
+    place = chance.choice(held)
+    one = words.forgot[place]
+    story.say(f"lift order {one.order}")
+    if story.operates(lambda: put_back(story.world, one.order, by="sim")) is not None:
+        words.forgot[place] = replace(one, lifted=story.clock.now())
+
+
+_WORDS: Final[Sequence[Callable[[Simulation, random.Random], None]]] = (_forgets, _forgets, _lets_back)
