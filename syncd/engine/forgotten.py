@@ -17,7 +17,7 @@ from syncd.store.forgetting import SALT
 from syncd.store.ports import Transaction
 from syncd.store.values import Parked, ParkedKind
 
-__all__ = ["FORGOTTEN", "held_back", "keep_out", "let_go", "turn_away"]
+__all__ = ["FORGOTTEN", "hear", "held_back", "keep_out", "let_go", "turn_away"]
 
 FORGOTTEN = "forgotten: a person asked that whoever has this key be forgotten"
 """Why a record waits that shows up again."""
@@ -33,7 +33,7 @@ def keep_out(world: World, tx: Transaction, sync: Sync, link: Link, fact: Record
     made = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if made is not None and made.ref is None:
         link = adopted(tx, sync, entity, link, fact, made)
-    _opt_out(world, tx, sync, shown, fact.ref.app)
+    hear(world, tx, sync, shown, fact.ref.app)
     seen = {name: fact.fields[name] for name in sync.window(fact.ref.app) if name in fact.fields}
     tx.links.put(
         sync.name,
@@ -50,7 +50,7 @@ def turn_away(world: World, tx: Transaction, sync: Sync, fact: Record, shown: Fi
     known = tx.forgotten.known(own_keys(sync, shown))
     if not known:
         return False
-    _opt_out(world, tx, sync, shown, fact.ref.app)
+    hear(world, tx, sync, shown, fact.ref.app)
     if any(work.closed is None for work in tx.parked.ever((), [fact.ref])):
         return True
     if not sure:
@@ -91,7 +91,8 @@ def held_back(tx: Transaction, sync: Sync, app: str) -> Mapping[Ref, Parked]:
     return {work.ref: work for work in works if work.ref and work.app == app and "forgotten" in work.detail}
 
 
-def _opt_out(world: World, tx: Transaction, sync: Sync, shown: Fields, app: str) -> None:
+def hear(world: World, tx: Transaction, sync: Sync, shown: Fields, app: str) -> None:
+    """Note an opt-out that a record of theirs shows, by the hash of its address."""
     enrol(world, tx, sync, shown, app, None)
     for channel, address in consent_keys(sync, shown):
         tx.optouts.conceal(channel, address)

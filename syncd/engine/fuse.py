@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
@@ -18,8 +19,10 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["bearer", "follow_merge", "fuse", "fuse_at_last"]
+__all__ = ["MERGED_INTO", "bearer", "follow_merge", "fuse", "fuse_at_last"]
 
+MERGED_INTO: Final = "merged by the app into"
+"""How the log notes that a record is gone since it was merged into another."""
 _MERGED = "the app merged their records"
 
 
@@ -31,7 +34,7 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         return
     survivor = tx.links.get(sync.name, merged.into)
     entity = tx.entities.get(lost.entity)
-    note = f"merged by the app into {merged.into.id}"
+    note = f"{MERGED_INTO} {merged.into.id}"
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
     if is_to_go(tx, entity):

@@ -25,6 +25,7 @@ from syncd.engine.guards import answer, expect, set_aside, telling
 from syncd.engine.namesakes import part
 from syncd.engine.outgoing import stays, unwanted
 from syncd.engine.remedies import accept, release
+from syncd.engine.revive import is_to_go
 from syncd.engine.world import World
 from syncd.store.codec import plain, value_from
 from syncd.store.ports import Transaction
@@ -148,6 +149,8 @@ def _leave_alone(tx: Transaction, sync: Sync, work: Parked) -> int:
             continue
         entity = tx.entities.get(entry.entity)
         links = [link for link in tx.links.of(entity.id) if link.state is not LinkState.GONE]
+        if is_to_go(tx, entity):
+            continue  # whoever is to be forgotten has it: it is deleted
         if entity.id in open_writes or [link.ref for link in links] != [entry.ref]:
             continue
         note = f"put aside: {entry.ref}"

@@ -10,18 +10,22 @@ import pytest
 
 from syncd.core.entity import Entity, Held
 from syncd.core.fieldmap import Deletion
+from syncd.core.guard import Limits
 from syncd.core.record import EntityId
+from syncd.engine.cycle import pull_app
 from syncd.engine.forgetting import finish, foresee, forget, lift
+from syncd.engine.masses import put_aside
 from syncd.engine.remedies import pause, resume
 from syncd.engine.retention import expire
 from syncd.engine.undo import Chosen, choose, undoing
+from syncd.engine.world import Safety
 from syncd.errors import Halted
 from syncd.sdk.contract import Deletes
 from syncd.store.forgetting import AGAIN, Forgetting
-from syncd.store.values import Event
+from syncd.store.values import Event, ParkedKind
 from syncd.testing.fake import capable
 from tests.engine.turns import later, linked
-from tests.engine.world import Scene
+from tests.engine.world import Scene, people
 
 ANN = "p0@example.com"
 
@@ -403,3 +407,54 @@ def test_a_paused_app_holds_the_deletes_of_whoever_is_to_be_forgotten() -> None:
     scene.run()
     assert shown(scene, "news") == ["p1@example.com"]
     assert orders(scene)[0].done is not None
+
+
+def test_an_opt_out_counts_that_a_listing_has_shown_of_whoever_is_to_be_forgotten() -> None:
+    """Their record may be gone before anybody has read it."""
+    scene = linked(2)
+    scene.wait(minutes=1)
+    pause(scene.world, "crm", "looked at by a person", "op")
+    id = record(scene, "news")
+    forget(scene.world, whom(scene), by="op")
+    scene.fake("news").person_edits(id, out=True)
+    pull_app(scene.world, "news")
+    scene.fake("news").person_deletes(id)
+    resume(scene.world, "crm", "op")
+    later(scene)
+    assert orders(scene)[0].done is not None
+    with scene.store.read() as tx:
+        assert tx.optouts.count() == 1
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_two_who_may_be_one_are_no_question_once_either_is_to_be_forgotten(place: int) -> None:
+    """Their records in one app were merged, and both have one in the other: who stays is made anew."""
+    scene = linked(3)
+    crm = scene.fake("crm")
+    crm.person_merges(crm.find_one(email=ANN), crm.find_one(email="p1@example.com"))
+    later(scene)
+    assert [work.kind for work in scene.parked()] == [ParkedKind.AMBIGUOUS]
+    forget(scene.world, whom(scene, f"p{place}@example.com"), by="op")
+    later(scene)
+    assert scene.parked() == []
+    assert shown(scene, "crm") == shown(scene, "news") == [f"p{1 - place}@example.com", "p2@example.com"]
+
+
+def test_no_answer_to_a_guard_takes_a_record_out_of_reach_of_whoever_is_to_be_forgotten() -> None:
+    scene = Scene(sync=people(("crm", "news")), safety=Safety(limits=Limits(creates=2, create_share=0.1)))
+    scene.fake("news").person_creates(email="first@example.com")
+    scene.run()
+    scene.fake("news").fault = "outage"
+    for n in range(2):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com")
+    scene.run()
+    forget(scene.world, whom(scene), by="op")
+    for n in range(2, 6):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com")
+    pull_app(scene.world, "crm")
+    (asked,) = scene.parked()
+    scene.fake("news").fault = ""
+    put_aside(scene.world, asked.id, by="op")
+    later(scene)
+    assert ANN not in shown(scene, "crm")
+    assert [order.done is not None for order in orders(scene)] == [True]

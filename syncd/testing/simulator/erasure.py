@@ -31,8 +31,8 @@ def forgotten(story: Simulation, tx: Transaction, entries: Sequence[Entry]) -> I
             continue
         yield from _left(tx, one)
         yield from _there(story, one)
-        yield from _founded(one, entries)
         yield from _opted_out(story, tx, one, entries)
+    yield from _founded(story, entries)
     for app in story.apps.values():
         yield from _waits(story, tx, app)
 
@@ -81,12 +81,17 @@ def _there(story: Simulation, one: Forgot) -> Iterator[str]:
             yield f"S13: {app} still has {name}, of somebody who was forgotten"
 
 
-def _founded(one: Forgot, entries: Sequence[Entry]) -> Iterator[str]:
-    """Nobody new was founded on a record that showed one of their addresses, until they were let back."""
+def _founded(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
+    """Nobody new was founded on a record that showed one of their addresses, until they were let back.
+
+    Of several orders about one address the last one counts.
+    """
     for entry in entries:
+        if entry.event is not Event.LINKED or entry.note != "new":
+            continue
         shown = str(entry.fields.get("email", {}).get("new") or "").casefold()
-        new = entry.event is Event.LINKED and entry.note == "new"
-        if new and shown in one.addresses and one.at < entry.at < (one.lifted or inf):
+        about = [one for one in story.words.forgot if shown in one.addresses and one.at < entry.at]
+        if about and (about[-1].lifted or inf) > entry.at:
             yield f"S13: {entry.ref} shows an address of somebody who was forgotten, and was taken for somebody new"
 
 
