@@ -3,7 +3,8 @@
 It goes in two steps, for only the first needs the apps. The order is durable, and from then on nothing that an app
 shows brings them back. Once no record of theirs is left that could be deleted, everything is erased in one transaction:
 the agreed values, the links, what was asked, their keys, and their values in the change log, whose chain still fits.
-What stays is a salted hash of each key, by which they are known if they show up again, and the certificate.
+What stays is a salted hash of each key, by which they are known if they show up again, one of each record that syncd
+has deleted, and the certificate.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from syncd.core.match import Key
 from syncd.core.record import EntityId
 from syncd.engine.consent import all_keys, consent_keys, own_keys
 from syncd.engine.debts import note_debts, unreckoned
+from syncd.engine.forgotten import bury_records
 from syncd.engine.fuse import MERGED_INTO
 from syncd.engine.namesakes import part
 from syncd.engine.person import person
@@ -266,6 +268,8 @@ def _erase(world: World, tx: Transaction, order: Forgetting) -> None:
     voucher = Entry(event=Event.FORGOTTEN, sync=entities[0].sync, entity=ids[0], cause=order.cause, by=order.by)
     seq = tx.log.erase(seqs, ("fields", "note", "record"), voucher)
     tx.parked.erase(questions)
+    removed = {e.ref: 0 for e in entries if e.event is Event.REMOVED and e.ref is not None}
+    bury_records(tx, removed)
     for entity in entities:
         for link in tx.links.of(entity.id):
             tx.links.drop(entity.sync, link.ref)
@@ -291,6 +295,7 @@ def _erase(world: World, tx: Transaction, order: Forgetting) -> None:
         },
         "kept": [
             f"a salted hash of {len(_keys(world, entities))} keys, by which a record that shows up again is held back",
+            f"a salted hash of {len(removed)} record ids, by which what is told late of a deleted record is known",
             f"{len(kept)} opt-outs, each by a salted hash of its address, so that they hold",
             "of each entry of the change log its time, kind and app, without values",
         ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
+from syncd.core.match import Key
 from syncd.core.record import Fields, Gone, Merged, Record, Ref
 from syncd.engine.consent import consent_keys, enrol, own_keys
 from syncd.engine.debts import note_debts
@@ -17,7 +18,7 @@ from syncd.store.forgetting import SALT
 from syncd.store.ports import Transaction
 from syncd.store.values import Parked, ParkedKind
 
-__all__ = ["FORGOTTEN", "hear", "held_back", "keep_out", "let_go", "turn_away"]
+__all__ = ["FORGOTTEN", "bury_records", "hear", "held_back", "is_buried", "keep_out", "let_go", "turn_away"]
 
 FORGOTTEN = "forgotten: a person asked that whoever has this key be forgotten"
 """Why a record waits that shows up again."""
@@ -89,6 +90,23 @@ def held_back(tx: Transaction, sync: Sync, app: str) -> Mapping[Ref, Parked]:
         return {}  # nobody was ever forgotten
     works = tx.parked.open((ParkedKind.QUARANTINE,), sync=sync.name, limit=_ALL)
     return {work.ref: work for work in works if work.ref and work.app == app and "forgotten" in work.detail}
+
+
+def bury_records(tx: Transaction, refs: Iterable[Ref]) -> None:
+    """Keep a hash of records that syncd has deleted: an app may tell late that another had been merged into one.
+
+    Of no order, for it is the others whom it spares: it stays though these are let back.
+    """
+    tx.forgotten.remember([_record_key(ref) for ref in refs], 0)
+
+
+def is_buried(tx: Transaction, ref: Ref) -> bool:
+    """Whether syncd has deleted the record, of somebody who was forgotten since."""
+    return bool(tx.forgotten.known([_record_key(ref)]))
+
+
+def _record_key(ref: Ref) -> Key:
+    return f"record:{ref.app}/{ref.object}", ref.id
 
 
 def hear(world: World, tx: Transaction, sync: Sync, shown: Fields, app: str) -> None:

@@ -12,6 +12,7 @@ from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields, Merged, Ref
 from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
+from syncd.engine.forgotten import is_buried
 from syncd.engine.namesakes import part
 from syncd.engine.revive import is_to_go, revive
 from syncd.engine.tombs import bury
@@ -93,7 +94,8 @@ def _there_after_all(tx: Transaction, sync: Sync, link: Link) -> Link:
 
 def _removed_by_us(tx: Transaction, sync: Sync, ref: Ref) -> bool:
     """The last that is known of the record is that syncd itself has deleted it."""
-    return any(entry.event is Event.REMOVED for entry in tx.log.find(ref=ref, sync=sync.name, limit=1))
+    told = tx.log.find(ref=ref, sync=sync.name, limit=1)
+    return any(entry.event is Event.REMOVED for entry in told) or (not told and is_buried(tx, ref))
 
 
 def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:

@@ -338,6 +338,21 @@ def test_whoever_was_merged_into_one_who_is_forgotten_stays_and_is_made_anew() -
     assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com"]
 
 
+def test_what_syncd_has_deleted_for_good_is_nobody_elses_delete() -> None:
+    """An app tells late that a record was merged into one that is deleted since, of somebody who was forgotten."""
+    scene = linked(3)
+    news = scene.fake("news")
+    gone, other = record(scene, "news"), record(scene, "news", "p1@example.com")
+    forget(scene.world, whom(scene), by="op")
+    later(scene)
+    assert orders(scene)[0].done is not None
+    del news.rows[other]
+    news.merged[other] = gone
+    later(scene, 5)
+    assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com", "p2@example.com"]
+    assert scene.parked() == []
+
+
 def test_a_listing_that_lags_does_not_ask_about_whoever_was_just_deleted() -> None:
     scene = linked(2)
     capable(scene.fake("news"), deletes=Deletes.TOLD, list_lag=timedelta(minutes=5))

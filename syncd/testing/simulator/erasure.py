@@ -30,7 +30,7 @@ def forgotten(story: Simulation, tx: Transaction, entries: Sequence[Entry]) -> I
             yield f"S13: order {one.order} is not done, though all is calm"
             continue
         yield from _left(tx, one)
-        yield from _there(story, one)
+        yield from _there(story, tx, one)
         yield from _opted_out(story, tx, one, entries)
     yield from _founded(story, entries)
     for app in story.apps.values():
@@ -71,13 +71,14 @@ def _left(tx: Transaction, one: Forgot) -> Iterator[str]:
             yield f"S13: question {work.id} still says of {work.entity}: {work.reason} {dict(work.detail)}"
 
 
-def _there(story: Simulation, one: Forgot) -> Iterator[str]:
-    """None of their records is there; one that a person brought back is not theirs any more."""
+def _there(story: Simulation, tx: Transaction, one: Forgot) -> Iterator[str]:
+    """None of their records is there; one that a person brought back, or that its app had denied, is held back."""
     for app, name in one.records:
         lives = story.apps[app]
         id = name.partition("~")[0]
         back = any(w.id == name and w.field == "restored" and w.at >= one.at for w in lives.journal)
-        if id in lives.rows and lives.called(id) == name and not back:
+        denied = story.fates.profile.blind and (one.lifted is not None or id in held_back(tx, app))
+        if id in lives.rows and lives.called(id) == name and not back and not denied:
             yield f"S13: {app} still has {name}, of somebody who was forgotten"
 
 
@@ -96,25 +97,24 @@ def _founded(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _opted_out(story: Simulation, tx: Transaction, one: Forgot, entries: Sequence[Entry]) -> Iterator[str]:
-    """What they had opted out of holds, and so does what they typed before their record was deleted, if it was read."""
+    """What they had opted out of holds, and so does what stood in a record of theirs when syncd read and deleted it."""
     if any(entry.event is Event.OPTED_IN and entry.at >= one.at for entry in entries):
         return  # whose it was is not told from outside
     owed = set(one.opted_out)
     for app, name in one.records:
         lives = story.apps[app]
-        address, out, since = "", False, inf
+        address, since = "", inf
         for wrote in lives.journal:
             if wrote.id != name:
                 continue
             if wrote.field == "email":
                 address = str(wrote.value).casefold()
             elif wrote.field == "out":
-                out, since = wrote.value is True and wrote.author != API, wrote.at
-        read = any(since < at for at in lives.looks.get(name, ()))
-        if out and read and not story.fates.profile.blind:
-            owed.add(address)
-    known = tx.optouts.of(CHANNEL, owed)
-    for address in sorted(owed - set(known)):
+                since = wrote.at if wrote.value is True and wrote.author != API else inf
+            elif wrote.field == "" and wrote.author == API and wrote.at not in lives.landed:
+                read = any(since < at <= wrote.at for at in lives.looks.get(name, ()))
+                owed |= {address} if read else set()
+    for address in sorted(owed - set(tx.optouts.of(CHANNEL, owed))):
         yield f"S13: {address} had opted out, was forgotten, and is known to nobody as opted out"
 
 

@@ -19,6 +19,7 @@ from syncd.testing.simulator.consent import re_subscribed
 from syncd.testing.simulator.erasure import forgotten, on_order
 from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
 from syncd.testing.simulator.removals import removals
+from syncd.testing.simulator.takeback import decreed, taken_back
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
@@ -36,6 +37,7 @@ def questions(story: Simulation) -> list[str]:
     with story.store.read() as tx:
         entries = story.words.log(tx)
         ordered = on_order(story, entries)
+        story.decided += decreed(entries)
         violations = [
             *agreement(story, tx),
             *_lost(story, entries, ordered),
@@ -47,6 +49,7 @@ def questions(story: Simulation) -> list[str]:
             *_undue_deletes(story, ordered),
             *removals(story, entries, ordered),
             *forgotten(story, tx, entries),
+            *taken_back(story, entries),
             *_blanks(story),
             *_busy(story, entries),
             *(f"{e.note}: the engine said so itself, at {e.app}" for e in entries if e.event is Event.BROKEN),

@@ -14,6 +14,7 @@ from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.journal import API, NEVER, standing, typed
 from syncd.testing.simulator.lens import canonical
+from syncd.testing.simulator.takeback import RETURNED
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
@@ -47,7 +48,8 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Mapping[tuple
                 continue
             ids = tied[place]
             known = [entry for id in ids for entry in told[id] if entry.at <= wrote.at]
-            approved = max((entry.at for entry in known if entry.note == APPROVED), default=0.0)
+            again = max((entry.seq for entry in known if entry.note == RETURNED), default=0)  # a yes that was undone
+            approved = max((entry.at for entry in known if entry.note == APPROVED and entry.seq > again), default=0.0)
             if story.sync.deletes is Deletion.HOLD and not approved and not _only_ours(app, wrote.id):
                 yield f"S6: {app.name} {wrote.id} was deleted by syncd, and nobody had said yes"
             if not approved:

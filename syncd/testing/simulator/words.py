@@ -6,6 +6,7 @@ their own, so that stories without them are what they were. What was asked for i
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -14,16 +15,21 @@ from typing import TYPE_CHECKING, Final
 
 from syncd.console.find import Found
 from syncd.console.forget import order, put_back
+from syncd.console.undo import Order, carry_out, prepare
+from syncd.core.entity import Entity
 from syncd.core.record import EntityId
+from syncd.engine.undo import Back, Chosen
+from syncd.errors import ConfigError
 from syncd.store.ports import Storage, Transaction
-from syncd.store.values import Entry
-from syncd.testing.simulator.app import ADDRESSES
+from syncd.store.values import Entry, Event
+from syncd.testing.simulator.app import ADDRESSES, FIELDS
+from syncd.testing.simulator.people import type_in
 from syncd.testing.simulator.watch import CHANNEL
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-__all__ = ["Forgot", "Words", "drawn_words"]
+__all__ = ["Forgot", "Undid", "Words", "drawn_words"]
 
 _SHARE: Final = 0.06
 """Of the stories of the profile that has all faults."""
@@ -49,6 +55,15 @@ class Forgot:
     """When the operator let them come back."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undid:
+    """What the operator was shown of an undo, and asked for."""
+
+    after: int
+    """The last entry of the log before that."""
+    back: tuple[Back, ...]
+
+
 @dataclass
 class Words:
     """Those of one story, and the change log as it was before anything was erased from it."""
@@ -56,6 +71,7 @@ class Words:
     spoken: bool = False
     """Whether the operator says any at all."""
     forgot: list[Forgot] = field(default_factory=list)
+    undid: list[Undid] = field(default_factory=list)
     _entries: dict[int, Entry] = field(default_factory=dict)
 
     def strikes(self, seed: int, place: int) -> bool:
@@ -164,4 +180,78 @@ def _lets_back(story: Simulation, chance: random.Random) -> None:
         words.forgot[place] = replace(one, lifted=story.clock.now())
 
 
-_WORDS: Final[Sequence[Callable[[Simulation, random.Random], None]]] = (_forgets, _forgets, _lets_back)
+# --- taking back ---------------------------------------------------------------------------------------------------
+
+
+def _takes_back(story: Simulation, chance: random.Random) -> None:
+    """An undo is looked at, perhaps something happens meanwhile, and then it is carried out as it was shown."""
+    with story.store.read() as tx:
+        entries = [entry for entry in story.words.log(tx) if entry.entity is not None]
+    if not entries:
+        return
+    asked = _chosen(story, chance, entries)
+    for _ in range(2):
+        shown = _shown(story, asked)
+        if shown is None or not shown.undo.back:
+            return
+        told = ", ".join(f"{one.field or 'the delete'} of {one.entity}" for one in shown.undo.back)
+        story.say(f"undo {shown.words}: {told}")
+        if chance.random() < 0.3:
+            type_in(story, chance.choice(list(story.apps.values())), how="meanwhile, a person sets")
+            if chance.random() < 0.5:
+                story.syncs()
+        kills = story.kills
+        _carries_out(story, shown)
+        if story.kills == kills or chance.random() < 0.5:  # whoever was cut short may say it again
+            return
+
+
+def _shown(story: Simulation, chosen: Chosen) -> Order | None:
+    with contextlib.suppress(ConfigError):  # what was chosen is nothing that can be taken back
+        return prepare(story.world, chosen)
+    return None
+
+
+def _carries_out(story: Simulation, shown: Order) -> None:
+    with story.store.read() as tx:
+        after = story.words.log(tx)[-1].seq
+    story.words.undid.append(Undid(after=after, back=shown.undo.back))
+    done = story.operates(lambda: carry_out(story.world, shown, by="sim"))
+    if done is None:
+        return
+    with story.store.read() as tx:
+        left = [one for one in shown.undo.back if not _is_back(tx.entities.get(one.entity), one)]
+    if done.stay or left:
+        said = [reason.reason for reason in done.stay]
+        story.violations.append(f"S14: undo {done.entry} has left {left}, and says {said}, though nobody came between")
+
+
+def _is_back(entity: Entity, one: Back) -> bool:
+    return entity.value(one.field) == one.then if one.field else not entity.deleted
+
+
+def _chosen(story: Simulation, chance: random.Random, entries: Sequence[Entry]) -> Chosen:
+    """Which changes are meant: of a record, of a field, of some time, of an app, one alone, or those of an undo."""
+    entry, now = chance.choice(entries), story.clock.now()
+    since = now - chance.choice([10, 100, 1000, 5000])
+    match chance.choice(["record", "field", "time", "app", "change", "undo"]):
+        case "record":
+            return Chosen(entity=entry.entity)
+        case "field":
+            return Chosen(entity=entry.entity, field=chance.choice(FIELDS))
+        case "time":
+            return Chosen(since=since, until=chance.choice([None, since + 50]))
+        case "app":
+            return Chosen(app=chance.choice(list(story.apps)), since=since)
+        case "change":
+            return Chosen(seq=entry.seq)
+        case _:
+            heads = [one.cause for one in entries if one.event is Event.UNDONE and one.cause is not None]
+            return Chosen(undo=chance.choice(heads)) if heads else Chosen(seq=entry.seq)
+
+
+_WORDS: Final[Sequence[Callable[[Simulation, random.Random], None]]] = (
+    *[_forgets] * 2,
+    _lets_back,
+    *[_takes_back] * 5,
+)
