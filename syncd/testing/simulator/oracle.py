@@ -20,6 +20,7 @@ from syncd.testing.simulator.erasure import forgotten, on_order
 from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
 from syncd.testing.simulator.removals import removals
 from syncd.testing.simulator.takeback import decreed, taken_back
+from syncd.testing.simulator.whose import said_whose
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
@@ -50,6 +51,7 @@ def questions(story: Simulation) -> list[str]:
             *removals(story, entries, ordered),
             *forgotten(story, tx, entries),
             *taken_back(story, entries),
+            *said_whose(story, tx, entries),
             *_blanks(story),
             *_busy(story, entries),
             *(f"{e.note}: the engine said so itself, at {e.app}" for e in entries if e.event is Event.BROKEN),

@@ -17,19 +17,20 @@ from syncd.console.find import Found
 from syncd.console.forget import order, put_back
 from syncd.console.undo import Order, carry_out, prepare
 from syncd.core.entity import Entity
-from syncd.core.record import EntityId
+from syncd.core.record import EntityId, Ref
 from syncd.engine.undo import Back, Chosen
+from syncd.engine.whose import belongs, candidates, is_apart
 from syncd.errors import ConfigError
 from syncd.store.ports import Storage, Transaction
-from syncd.store.values import Entry, Event
-from syncd.testing.simulator.app import ADDRESSES, FIELDS
+from syncd.store.values import Entry, Event, Parked, ParkedKind
+from syncd.testing.simulator.app import ADDRESSES, FIELDS, VALUES
 from syncd.testing.simulator.people import type_in
 from syncd.testing.simulator.watch import CHANNEL
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-__all__ = ["Forgot", "Undid", "Words", "drawn_words"]
+__all__ = ["Forgot", "Said", "Undid", "Words", "drawn_words"]
 
 _SHARE: Final = 0.06
 """Of the stories of the profile that has all faults."""
@@ -64,6 +65,20 @@ class Undid:
     back: tuple[Back, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """That a record is somebody's, or is not."""
+
+    seq: int
+    """The entry of the log that says it."""
+    question: int
+    ref: Ref
+    name: str
+    """Of the record, in the journal."""
+    entity: EntityId
+    theirs: bool
+
+
 @dataclass
 class Words:
     """Those of one story, and the change log as it was before anything was erased from it."""
@@ -72,6 +87,7 @@ class Words:
     """Whether the operator says any at all."""
     forgot: list[Forgot] = field(default_factory=list)
     undid: list[Undid] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     _entries: dict[int, Entry] = field(default_factory=dict)
 
     def strikes(self, seed: int, place: int) -> bool:
@@ -250,8 +266,71 @@ def _chosen(story: Simulation, chance: random.Random, entries: Sequence[Entry]) 
             return Chosen(undo=chance.choice(heads)) if heads else Chosen(seq=entry.seq)
 
 
+# --- whose a record is ---------------------------------------------------------------------------------------------
+
+
+def _says_whose(story: Simulation, chance: random.Random) -> None:
+    """A record of which it is asked whose it is, or of which it was said already that it is not somebody's."""
+    with story.store.read() as tx:
+        asked = [work for work in tx.parked.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)) if work.ref is not None]
+        ever = [tx.parked.get(one.question) for one in story.words.said if not one.theirs]
+    works = [*asked, *(work for work in ever if work is not None and chance.random() < 0.2)]
+    if not works:
+        _makes_second(story, chance)
+        return
+    work = chance.choice(works)
+    if work.kind is ParkedKind.DUPLICATE and work.closed is None and chance.random() < 0.6:
+        _leaves_alone(story, work)
+    elif candidates(work):
+        _gives(story, work, chance.choice(candidates(work)))
+
+
+def _leaves_alone(story: Simulation, work: Parked) -> None:
+    story.say(f"apart: {work.ref} is not that of {candidates(work)[0]}")
+    seq = story.operates(lambda: is_apart(story.world, work.id, by="sim"))
+    if seq is not None and work.ref is not None:
+        _note(story, seq, work, work.ref, candidates(work)[0], theirs=False)
+
+
+def _gives(story: Simulation, work: Parked, entity: EntityId) -> None:
+    if work.ref is None:
+        return
+    ref = work.ref
+    with story.store.read() as tx:
+        before = tx.links.at(entity, ref.app)
+    story.say(f"belongs: {ref} is that of {entity}")
+    seq = story.operates(lambda: belongs(story.world, work.id, entity, by="sim"), ref.app)
+    if seq is None:
+        return
+    _note(story, seq, work, ref, entity, theirs=True)
+    if before is not None:  # it gave way
+        _note(story, seq, work, before.ref, entity, theirs=False)
+    with story.store.read() as tx:
+        link = tx.links.get("people", ref)
+    if link is None or link.entity != entity:
+        story.violations.append(f"S15: {ref} was said to be that of {entity}, and is not")
+
+
+def _note(story: Simulation, seq: int, work: Parked, ref: Ref, entity: EntityId, *, theirs: bool) -> None:
+    name = story.apps[ref.app].called(ref.id)
+    story.words.said.append(Said(seq=seq, question=work.id, ref=ref, name=name, entity=entity, theirs=theirs))
+
+
+def _makes_second(story: Simulation, chance: random.Random) -> None:
+    """A person makes a second record with an address that is there, in an app that lets them."""
+    apps = [app for app in story.apps.values() if app.rows and "email" not in app.capabilities.unique]
+    if not apps:
+        return
+    app = chance.choice(apps)
+    email = chance.choice([row.fields["email"] for row in app.rows.values()])
+    id = app.person_creates(email=email, first=chance.choice(VALUES), tags=[], out=False)
+    story.say(f"{app.name}: a person makes {id}, a second one with {email}")
+
+
 _WORDS: Final[Sequence[Callable[[Simulation, random.Random], None]]] = (
     *[_forgets] * 2,
     _lets_back,
     *[_takes_back] * 5,
+    *[_says_whose] * 5,
+    _makes_second,
 )
