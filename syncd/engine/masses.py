@@ -169,8 +169,8 @@ def _restore(tx: Transaction, sync: Sync, work: Parked, seq: int, by: str) -> in
     done = 0
     for entry in _told(tx, work, Event.GONE) if work.detail["since"] else ():
         entity = tx.entities.get(entry.entity) if entry.entity else None
-        if entity is None or entry.note:
-            continue
+        if entity is None or entry.note or not entity.held or is_to_go(tx, entity):
+            continue  # nothing brings back whoever was forgotten, or is to be
         held = [item for item in tx.parked.of([entity.id]).get(entity.id, []) if item.kind is ParkedKind.HOLD]
         if entity.deleted or held:
             bring_back(tx, sync, entity, REFUSED, by=by, cause=seq)

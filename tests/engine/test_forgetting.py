@@ -11,8 +11,8 @@ import pytest
 from syncd.core.entity import Entity, Held
 from syncd.core.fieldmap import Deletion
 from syncd.core.guard import Limits
-from syncd.core.record import EntityId
-from syncd.engine.cycle import pull_app
+from syncd.core.record import EntityId, Ref
+from syncd.engine.cycle import pull_app, tend
 from syncd.engine.forgetting import finish, foresee, forget, lift
 from syncd.engine.masses import put_aside
 from syncd.engine.remedies import pause, resume
@@ -473,3 +473,31 @@ def test_no_answer_to_a_guard_takes_a_record_out_of_reach_of_whoever_is_to_be_fo
     later(scene)
     assert ANN not in shown(scene, "crm")
     assert [order.done is not None for order in orders(scene)] == [True]
+
+
+def test_a_delete_that_is_refused_with_many_others_brings_nobody_back_who_was_forgotten() -> None:
+    scene = linked(5, deletes=Deletion.PROPAGATE)
+    capable(scene.fake("crm"), deletes=Deletes.TOLD)
+    tight = replace(scene.world, safety=Safety(limits=Limits(shrink=1, shrink_share=0.1)))
+    id = whom(scene)
+
+    def deletes(*places: int) -> None:
+        refs = [Ref("crm", "people", record(scene, "crm", f"p{place}@example.com")) for place in places]
+        for ref in refs:
+            scene.fake("crm").person_deletes(ref.id)
+        with scene.store.begin() as tx:
+            tx.hints.add(refs, tx.now)
+        tend(tight, "crm")
+
+    deletes(0)
+    forget(scene.world, id, by="op")
+    tend(tight, "news")
+    finish(scene.world)
+    deletes(1, 2)
+    (asked,) = scene.parked()
+    put_aside(scene.world, asked.id, by="op")
+    assert held_of(scene, id) == ({}, [], {}, [])
+    with scene.store.read() as tx:
+        assert tx.entities.get(id).deleted
+    later(scene)
+    assert shown(scene, "crm") == shown(scene, "news") == [f"p{n}@example.com" for n in (1, 2, 3, 4)]

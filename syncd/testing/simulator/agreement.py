@@ -89,13 +89,14 @@ def _strangers(story: Simulation, tx: Transaction, app: SimApp) -> Iterator[str]
     """L1: whoever is in an app is known, or a person was asked about them."""
     wants = story.sync.filters.get(app.name)
     asked = {item.ref for item in tx.parked.rivals(app.name)}
-    kept_out, alone = held_back(tx, app.name), left_alone(story, tx, app)
+    kept_out = held_back(tx, app.name)
+    alone = {(id, address) for (id, _), address in left_alone(story, tx, app).items()}
     for id, row in app.rows.items():
         ref = Ref(app.name, app.object, id)
         link = tx.links.get("people", ref)
         known = link is not None and link.state is not LinkState.GONE
         fields = {name: canonical(raw) for name, raw in row.fields.items()}
-        if alone.get(id) == str(fields["email"]).casefold():
+        if (id, str(fields["email"]).casefold()) in alone:
             continue  # a person has said whose it is not
         if is_set_aside(tx, story.sync, ref, row.fields):
             continue  # a person has put it aside, and nobody has edited it since

@@ -30,7 +30,7 @@ def forgotten(story: Simulation, tx: Transaction, entries: Sequence[Entry]) -> I
             yield f"S13: order {one.order} is not done, though all is calm"
             continue
         yield from _left(tx, one)
-        yield from _there(story, tx, one)
+        yield from _there(story, one, entries)
         yield from _opted_out(story, tx, one, entries)
     yield from _founded(story, entries)
     for app in story.apps.values():
@@ -71,14 +71,15 @@ def _left(tx: Transaction, one: Forgot) -> Iterator[str]:
             yield f"S13: question {work.id} still says of {work.entity}: {work.reason} {dict(work.detail)}"
 
 
-def _there(story: Simulation, tx: Transaction, one: Forgot) -> Iterator[str]:
-    """None of their records is there; one that a person brought back, or that its app had denied, is held back."""
+def _there(story: Simulation, one: Forgot, entries: Sequence[Entry]) -> Iterator[str]:
+    """None of their records is there, but for one that a person brought back, or that its app had denied to be there."""
+    ends = [entry for entry in entries if entry.entity in one.entities and entry.event in (Event.GONE, Event.REMOVED)]
+    denied = {(entry.ref.app, entry.ref.id) for entry in ends if entry.ref and story.fates.profile.blind}
     for app, name in one.records:
         lives = story.apps[app]
         id = name.partition("~")[0]
         back = any(w.id == name and w.field == "restored" and w.at >= one.at for w in lives.journal)
-        denied = story.fates.profile.blind and (one.lifted is not None or id in held_back(tx, app))
-        if id in lives.rows and lives.called(id) == name and not back and not denied:
+        if id in lives.rows and lives.called(id) == name and not back and (app, id) not in denied:
             yield f"S13: {app} still has {name}, of somebody who was forgotten"
 
 

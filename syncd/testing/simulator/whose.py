@@ -41,19 +41,26 @@ def said_whose(story: Simulation, tx: Transaction, entries: Sequence[Entry]) -> 
     for (id, app), count in Counter((link.entity, link.ref.app) for link in there).items():
         if count > 1:
             yield f"S4: {id} is tied to {count} records of {app}"
+    for fake in story.apps.values():
+        alone = left_alone(story, tx, fake)
+        asked = {(work.ref, work.detail.get("entity")) for work in tx.parked.rivals(fake.name)}
+        for (name, whose), address in alone.items():
+            row, ref = fake.rows.get(name), Ref(fake.name, fake.object, name)
+            if row is not None and str(row.fields["email"]).casefold() == address and (ref, whose) in asked:
+                yield f"S15: it is asked again whose {ref} is, of which somebody has said it"
 
 
-def left_alone(story: Simulation, tx: Transaction, app: SimApp) -> Mapping[str, str]:
-    """Id to address of the records that are nobody's by what a person said.
+def left_alone(story: Simulation, tx: Transaction, app: SimApp) -> Mapping[tuple[str, EntityId], str]:
+    """Id, and whose it is said not to be, to the address of the records that are nobody's by what a person said.
 
     So they are only for as long as whose they are said not to be has a record there, and the address.
     """
     said = {(one.name, one.entity): one for one in story.words.said if one.ref.app == app.name}
-    found: dict[str, str] = {}
+    found: dict[tuple[str, EntityId], str] = {}
     for one in said.values():
         link = tx.links.at(one.entity, app.name)
         if not one.theirs and link is not None and app.called(one.ref.id) == one.name:
-            found[one.ref.id] = str(tx.entities.get(one.entity).value("email") or "").casefold()
+            found[one.ref.id, one.entity] = str(tx.entities.get(one.entity).value("email") or "").casefold()
     return found
 
 

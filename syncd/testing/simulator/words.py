@@ -11,12 +11,13 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from syncd.console.find import Found
 from syncd.console.forget import order, put_back
 from syncd.console.undo import Order, carry_out, prepare
-from syncd.core.entity import Entity
+from syncd.core.entity import Entity, Link
 from syncd.core.record import EntityId, Ref
 from syncd.engine.undo import Back, Chosen
 from syncd.engine.whose import belongs, candidates, is_apart
@@ -161,10 +162,7 @@ def _as_known(story: Simulation, tx: Transaction) -> Callable[[int, tuple[Entity
         for value in entry.fields.get("email", {}).values():
             if entry.entity in former and isinstance(value, str):
                 former[entry.entity].add(value.casefold())
-    tied = {
-        one.id: {(at.ref.app, story.apps[at.ref.app].called(at.ref.id)) for at in tx.links.of(one.id)}
-        for one in entities
-    }
+    tied = {one.id: {(at.ref.app, _named(story, tx, at)) for at in tx.links.of(one.id)} for one in entities}
 
     def forgot(number: int, ids: tuple[EntityId, ...]) -> Forgot:
         return Forgot(
@@ -177,6 +175,14 @@ def _as_known(story: Simulation, tx: Transaction) -> Callable[[int, tuple[Entity
         )
 
     return forgot
+
+
+def _named(story: Simulation, tx: Transaction, link: Link) -> str:
+    """The name of a record that is tied: not that of a newer one with its id, of which syncd knows nothing yet."""
+    app, id = story.apps[link.ref.app], link.ref.id
+    known = max((e.at for e in tx.log.find(entity=link.entity, ref=link.ref, limit=1)), default=inf)
+    began = {name: wrote.at for wrote in reversed(app.journal) if (name := wrote.id).partition("~")[0] == id}
+    return max((name for name, at in began.items() if at <= known), key=began.__getitem__, default=id)
 
 
 def _ordered(words: Words, id: EntityId) -> bool:
