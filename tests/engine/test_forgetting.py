@@ -478,7 +478,7 @@ def test_no_answer_to_a_guard_takes_a_record_out_of_reach_of_whoever_is_to_be_fo
 def test_a_delete_that_is_refused_with_many_others_brings_nobody_back_who_was_forgotten() -> None:
     scene = linked(5, deletes=Deletion.PROPAGATE)
     capable(scene.fake("crm"), deletes=Deletes.TOLD)
-    tight = replace(scene.world, safety=Safety(limits=Limits(shrink=1, shrink_share=0.1)))
+    tight = replace(scene.world, safety=Safety(limits=Limits(shrink=2, shrink_share=0.1)))
     id = whom(scene)
 
     def deletes(*places: int) -> None:
@@ -489,11 +489,12 @@ def test_a_delete_that_is_refused_with_many_others_brings_nobody_back_who_was_fo
             tx.hints.add(refs, tx.now)
         tend(tight, "crm")
 
+    deletes(1)
     deletes(0)
     forget(scene.world, id, by="op")
     tend(tight, "news")
     finish(scene.world)
-    deletes(1, 2)
+    deletes(2, 3)
     (asked,) = scene.parked()
     put_aside(scene.world, asked.id, by="op")
     assert held_of(scene, id) == ({}, [], {}, [])

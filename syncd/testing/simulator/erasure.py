@@ -72,7 +72,7 @@ def _left(tx: Transaction, one: Forgot) -> Iterator[str]:
 
 
 def _there(story: Simulation, one: Forgot, entries: Sequence[Entry]) -> Iterator[str]:
-    """None of their records is there, but for one that a person brought back, or that its app had denied to be there."""
+    """None of their records is there, but for one that a person brought back, or that its app had denied."""
     ends = [entry for entry in entries if entry.entity in one.entities and entry.event in (Event.GONE, Event.REMOVED)]
     denied = {(entry.ref.app, entry.ref.id) for entry in ends if entry.ref and story.fates.profile.blind}
     for app, name in one.records:
