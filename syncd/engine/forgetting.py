@@ -3,7 +3,8 @@
 It goes in two steps, for only the first needs the apps. The order is durable, and from then on nothing that an app
 shows brings them back. Once no record of theirs is left that could be deleted, everything is erased in one transaction:
 the agreed values, the links, what was asked, their keys, and their values in the change log, whose chain still fits.
-What stays is a salted hash of each key, by which they are known if they show up again, and the certificate.
+What stays is a salted hash of each key, by which they are known if they show up again, one of each record that syncd
+has deleted, and the certificate.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from syncd.core.match import Key
 from syncd.core.record import EntityId
 from syncd.engine.consent import all_keys, consent_keys, own_keys
 from syncd.engine.debts import note_debts, unreckoned
+from syncd.engine.forgotten import bury_records
+from syncd.engine.fuse import MERGED_INTO
 from syncd.engine.namesakes import part
 from syncd.engine.person import person
+from syncd.engine.revive import is_to_go
 from syncd.engine.world import World
 from syncd.errors import Halted
 from syncd.store.forgetting import AGAIN, Forgetting
@@ -102,8 +106,11 @@ def _order(world: World, tx: Transaction, ids: Sequence[EntityId], *, by: str, r
     order = tx.forgotten.ask(Forgetting(entities=tuple(ids), by=by, reason=reason, cause=first))
     tx.forgotten.remember(_keys(world, entities), order)
     for entity, cause in zip(entities, causes, strict=True):
-        tx.parked.withdraw(tx.parked.of([entity.id]).get(entity.id, []), "forgotten")
         sync = world.syncs.get(entity.sync)
+        if sync is not None:
+            unreckoned(tx, sync)
+            _leave(tx, sync, entity.id, cause)
+        tx.parked.withdraw(tx.parked.of([entity.id]).get(entity.id, []), "forgotten")
         gone = replace(entity, deleted=True)
         tx.entities.put(gone, all_keys(sync, entity.fields) if sync else ())
         if sync is None:
@@ -111,10 +118,29 @@ def _order(world: World, tx: Transaction, ids: Sequence[EntityId], *, by: str, r
         for link in tx.links.of(entity.id):
             if link.state is LinkState.OUT_OF_SCOPE:  # let go of by its sync, not by the person
                 tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
-        unreckoned(tx, sync)
         part(tx, sync, entity.id, "forgotten")
         note_debts(tx, sync, gone, cause)
     return order
+
+
+def _leave(tx: Transaction, sync: Sync, id: EntityId, cause: int) -> None:
+    """Whoever may be one with them stays apart, and is made anew where an app has merged their record into theirs."""
+    works = {work.id: work for app in sync.apps for work in tx.parked.rivals(app) if "why" in work.detail}
+    about = [work for work in works.values() if id in work.concerned and work.sync == sync.name]
+    tx.parked.withdraw(about, "forgotten")
+    for other in {one: 0 for work in about for one in work.concerned if one != id}:
+        entity = tx.entities.get(other)
+        if is_to_go(tx, entity):
+            continue
+        for link in tx.links.of(other):
+            if link.state is LinkState.GONE and _was_merged(tx, link):
+                tx.links.drop(sync.name, link.ref)
+        note_debts(tx, sync, entity, cause)
+
+
+def _was_merged(tx: Transaction, link: Link) -> bool:
+    told = tx.log.find(entity=link.entity, ref=link.ref, events=(Event.GONE,), limit=1)
+    return any(entry.note.startswith(MERGED_INTO) for entry in told)
 
 
 def lift(world: World, id: int, *, by: str) -> None:
@@ -242,6 +268,8 @@ def _erase(world: World, tx: Transaction, order: Forgetting) -> None:
     voucher = Entry(event=Event.FORGOTTEN, sync=entities[0].sync, entity=ids[0], cause=order.cause, by=order.by)
     seq = tx.log.erase(seqs, ("fields", "note", "record"), voucher)
     tx.parked.erase(questions)
+    removed = {e.ref: 0 for e in entries if e.event is Event.REMOVED and e.ref is not None}
+    bury_records(tx, removed)
     for entity in entities:
         for link in tx.links.of(entity.id):
             tx.links.drop(entity.sync, link.ref)
@@ -267,6 +295,7 @@ def _erase(world: World, tx: Transaction, order: Forgetting) -> None:
         },
         "kept": [
             f"a salted hash of {len(_keys(world, entities))} keys, by which a record that shows up again is held back",
+            f"a salted hash of {len(removed)} record ids, by which what is told late of a deleted record is known",
             f"{len(kept)} opt-outs, each by a salted hash of its address, so that they hold",
             "of each entry of the change log its time, kind and app, without values",
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
@@ -11,6 +12,7 @@ from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields, Merged, Ref
 from syncd.engine.consent import all_keys, enrol
 from syncd.engine.debts import note_debts, note_freed
+from syncd.engine.forgotten import is_buried
 from syncd.engine.namesakes import part
 from syncd.engine.revive import is_to_go, revive
 from syncd.engine.tombs import bury
@@ -18,8 +20,10 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["bearer", "follow_merge", "fuse", "fuse_at_last"]
+__all__ = ["MERGED_INTO", "bearer", "follow_merge", "fuse", "fuse_at_last"]
 
+MERGED_INTO: Final = "merged by the app into"
+"""How the log notes that a record is gone since it was merged into another."""
 _MERGED = "the app merged their records"
 
 
@@ -31,7 +35,7 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         return
     survivor = tx.links.get(sync.name, merged.into)
     entity = tx.entities.get(lost.entity)
-    note = f"merged by the app into {merged.into.id}"
+    note = f"{MERGED_INTO} {merged.into.id}"
     tx.log.append(Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=merged.ref, note=note))
     tx.links.put(sync.name, replace(lost, state=LinkState.GONE))
     if is_to_go(tx, entity):
@@ -90,7 +94,8 @@ def _there_after_all(tx: Transaction, sync: Sync, link: Link) -> Link:
 
 def _removed_by_us(tx: Transaction, sync: Sync, ref: Ref) -> bool:
     """The last that is known of the record is that syncd itself has deleted it."""
-    return any(entry.event is Event.REMOVED for entry in tx.log.find(ref=ref, sync=sync.name, limit=1))
+    told = tx.log.find(ref=ref, sync=sync.name, limit=1)
+    return any(entry.event is Event.REMOVED for entry in told) or (not told and is_buried(tx, ref))
 
 
 def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, why: str) -> bool:

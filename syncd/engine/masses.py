@@ -25,6 +25,7 @@ from syncd.engine.guards import answer, expect, set_aside, telling
 from syncd.engine.namesakes import part
 from syncd.engine.outgoing import stays, unwanted
 from syncd.engine.remedies import accept, release
+from syncd.engine.revive import is_to_go
 from syncd.engine.world import World
 from syncd.store.codec import plain, value_from
 from syncd.store.ports import Transaction
@@ -148,6 +149,8 @@ def _leave_alone(tx: Transaction, sync: Sync, work: Parked) -> int:
             continue
         entity = tx.entities.get(entry.entity)
         links = [link for link in tx.links.of(entity.id) if link.state is not LinkState.GONE]
+        if is_to_go(tx, entity):
+            continue  # whoever is to be forgotten has it: it is deleted
         if entity.id in open_writes or [link.ref for link in links] != [entry.ref]:
             continue
         note = f"put aside: {entry.ref}"
@@ -166,8 +169,8 @@ def _restore(tx: Transaction, sync: Sync, work: Parked, seq: int, by: str) -> in
     done = 0
     for entry in _told(tx, work, Event.GONE) if work.detail["since"] else ():
         entity = tx.entities.get(entry.entity) if entry.entity else None
-        if entity is None or entry.note:
-            continue
+        if entity is None or entry.note or not entity.held or is_to_go(tx, entity):
+            continue  # nothing brings back whoever was forgotten, or is to be
         held = [item for item in tx.parked.of([entity.id]).get(entity.id, []) if item.kind is ParkedKind.HOLD]
         if entity.deleted or held:
             bring_back(tx, sync, entity, REFUSED, by=by, cause=seq)

@@ -9,10 +9,11 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import apart, calls, guards
 from syncd.engine.debts import reckon
+from syncd.engine.forgotten import held_back, let_go
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.setback import counts
-from syncd.engine.take import LISTED, READ, take
+from syncd.engine.take import LISTED, READ, take, told
 from syncd.engine.world import Tally, World
 from syncd.sdk.contract import Deletes, Page
 from syncd.store.ports import Transaction
@@ -51,6 +52,8 @@ def pull(world: World, sync: Sync, app: str, *, whole: bool = False) -> Tally:
     if since is None and complete and shows_deletes:
         with port.turn:
             tally += _absent(world, sync, app, sweep, tally.read)
+    if since is None and complete:
+        _held(world, sync, app)
     if complete or since is not None:
         guards.listed(world, sync, app, anew=progress.listed_at is None)
     return tally
@@ -133,6 +136,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         for fact in found.values():
             if isinstance(fact, Merged):
                 follow_merge(world, tx, sync, fact)
+        let_go(tx, sync, app, found, told)
         known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
     return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
 
@@ -147,6 +151,15 @@ def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tall
     for part in unswept(world, sync, app, sweep):
         tally += probe(world, sync, app, [link.ref for link in part if link.missed_at is None])
     return tally
+
+
+def _held(world: World, sync: Sync, app: str) -> None:
+    """Have the records read that wait since their person was forgotten: what became of them no listing tells."""
+    with world.store.read() as tx:
+        refs = list(held_back(tx, sync, app))
+    if refs:
+        with world.store.begin() as tx:
+            tx.hints.add(refs, tx.now)
 
 
 def unswept(world: World, sync: Sync, app: str, sweep: int) -> Iterator[Sequence[Link]]:

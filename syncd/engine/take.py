@@ -17,7 +17,7 @@ from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
 from syncd.engine.deletes import believe
-from syncd.engine.forgotten import keep_out, turn_away
+from syncd.engine.forgotten import hear, keep_out, turn_away
 from syncd.engine.fuse import bearer
 from syncd.engine.guards import is_set_aside, left_aside, refused, set_aside
 from syncd.engine.namesakes import part, tells_apart
@@ -90,8 +90,10 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         if link is not None and is_to_go(tx, tx.entities.get(link.entity)) and not another(link, fact):
             if source is READ:
                 keep_out(world, tx, sync, link, fact, told(sync, fact))
-            elif link.state is not LinkState.LIVE:
-                tx.hints.add([fact.ref], tx.now)  # a listing may still show what is gone
+            elif link.state is not LinkState.LIVE or _again(page, link, fact):
+                tx.hints.add([fact.ref], tx.now)  # a listing may still show what is gone, or was
+            elif newly_opted_out(sync, link, fact):  # it may be gone before it is read
+                hear(world, tx, sync, told(sync, fact), app)
             continue
         if link is not None and _again(page, link, fact):
             tx.hints.add([fact.ref], tx.now)

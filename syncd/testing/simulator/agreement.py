@@ -13,8 +13,10 @@ from syncd.sdk.contract import Deletes
 from syncd.store.ports import Transaction
 from syncd.store.values import Parked, ParkedKind
 from syncd.testing.simulator.app import SimApp
+from syncd.testing.simulator.erasure import held_back
 from syncd.testing.simulator.journal import API
 from syncd.testing.simulator.lens import canonical
+from syncd.testing.simulator.whose import left_alone
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
@@ -87,12 +89,16 @@ def _strangers(story: Simulation, tx: Transaction, app: SimApp) -> Iterator[str]
     """L1: whoever is in an app is known, or a person was asked about them."""
     wants = story.sync.filters.get(app.name)
     asked = {item.ref for item in tx.parked.rivals(app.name)}
+    kept_out = held_back(tx, app.name)
+    alone = {(id, address) for (id, _), address in left_alone(story, tx, app).items()}
     for id, row in app.rows.items():
         ref = Ref(app.name, app.object, id)
         link = tx.links.get("people", ref)
         known = link is not None and link.state is not LinkState.GONE
         fields = {name: canonical(raw) for name, raw in row.fields.items()}
+        if (id, str(fields["email"]).casefold()) in alone:
+            continue  # a person has said whose it is not
         if is_set_aside(tx, story.sync, ref, row.fields):
             continue  # a person has put it aside, and nobody has edited it since
-        if not known and ref not in asked and (wants is None or wants(fields)):
+        if not known and ref not in asked and id not in kept_out and (wants is None or wants(fields)):
             yield f"L1: {ref} is there, and syncd does not know it"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from syncd.core.entity import Link, LinkState
 from syncd.core.record import Gone, Merged, Record
 from syncd.store.ports import Transaction
-from syncd.store.values import Event, IntentState
+from syncd.store.values import Entry, Event, IntentState
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.lens import canonical
 
@@ -154,7 +154,7 @@ class Coverage:
     def counted(self) -> Mapping[str, int]:
         """Everything, by name."""
         with self._story.store.read() as tx:
-            self._seen.update(_rows(tx))
+            self._seen.update(_rows(tx, self._story.words.log(tx)))
         for app in self._story.apps.values():
             self._seen.update(f"{APP}{fact}" for fact in _facts(app))
         profile = self._story.fates.profile
@@ -209,8 +209,8 @@ def _shown(fact: Fact, link: Link | None) -> str:
     return "emptied" if emptied else "edited" if news else "same"
 
 
-def _rows(tx: Transaction) -> Iterator[str]:
-    for entry in tx.log.find(limit=1_000_000):
+def _rows(tx: Transaction, entries: Sequence[Entry]) -> Iterator[str]:
+    for entry in entries:
         for what in entry.fields.values():
             if what.get("verdict"):
                 yield _NAMES.sub("APP", f"{what['verdict']}: {what.get('rule')}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from syncd.console.undo import prepare
 from syncd.core import merge as merging
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Deletion, FieldRule, Sync
 from syncd.core.lens import Misfit, View
-from syncd.core.match import Match, New, Taken
+from syncd.core.match import Key, Match, New, Taken
 from syncd.core.merge import Merge, Verdict
 from syncd.core.record import Absent, Cursor, EntityId, Gone, Merged, Outcome, Record, Ref, Stored, Update, Value
 from syncd.core.record import Write as AnyWrite
@@ -21,7 +22,7 @@ from syncd.engine.sight import Sight
 from syncd.engine.world import Tally, World
 from syncd.sdk.contract import Page
 from syncd.store.ports import Transaction
-from syncd.store.values import Delivery, Intent, IntentState
+from syncd.store.values import Delivery, Entry, Intent, IntentState
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -347,3 +348,47 @@ def forgets_its_own_delete(removed: Function) -> Function:
             tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
 
     return forgetful
+
+
+# --- what an operator says -----------------------------------------------------------------------------------------
+
+
+def forgets_opt_outs(addresses: Function) -> Function:
+    """`_addresses` of whoever is erased that lets go of what they had opted out of."""
+
+    def lifted(world: World, tx: Transaction, entities: Sequence[Entity]) -> Sequence[Key]:
+        for channel, address in addresses(world, tx, entities):
+            tx.optouts.lift(channel, address, tx.now)
+        return ()
+
+    return lifted
+
+
+def undoes_over_edits(field: Function) -> Function:
+    """`_field` that looks at no change but those that are to be taken back."""
+
+    def blind(
+        tx: Transaction, sync: Sync, entity: Entity, name: str, turns: Sequence[Entry], chosen: Collection[int]
+    ) -> object:
+        mine = [turn for turn in turns if turn.seq in chosen]
+        held = entity.held.get(name)
+        if held is not None and mine:
+            entity = entity.holding(name, held._replace(seq=mine[0].seq))
+        return field(tx, sync, entity, name, mine or turns, chosen)
+
+    return blind
+
+
+def undoes_opt_outs(field: Function) -> Function:
+    """`_field` that does not know which fields are about consent."""
+
+    def careless(tx: Transaction, sync: Sync, *rest: Any) -> object:
+        rules = {name: replace(rule, consent=False) for name, rule in sync.rules.items()}
+        return field(tx, replace(sync, rules=rules), *rest)
+
+    return careless
+
+
+def undoes_what_it_is_now(carry_out: Function) -> Function:
+    """`carry_out` for which what was shown is whatever it has become meanwhile."""
+    return lambda world, order, *, by: carry_out(world, prepare(world, order.chosen), by=by)

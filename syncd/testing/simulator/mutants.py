@@ -228,6 +228,54 @@ _ALL: Final = (
         ("S1", "S2", "S3", "S7", "L1"),
         _engine(take__another=always(False)),
     ),
+    Mutant(
+        "forgotten made again",
+        "whoever shows a key of somebody who was forgotten is somebody new",
+        ("S13",),
+        _engine(take__turn_away=always(False)),
+    ),
+    Mutant(
+        "forgotten brought back",
+        "an edit brings back whoever is to be forgotten",
+        ("S13",),
+        _engine(take__is_to_go=always(False), revive__is_to_go=always(False)),
+    ),
+    Mutant(
+        "forgotten opt-out",
+        "what somebody had opted out of is forgotten with them",
+        ("S5", "S13"),
+        _engine(forgetting___addresses=wrong.forgets_opt_outs),
+    ),
+    Mutant(
+        "forgotten deed",
+        "that syncd itself had deleted a record is forgotten with whose it was",
+        ("S6",),
+        _engine(fuse__is_buried=always(False)),
+    ),
+    Mutant(
+        "undo over an edit",
+        "an undo takes a change back though somebody has changed the field since",
+        ("S14",),
+        _engine(undo___field=wrong.undoes_over_edits),
+    ),
+    Mutant(
+        "undo of an opt-out",
+        "an undo takes an opt-out back as it does any value",
+        ("S5", "S14"),
+        _engine(undo___field=wrong.undoes_opt_outs),
+    ),
+    Mutant(
+        "undo not as shown",
+        "an undo is carried out though it comes to something else than was shown",
+        ("S14",),
+        {"syncd.testing.simulator.words:carry_out": wrong.undoes_what_it_is_now},
+    ),
+    Mutant(
+        "apart forgotten",
+        "nobody remembers of whom a person has said that a record is not theirs",
+        ("S15",),
+        _engine(take__is_strange=always(False)),
+    ),
 )
 
 MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType({mutant.name: mutant for mutant in _ALL})

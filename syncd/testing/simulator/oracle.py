@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from syncd.core.fieldmap import Deletion, Policy, Way
 from syncd.core.record import Value
@@ -16,13 +16,19 @@ from syncd.testing.simulator.agreement import agreement
 from syncd.testing.simulator.app import LATE, MANNERS, SimApp
 from syncd.testing.simulator.causes import undone
 from syncd.testing.simulator.consent import re_subscribed
+from syncd.testing.simulator.erasure import forgotten, on_order
 from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
 from syncd.testing.simulator.removals import removals
+from syncd.testing.simulator.takeback import decreed, taken_back
+from syncd.testing.simulator.whose import said_whose
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
 __all__ = ["questions"]
+
+Ordered: TypeAlias = Mapping[tuple[str, str], float]
+"""App and id to since when whoever has the record is to be forgotten."""
 
 _TYPED = ("first", "note", "tags")
 
@@ -30,17 +36,22 @@ _TYPED = ("first", "note", "tags")
 def questions(story: Simulation) -> list[str]:
     """Every invariant that does not hold, by name."""
     with story.store.read() as tx:
-        entries = list(reversed(tx.log.find(limit=1_000_000)))
+        entries = story.words.log(tx)
+        ordered = on_order(story, entries)
+        story.decided += decreed(entries)
         violations = [
             *agreement(story, tx),
-            *_lost(story, entries),
+            *_lost(story, entries, ordered),
             *undone(story, entries),
             *_phantoms(story, tx),
             *_old_news(story, entries),
             *_doubles(story),
             *re_subscribed(story, tx, entries),
-            *_undue_deletes(story),
-            *removals(story, entries),
+            *_undue_deletes(story, ordered),
+            *removals(story, entries, ordered),
+            *forgotten(story, tx, entries),
+            *taken_back(story, entries),
+            *said_whose(story, tx, entries),
             *_blanks(story),
             *_busy(story, entries),
             *(f"{e.note}: the engine said so itself, at {e.app}" for e in entries if e.event is Event.BROKEN),
@@ -49,8 +60,11 @@ def questions(story: Simulation) -> list[str]:
     return [*violations, *([f"S10: {damage}"] if damage else [])]
 
 
-def _lost(story: Simulation, entries: list[Entry]) -> Iterator[str]:
-    """S1, S2: a value that a person typed and that syncd overwrote or deleted is in the change log."""
+def _lost(story: Simulation, entries: list[Entry], ordered: Ordered) -> Iterator[str]:
+    """S1, S2: a value that a person typed and that syncd overwrote or deleted is in the change log.
+
+    What was typed into a record of somebody who is to be forgotten is to be lost.
+    """
     logged: dict[tuple[str, str], set[Any]] = defaultdict(set)
     entity_of: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
@@ -70,6 +84,8 @@ def _lost(story: Simulation, entries: list[Entry]) -> Iterator[str]:
             deleted = one.after is None and gone >= wrote.at and wrote.id not in _restored(app)
             at = one.after.at if one.after is not None else gone
             if not overwritten and not deleted:
+                continue
+            if deleted and ordered.get((app.name, wrote.id.partition("~")[0]), inf) <= gone:
                 continue
             known: set[Any] = set()
             for entity in entity_of[app.name, wrote.id.partition("~")[0]]:
@@ -163,8 +179,11 @@ def _says(wrote: Wrote, address: str) -> bool:
     return wrote.author == API and str(wrote.value).casefold() == address
 
 
-def _undue_deletes(story: Simulation) -> Iterator[str]:
-    """S6: syncd deletes a record only after a person has deleted one of the same person, and then each only once."""
+def _undue_deletes(story: Simulation, ordered: Ordered) -> Iterator[str]:
+    """S6: syncd deletes a record only after a person has deleted one of the same person, and then each only once.
+
+    Or after somebody has said that whose it is be forgotten.
+    """
     apps = list(story.apps.values())
     person = persons(apps)
     due: dict[str, float] = {}
@@ -181,6 +200,8 @@ def _undue_deletes(story: Simulation) -> Iterator[str]:
     for app in apps:
         for wrote in app.journal:
             if wrote.field != "" or wrote.author != API:
+                continue
+            if ordered.get((app.name, wrote.id.partition("~")[0]), inf) <= wrote.at:
                 continue
             who = person[app.name, wrote.id]
             by_syncd[who] += 1

@@ -77,6 +77,7 @@ _HEARD: Final = frozenset({"unheard", "doubled", "delayed", "forged"})
 PROFILES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "swarm": _ALL,
+        "words": _ALL,
         "calm": frozenset(),
         "wire": _WIRE,
         "blind": _SHOWN | {"outage"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from syncd.core.fieldmap import Deletion
@@ -13,6 +14,7 @@ from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.journal import API, NEVER, standing, typed
 from syncd.testing.simulator.lens import canonical
+from syncd.testing.simulator.takeback import RETURNED
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
@@ -23,8 +25,11 @@ _TYPED: Final = ("first", "note", "tags")
 _HOUR: Final = 3600.0
 
 
-def removals(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
-    """Every delete by syncd that it ought not to have made yet."""
+def removals(story: Simulation, entries: Sequence[Entry], ordered: Mapping[tuple[str, str], float]) -> Iterator[str]:
+    """Every delete by syncd that it ought not to have made yet. `ordered`: since when whose record is to be forgotten.
+
+    No cap and no edit holds up what was ordered.
+    """
     tied: dict[tuple[str, str], set[str]] = defaultdict(set)
     told: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -32,15 +37,19 @@ def removals(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
             tied[entry.ref.app, entry.ref.id].add(str(entry.entity))
         if entry.entity is not None:
             told[str(entry.entity)].append(entry)
-    yield from _own(entries)
+    yield from _own(story, entries)
     for app in story.apps.values():
         unasked: list[float] = []
         for wrote in app.journal:
             if wrote.field != "" or wrote.author != API:
                 continue
-            ids = tied[app.name, wrote.id.partition("~")[0]]
+            place = (app.name, wrote.id.partition("~")[0])
+            if ordered.get(place, inf) <= wrote.at:
+                continue
+            ids = tied[place]
             known = [entry for id in ids for entry in told[id] if entry.at <= wrote.at]
-            approved = max((entry.at for entry in known if entry.note == APPROVED), default=0.0)
+            again = max((entry.seq for entry in known if entry.note == RETURNED), default=0)  # a yes that was undone
+            approved = max((entry.at for entry in known if entry.note == APPROVED and entry.seq > again), default=0.0)
             if story.sync.deletes is Deletion.HOLD and not approved and not _only_ours(app, wrote.id):
                 yield f"S6: {app.name} {wrote.id} was deleted by syncd, and nobody had said yes"
             if not approved:
@@ -49,19 +58,28 @@ def removals(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
             yield from _edited(story, app, wrote, known, approved)
 
 
-def _own(entries: Sequence[Entry]) -> Iterator[str]:
-    """What syncd itself has deleted is never missed, and so never taken for a person's deed."""
-    removed: set[tuple[str, str]] = set()
+def _own(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
+    """What syncd itself has deleted is never missed, and so never taken for a person's deed.
+
+    Unless a person has brought it back in between: of whoever is to be forgotten, that is noted nowhere.
+    """
+    removed: dict[tuple[str, str], float] = {}
     for entry in entries:
         if entry.ref is None:
             continue
         place = (entry.ref.app, entry.ref.id)
         if entry.event is Event.REMOVED:
-            removed.add(place)
-        elif entry.event is Event.GONE and place in removed:
+            removed[place] = entry.at
+        elif entry.event is Event.GONE and place in removed and not _restored(story, place, removed[place]):
             yield f"S6: {entry.ref} was deleted by syncd, and is taken for deleted by a person"
         else:
-            removed.discard(place)
+            removed.pop(place, None)
+
+
+def _restored(story: Simulation, place: tuple[str, str], since: float) -> bool:
+    app, id = place
+    back = (wrote for wrote in story.apps[app].journal if wrote.field == "restored" and wrote.at >= since)
+    return any(wrote.id.partition("~")[0] == id for wrote in back)
 
 
 def _only_ours(app: SimApp, id: str) -> bool:

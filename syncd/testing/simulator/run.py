@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from syncd.core.record import Ref, Write
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.resolve import recover
 from syncd.engine.world import App, Safety, World
+from syncd.errors import ConfigError, ConnectorError, Halted
 from syncd.sdk.contract import Clock
 from syncd.store.codec import dump
 from syncd.store.memory import MemoryStore
@@ -29,6 +30,7 @@ from syncd.testing.simulator.oracle import questions
 from syncd.testing.simulator.profile import drawn
 from syncd.testing.simulator.twists import PLAIN, drawn_twist, takes_away
 from syncd.testing.simulator.watch import unheard, watched
+from syncd.testing.simulator.words import drawn_words
 
 __all__ = ["Outcome", "Simulation", "StoreKind", "simulate"]
 
@@ -39,6 +41,11 @@ _KINDS: Final = (
     ["person"] * 7 + ["pull"] * 5 + ["sweep"] * 2 + ["tend"] * 8 + ["wait"] * 4 + ["once", "answer", "remap"]
 )
 _WAITS: Final = (1, 10, 70, 700, 4000)
+_SOON: Final = 6
+"""A word of the operator is of few commits: where a kill strikes, it strikes after no more points."""
+_REFUSED: Final = (ConfigError, ConnectorError, Halted)
+"""What a word may come to, as things stand or while an app is down."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,9 @@ class Simulation:
         self.engine = random.Random(self.seed)
         self.store = opened(self.kept, self.clock)
         self.store.on_commit = _bound(self.fates.point, "a commit")
+        self.words = drawn_words(self.seed, self.profile)
+        if self.words.spoken:
+            self.words.keep(self.store)
         self.coverage: Coverage | None = Coverage(self)
         self._busy: list[str] = []
         self._posted: list[tuple[float, Ref]] = []
@@ -174,6 +184,8 @@ class Simulation:
                     people.creates(self, one)
             return
         self._post()
+        if self.words.strikes(self.seed, place):
+            self.words.says(self, place)
         if self.twist.strikes(self.seed, place):
             self.twist.acts(self)
             return
@@ -216,6 +228,22 @@ class Simulation:
         self.fates.left = None
         self._busy = []
         people.resume_all(self)
+
+    def operates(self, act: Callable[[], T], app: str = "") -> T | None:
+        """The operator says a word; None where it is refused, or the process dies of it. `app`: which is asked."""
+        if self.fates.strikes(self.fates.profile.kill * 6):
+            self.fates.left = self.fates.chance.randrange(1, _SOON)
+        self._busy = [app] if app else []
+        done = None
+        try:
+            done = act()
+        except _REFUSED as refused:
+            self.say(f"refused: {refused}")
+        except Killed as death:
+            self._dies(death)
+        self.fates.left = None
+        self._busy = []
+        return done
 
     def _dies(self, death: Killed) -> None:
         self.kills += 1

@@ -37,6 +37,7 @@ def watched(story: Simulation, app: SimApp, writes: Sequence[Write]) -> Iterator
                 continue
             yield from _as_intended(write, intent)
             yield from _re_subscribes(tx, app, write, intent)
+            yield from _of_forgotten(story, app, write, intent)
             if isinstance(write, Create):
                 link = tx.links.at(intent.entity, app.name)
                 if link is not None and link.state is not LinkState.GONE:
@@ -85,6 +86,12 @@ def _re_subscribes(tx: Transaction, app: SimApp, write: Write, intent: Intent) -
         yield f"S5: {write} is about {address}, which is opted out"
 
 
+def _of_forgotten(story: Simulation, app: SimApp, write: Write, intent: Intent) -> Iterator[str]:
+    """S13: from the order on nothing is written of whoever is to be forgotten: their records are deleted."""
+    if not isinstance(write, Delete) and any(intent.entity in one.entities for one in story.words.forgot):
+        yield f"S13: {app.name} is sent {write}, of somebody who is to be forgotten"
+
+
 def unheard(story: Simulation, app: SimApp, began: float) -> Iterator[str]:
     """L2: what changed before a listing by the cursor began, and is known after it, or noted to be read.
 
@@ -97,7 +104,8 @@ def unheard(story: Simulation, app: SimApp, began: float) -> Iterator[str]:
         state, now = tx.apps.get(app.name), tx.now
         hinted = set(tx.hints.due(app.name, app.object, now + _LONG, 1000))
         writing = {intent.ref for intent in tx.intents.open(app.name)}
-        links = [link for link in tx.links.all("people") if link.ref.app == app.name]
+        to_go = tx.forgotten.open()  # whatever they show is nothing to anybody
+        links = [link for link in tx.links.all("people") if link.ref.app == app.name and link.entity not in to_go]
     if state.paused or state.failing:
         return
     step = app.capabilities.granularity.total_seconds()
