@@ -21,7 +21,7 @@ _REPORT = Report(
     "twin",
     1.5,
     (Check("a page ends", "people", "passed"), Check("a merge shows", "people", "skipped", "nobody can merge")),
-    (Ability("people", "creates", "True", "shown"), Ability("people", "Hears", "False", "not declared")),
+    (Ability("people", "creates", "yes", "shown"), Ability("people", "Hears", "no", "not declared")),
 )
 
 
@@ -31,7 +31,7 @@ from dataclasses import asdict
 from syncd.testing.conformance.report import examine
 report = examine("on_twin(__import__('wiki_pages').plugin)", "wiki_pages", "twin")
 print(json.dumps([dict(report.counts), [asdict(check) for check in report.failed],
-    {one.name: one.verdict for one in report.abilities}]))
+    {one.name: one.verdict for one in report.abilities}, {one.name: one.declared for one in report.abilities}]))
 """
 
 
@@ -48,12 +48,14 @@ def test_a_new_connector_passes_the_suite_and_is_reported_as_it_declares_itself(
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
     )
-    counts, failed, verdicts = json.loads(run.stdout)
+    counts, failed, verdicts, declared = json.loads(run.stdout)
     assert failed == []
     assert counts["passed"] > 80
     assert {verdicts[name] for name in ("creates", "updates", "removes", "incremental", "deletes")} == {"shown"}
     assert {verdicts[name] for name in ("conditional", "Finds", "Hears")} == {"not declared"}
     assert verdicts["late_write"] == "not exercised"
+    told = [declared[name] for name in ("creates", "conditional", "unique", "late_write", "granularity")]
+    assert told == ["yes", "no", "email", "90 s", "0.001 s"], "as a person writes it"
 
 
 def test_a_new_connector_is_short(tmp_path: Path) -> None:

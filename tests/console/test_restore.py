@@ -113,6 +113,9 @@ def test_a_backup_overwrites_nothing(desk: Desk, lived: Path) -> None:
     assert said.code == 3
     assert "backup.db: is there already (name another file)" in said.err
     assert lived.read_bytes() == before
+    nowhere = desk.say("backup", str(desk.folder / "nowhere" / "backup.db"))
+    assert nowhere.code == 3
+    assert "cannot be written: No such file or directory" in nowhere.err
 
 
 def test_a_file_that_is_no_backup_is_refused(desk: Desk, lived: Path) -> None:

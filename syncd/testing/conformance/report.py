@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -167,8 +168,21 @@ def _abilities(noted: _Noted) -> list[Ability]:
         for name, evidence in _EVIDENCE.items():
             protocol = next((one for one in _ABILITIES if one.__name__ == name), None)
             declared = getattr(can, name) if protocol is None else isinstance(connector, protocol)
-            found.append(Ability(subject, name, str(declared), _verdict(noted.checks, subject, declared, evidence)))
+            found.append(Ability(subject, name, _words(declared), _verdict(noted.checks, subject, declared, evidence)))
     return found
+
+
+def _words(declared: object) -> str:
+    """What was declared, as a person writes it."""
+    match declared:
+        case bool():
+            return "yes" if declared else "no"
+        case timedelta():
+            return f"{declared.total_seconds():g} s"
+        case tuple() | list() | frozenset():
+            return ", ".join(map(str, declared))
+        case _:
+            return str(declared)
 
 
 def _verdict(checks: Sequence[Check], subject: str, declared: object, evidence: Sequence[str]) -> Verdict:
