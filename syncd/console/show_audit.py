@@ -28,6 +28,8 @@ def audited(found: Audited, files: Sequence[Path]) -> Iterable[RenderableType]:
     if found.differences:
         told = ((name or "(record)", cause, n) for name, causes in found.fields.items() for cause, n in causes.items())
         yield grid(("field", "cause", "differences"), told)
+    elif any(count for apps in found.unlinked.values() for count in apps.values()):
+        yield words("everything that is linked is as agreed", "green")
     else:
         yield words("everything is as agreed", "green")
     yield words("")

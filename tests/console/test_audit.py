@@ -81,6 +81,12 @@ def test_an_audit_of_apps_that_agree_finds_nothing_that_differs(desk: Desk) -> N
     assert "everything is as agreed" in desk.say("audit").out
 
 
+def test_an_audit_says_nothing_of_records_that_are_not_linked_yet(desk: Desk) -> None:
+    said = desk.say("audit").out
+    assert "everything that is linked is as agreed" in said
+    assert "everything is as agreed" not in said
+
+
 def test_an_edit_is_found_without_its_value_and_with_it_on_demand(desk: Desk) -> None:
     desk.say("apply", "--yes")
     id = next(iter(desk.records("crm")))
