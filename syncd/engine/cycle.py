@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from syncd.engine.canary import guarded
@@ -11,17 +11,19 @@ from syncd.engine.forgetting import finish
 from syncd.engine.gone import look_again
 from syncd.engine.optouts import hear_opt_outs, tell_opt_outs, urgent
 from syncd.engine.pull import pull, read_hints
-from syncd.engine.push import push, waiting
+from syncd.engine.push import payable, push, waiting
 from syncd.engine.remedies import attempt
 from syncd.engine.resolve import resolve, ripened
 from syncd.engine.setback import listed_since
 from syncd.engine.world import Tally, World
 from syncd.sdk.spans import SILENT, Span
-from syncd.store.values import Entry, Event
+from syncd.store.values import Delivery, Entry, Event
 
 __all__ = ["Report", "began", "deliver_all", "once", "pull_app", "tend"]
 
 _ROUNDS = 50
+_COUNTED = 10_000
+"""So many deliveries of an app are counted; of more, whether anything moves shows in which of them is next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,17 @@ def _note(span: Span, tally: Tally) -> None:
 def deliver_all(world: World) -> Iterator[Tally]:
     """Tend every app in turn until nothing that is due is left, or nothing moves any more."""
     for _ in range(_ROUNDS * 1000):
-        moved, before = Tally(), _due(world)
-        if not before:
+        moved, (count, nexts) = Tally(), _due(world)
+        if not count:
             return
         for app in world.apps:
             done, _wait = tend(world, app)
             moved += done
         yield moved
-        if moved == Tally() and _due(world) >= before:
-            return
+        if moved == Tally():
+            left, then = _due(world)
+            if left >= count and then == nexts:
+                return
 
 
 def once(world: World, *, whole: bool = False, progress: Callable[[Tally], None] = lambda _: None) -> Report:
@@ -131,7 +135,8 @@ def once(world: World, *, whole: bool = False, progress: Callable[[Tally], None]
     return Report(tally, doubtful, owed, tuple(sorted(failing)))
 
 
-def _due(world: World) -> int:
+def _due(world: World) -> tuple[int, Sequence[Delivery]]:
+    """How much there is to do, as far as it is counted, and where it is not counted to its end, what comes next."""
     ripe = sum(len(ripened(world, app)) for app in world.apps)
     with world.store.read() as tx:
         hints = sum(
@@ -142,4 +147,6 @@ def _due(world: World) -> int:
         )
         open_apps = [app for app in world.apps if not tx.apps.get(app).paused and not world.apps[app].read_only]
         spared = sum(len(urgent(world, tx, app)) for app in world.apps if guarded(tx, app))
-        return ripe + hints + spared + sum(waiting(world, tx, app) for app in open_apps)
+        owed = {app: waiting(world, tx, app, _COUNTED) for app in open_apps}
+        nexts = [one for app, count in owed.items() if count >= _COUNTED for one in payable(world, tx, app, 1)]
+        return ripe + hints + spared + sum(owed.values()), nexts

@@ -57,9 +57,9 @@ def payable(world: World, tx: Transaction, app: str, limit: int, *, sync: str = 
     return sorted(due, key=lambda delivery: (not delivery.urgent, delivery.due))[:limit]
 
 
-def waiting(world: World, tx: Transaction, app: str) -> int:
-    """How much is payable to an app now."""
-    return sum(tx.deliveries.count(app, sync=name, until=tx.now) for name in _syncs_of(world, app))
+def waiting(world: World, tx: Transaction, app: str, most: int) -> int:
+    """How much is payable to an app now; of each sync no more than `most` are counted."""
+    return sum(tx.deliveries.count(app, sync=name, until=tx.now, most=most) for name in _syncs_of(world, app))
 
 
 def _syncs_of(world: World, app: str) -> list[str]:

@@ -67,8 +67,8 @@ class Deliveries(Protocol):
     def settle(self, delivery: Delivery) -> None:
         """The app is up to date about this entity, or its debt has become parked work."""
 
-    def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
-        """How many debts an app has to be told of, by one sync or by any, that are due by a time."""
+    def count(self, app: str, *, sync: str = "", until: float | None = None, most: int | None = None) -> int:
+        """How much an app is owed, in all or by one sync, and until a time; no more than `most` are counted."""
 
     def removals(self, app: str, sync: str) -> int:
         """How many debts of an app are about entities that are deleted: records that one sync is to remove there."""

@@ -157,10 +157,12 @@ class Deliveries:
         self._new.pop(name, None)
         self._settled[name] = None
 
-    def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
+    def count(self, app: str, *, sync: str = "", until: float | None = None, most: int | None = None) -> int:
         self.flush()
         asked = given(app=app, sync=sync, until=until)
-        return int(self._db.execute(_count_owed(*asked), asked).scalar_one())
+        if most is None:
+            return int(self._db.execute(_count_owed(*asked), asked).scalar_one())
+        return int(self._db.execute(_count_some_owed(*asked), {**asked, "limit": most}).scalar_one())
 
     def removals(self, app: str, sync: str) -> int:
         self.flush()
@@ -252,6 +254,12 @@ def _due(*by: str) -> Select[*tuple[Any, ...]]:
 @cache
 def _count_owed(*by: str) -> Select[int]:
     return counted(DELIVERY, *_owed(by))
+
+
+@cache
+def _count_some_owed(*by: str) -> Select[int]:
+    some = select(DELIVERY.c.entity).where(*_owed(by)).limit(bindparam("limit")).subquery()
+    return select(func.count()).select_from(some)
 
 
 @cache

@@ -82,6 +82,7 @@ def test_debts_come_urgent_first_then_by_time(store: Storage) -> None:
         assert tx.deliveries.next_due("news") == START + 9
         assert tx.deliveries.next_due("shop") is None
         assert [tx.deliveries.count("crm"), tx.deliveries.count("news")] == [3, 1]
+        assert [tx.deliveries.count("crm", most=most) for most in (1, 3, 9)] == [1, 3, 3]
 
 
 def test_a_debt_becomes_due_the_earlier_and_stays_urgent_within_a_transaction(store: Storage) -> None:

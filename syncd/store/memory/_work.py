@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from syncd.core.record import EntityId, Ref
 from syncd.store.memory._tables import Tables
@@ -86,9 +87,9 @@ class Deliveries:
     def settle(self, delivery: Delivery) -> None:
         self._tables.drop(self._tables.deliveries, (delivery.sync, delivery.app, delivery.entity))
 
-    def count(self, app: str, *, sync: str = "", until: float | None = None) -> int:
+    def count(self, app: str, *, sync: str = "", until: float | None = None, most: int | None = None) -> int:
         owed = (d for d in self._tables.deliveries.values() if d.app == app and sync in ("", d.sync))
-        return sum(1 for debt in owed if until is None or debt.due <= until)
+        return sum(1 for _ in islice((d for d in owed if until is None or d.due <= until), most))
 
     def removals(self, app: str, sync: str) -> int:
         owed = (d for d in self._tables.deliveries.values() if d.app == app and d.sync == sync)
