@@ -28,9 +28,15 @@ _ALL: Final = 1_000_000
 def keep_out(world: World, tx: Transaction, sync: Sync, link: Link, fact: Record, shown: Fields) -> None:
     """A record of somebody who is to be forgotten, as it was just read: it is to be deleted, whatever it shows.
 
-    No edit brings them back; but an opt-out counts, by the hash of its address.
+    No edit brings them back; but an opt-out counts, by the hash of its address. One that had been deleted and is there
+    again, beside a second one of theirs, waits as any that shows up again.
     """
     entity = tx.entities.get(link.entity)
+    if link.state is LinkState.GONE and tx.links.at(entity.id, fact.ref.app) is not None:
+        tx.links.drop(sync.name, fact.ref)
+        if not turn_away(world, tx, sync, fact, shown, sure=True):
+            tx.hints.add([fact.ref], tx.now)
+        return
     made = tx.intents.of_entities([entity.id], fact.ref.app).get(entity.id)
     if made is not None and made.ref is None:
         link = adopted(tx, sync, entity, link, fact, made)

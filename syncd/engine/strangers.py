@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from syncd.core.fieldmap import Sync
-from syncd.core.record import EntityId, Ref
+from syncd.core.record import EntityId, Record, Ref
 from syncd.store.ports import Transaction
 from syncd.store.values import Parked, ParkedKind
 
-__all__ = ["any_strange", "ask_whose", "befriend", "estrange", "is_strange"]
+__all__ = ["age_of", "any_strange", "ask_whose", "befriend", "estrange", "is_strange"]
 
 _SAID: Final = "said"
 
 
-def estrange(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId) -> None:
-    """The record is not theirs."""
+def estrange(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId, created: float | None) -> None:
+    """The record is not theirs. `created`: when it came to be, where that is known."""
     tx.meta.put(_some(sync, ref.app), _SAID)
-    tx.meta.put(_pair(sync, ref, entity), _SAID)
+    tx.meta.put(_pair(sync, ref, entity), _SAID if created is None else f"{_SAID} {created!r}")
 
 
 def befriend(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId) -> None:
@@ -32,9 +33,16 @@ def befriend(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId) -> None:
         tx.meta.put(_pair(sync, ref, entity), "")
 
 
-def is_strange(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId) -> bool:
-    """A person has said that it is not theirs."""
-    return tx.meta.get(_pair(sync, ref, entity)) == _SAID
+def is_strange(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId, created: datetime | None = None) -> bool:
+    """A person has said that it is not theirs. `created`: its age; of a newer record with its id nothing was said."""
+    said, _, age = (tx.meta.get(_pair(sync, ref, entity)) or "").partition(" ")
+    newer = created is not None and age and created.timestamp() > float(age)
+    return said == _SAID and not newer
+
+
+def age_of(fact: Record) -> dict[str, float]:
+    """When a record came to be, for the detail of a question about it; empty where the app does not say."""
+    return {} if fact.created is None else {"created": fact.created.timestamp()}
 
 
 def any_strange(tx: Transaction, sync: Sync, app: str) -> bool:

@@ -24,7 +24,7 @@ from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import is_to_go, revive
-from syncd.engine.strangers import any_strange, ask_whose, is_strange
+from syncd.engine.strangers import age_of, any_strange, ask_whose, is_strange
 from syncd.engine.tombs import bury, remains
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -222,9 +222,9 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     )
     found = match(own, holders, linked)
     match found:
-        case Found(id, by) if page.some_strange() and is_strange(tx, sync, fact.ref, id):
+        case Found(id, by) if page.some_strange() and is_strange(tx, sync, fact.ref, id, fact.created):
             ask_whose(tx, sync, fact.ref, id, by)
-        case Taken(id) if page.some_strange() and is_strange(tx, sync, fact.ref, id):
+        case Taken(id) if page.some_strange() and is_strange(tx, sync, fact.ref, id, fact.created):
             _answered(page, fact, "it was said to be somebody else's")
         case Found(id, by):
             _answered(page, fact, "matched")
@@ -241,7 +241,7 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
             rival = tx.links.at(id, app)
             reason = f"a second record in {app} with the same {by}" + (f" as {rival.ref.id}" if rival else "")
             parked = Parked(kind=ParkedKind.DUPLICATE, sync=sync.name, app=app, ref=fact.ref, reason=reason)
-            tx.parked.park(replace(parked, detail={"entity": id, "by": by}))
+            tx.parked.park(replace(parked, detail={"entity": id, "by": by, **age_of(fact)}))
         case Ambiguous(candidates, by):
             reason = f"{len(candidates)} entities have the same {by}"
             parked = Parked(kind=ParkedKind.AMBIGUOUS, sync=sync.name, app=app, ref=fact.ref, reason=reason)

@@ -46,7 +46,7 @@ def is_apart(world: World, id: int, *, by: str) -> int:
         if work.ref is None:
             raise ConfigError(f"{id} is about no second record that could be left alone", hint=f"syncd retry {id}")
         (entity,) = candidates(work)
-        estrange(tx, sync, work.ref, entity)
+        estrange(tx, sync, work.ref, entity, work.detail.get("created"))
         note = "said to be somebody else's"
         seq = tx.log.append(Entry(event=Event.DECIDED, sync=sync.name, entity=entity, ref=work.ref, by=by, note=note))
         tx.parked.close(id, _APART, by)
@@ -120,4 +120,4 @@ def _give_way(tx: Transaction, sync: Sync, link: Link) -> None:
     asked_of = tx.parked.of([link.entity]).get(link.entity, [])
     tx.parked.withdraw([work for work in asked_of if work.ref == link.ref], "another record took its place")
     tx.links.drop(sync.name, link.ref)
-    estrange(tx, sync, link.ref, link.entity)
+    estrange(tx, sync, link.ref, link.entity, link.created.timestamp() if link.created else None)

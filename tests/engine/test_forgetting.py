@@ -502,3 +502,26 @@ def test_a_delete_that_is_refused_with_many_others_brings_nobody_back_who_was_fo
         assert tx.entities.get(id).deleted
     later(scene)
     assert shown(scene, "crm") == shown(scene, "news") == [f"p{n}@example.com" for n in (1, 2, 3, 4)]
+
+
+def test_a_record_that_is_brought_back_beside_a_second_one_waits_while_that_is_deleted() -> None:
+    """Of whoever is to be forgotten, in the same app: there is one tie for each."""
+    scene = linked(2)
+    news = scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    first = record(scene, "news")
+    row = news.rows[first]
+    news.person_deletes(first)
+    later(scene)
+    news.person_creates(email=ANN, first="Again")
+    later(scene)
+    forget(scene.world, whom(scene), by="op")
+    pause(scene.world, "crm", "looked at by a person", "op")
+    news.rows[first] = row
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("news", "people", first)], tx.now)
+    tend(scene.world, "news")
+    resume(scene.world, "crm", "op")
+    later(scene)
+    assert [order.done is not None for order in orders(scene)] == [True]
+    assert [(work.ref, work.reason[:9]) for work in scene.parked()] == [(Ref("news", "people", first), "forgotten")]

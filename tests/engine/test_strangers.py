@@ -13,6 +13,7 @@ from syncd.engine.whose import belongs, candidates, is_apart
 from syncd.errors import ConfigError, Halted
 from syncd.store.values import Event, Intent, IntentKind, Parked, ParkedKind
 from syncd.testing.fake import capable
+from tests.engine.turns import gives_again
 from tests.engine.world import Scene, people
 
 ADA = "ada@example.com"
@@ -204,3 +205,20 @@ def test_a_question_is_answered_once_and_one_about_no_record_not_so() -> None:
         id = tx.parked.park(Parked(kind=ParkedKind.DUPLICATE, sync="people", app="crm", detail=about, reason="two"))
     with pytest.raises(ConfigError, match="no second record"):
         is_apart(scene.world, id, by="ben")
+
+
+def test_another_record_with_the_id_of_one_that_is_left_alone_is_asked_about() -> None:
+    scene = doubled()
+    is_apart(scene.world, asked(scene).id, by="ben")
+    scene.fake("crm").person_deletes("crm-2")
+    scene.run()
+    scene.wait(hours=1)
+    gives_again(scene.fake("crm"), "crm-2")
+    assert scene.fake("crm").person_creates(email=ADA, first="Adele") == "crm-2"
+    scene.run()
+    work = asked(scene)
+    assert (work.kind, candidates(work)) == (ParkedKind.DUPLICATE, [ada(scene)])
+    is_apart(scene.world, work.id, by="ben")
+    scene.fake("crm").person_edits("crm-2", first="Della")
+    scene.run()
+    assert scene.parked() == []

@@ -28,7 +28,9 @@ def test_every_promise_holds_in_random_stories(profile: str) -> None:
     assert (sum(story.kills for story in stories) > 0) == ("kill" in PROFILES[profile])
 
 
-@pytest.mark.parametrize(("profile", "seeds"), [("swarm", (7, 10, 23)), ("kills", (20, 27)), ("deletes", (3, 20))])
+@pytest.mark.parametrize(
+    ("profile", "seeds"), [("swarm", (7, 10, 23)), ("kills", (20, 27)), ("deletes", (3, 20)), ("words", (3, 33, 41))]
+)
 def test_a_seed_tells_the_same_story_on_dicts_and_on_sqlite(profile: str, seeds: tuple[int, ...]) -> None:
     kills = 0
     for seed in seeds:

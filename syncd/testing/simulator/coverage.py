@@ -134,6 +134,17 @@ ROWS: Final = (
     "parked: hold",
     "parked: loop",
     "paused",
+    # what the operator says: docs/operations.md
+    "forgetting",
+    "forgotten",
+    "parked: forgotten",
+    "decided: whoever was forgotten may come back",
+    "undone",
+    "undone: a value",
+    "returned: its delete was taken back",
+    "decided: said to be somebody else's",
+    "decided: said whose it is",
+    "decided: said whose it is, in place of another",
 )
 """What must be seen at some time in a campaign: each rule of the protocol."""
 
@@ -221,19 +232,26 @@ def _rows(tx: Transaction, entries: Sequence[Entry]) -> Iterator[str]:
             case Event.RESOLVED:
                 yield f"resolved: {'not applied' if 'not applied' in note else 'applied'}"
             case Event.LINKED:
-                yield f"linked: {'fused' if note.startswith('fused') else note}"
+                yield f"linked: {'fused' if note.startswith('fused') else _alike(note)}"
+            case Event.UNDONE if entry.entity is not None:
+                yield "undone: a value"
             case Event.GONE if "merged" in note:
                 yield "gone: merged by the app"
             case Event.RETURNED if "was yet to be told" in note:
                 yield "returned: APP was yet to be told: an edit beats a delete"
             case Event.RETURNED | Event.DECIDED:
-                yield f"{entry.event}: {note}"
+                yield f"{entry.event}: {_alike(note)}"
             case event:
                 yield str(event.value)
     number = 1
     while (work := tx.parked.get(number)) is not None:
-        yield f"parked: {work.kind}"
+        yield f"parked: {'forgotten' if 'forgotten' in work.detail else work.kind}"
         number += 1
+
+
+def _alike(note: str) -> str:
+    """The note without the numbers of records and orders."""
+    return re.sub(r"in place of .*", "in place of another", re.sub(r" by order \d+", "", note))
 
 
 def _facts(app: SimApp) -> Iterator[str]:

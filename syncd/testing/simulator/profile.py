@@ -77,7 +77,6 @@ _HEARD: Final = frozenset({"unheard", "doubled", "delayed", "forged"})
 PROFILES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "swarm": _ALL,
-        "words": _ALL,
         "calm": frozenset(),
         "wire": _WIRE,
         "blind": _SHOWN | {"outage"},
@@ -85,6 +84,7 @@ PROFILES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "webhooks": _HEARD | {"meanwhile", "deletes"},
         "kills": _WIRE | {"kill", "meanwhile"},
         "deletes": _SHOWN | {"deletes", "restores", "reuses", "merges", "outage", "late", "kill"},
+        "words": _ALL,
     }
 )
 """By name: the faults that a run may draw."""

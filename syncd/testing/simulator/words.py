@@ -253,10 +253,10 @@ def _is_back(entity: Entity, one: Back) -> bool:
 
 
 def _chosen(story: Simulation, chance: random.Random, entries: Sequence[Entry]) -> Chosen:
-    """Which changes are meant: of a record, of a field, of some time, of an app, one alone, or those of an undo."""
+    """Which are meant: those of a record, a field, some time, an app or an undo; a change or a delete alone."""
     entry, now = chance.choice(entries), story.clock.now()
     since = now - chance.choice([10, 100, 1000, 5000])
-    match chance.choice(["record", "field", "time", "app", "change", "undo"]):
+    match chance.choice(["record", "field", "time", "app", "change", "undo", "delete"]):
         case "record":
             return Chosen(entity=entry.entity)
         case "field":
@@ -265,6 +265,9 @@ def _chosen(story: Simulation, chance: random.Random, entries: Sequence[Entry]) 
             return Chosen(since=since, until=chance.choice([None, since + 50]))
         case "app":
             return Chosen(app=chance.choice(list(story.apps)), since=since)
+        case "delete":
+            ends = [one for one in entries if one.event is Event.GONE and not one.note]
+            return Chosen(seq=chance.choice(ends[-3:] or [entry]).seq)
         case "change":
             return Chosen(seq=entry.seq)
         case _:
@@ -280,6 +283,10 @@ def _says_whose(story: Simulation, chance: random.Random) -> None:
     with story.store.read() as tx:
         asked = [work for work in tx.parked.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE)) if work.ref is not None]
         ever = [tx.parked.get(one.question) for one in story.words.said if not one.theirs]
+        alone = [at for one in story.words.said if (at := tx.links.at(one.entity, one.ref.app)) and not one.theirs]
+    if alone and story.fates.profile.deletes and chance.random() < 0.2:
+        _deletes(story, chance.choice(alone).ref)
+        return
     works = [*asked, *(work for work in ever if work is not None and chance.random() < 0.2)]
     if not works:
         _makes_second(story, chance)
@@ -289,6 +296,13 @@ def _says_whose(story: Simulation, chance: random.Random) -> None:
         _leaves_alone(story, work)
     elif candidates(work):
         _gives(story, work, chance.choice(candidates(work)))
+
+
+def _deletes(story: Simulation, ref: Ref) -> None:
+    """A person deletes the record of somebody of whom it was said that another is not theirs: whose is it now?"""
+    if ref.id in story.apps[ref.app].rows:
+        story.say(f"{ref.app}: a person deletes {ref.id}")
+        story.apps[ref.app].person_deletes(ref.id)
 
 
 def _leaves_alone(story: Simulation, work: Parked) -> None:
