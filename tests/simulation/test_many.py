@@ -206,7 +206,7 @@ def test_an_unknown_mutant_is_told_with_those_there_are(
         (["--seeds", "1..x"], "like 0..999"),
         (["--seeds", "1..2", "--jobs", "0"], "write 1 or more"),
         (["--seeds", "1..2", "--store", "paper"], "'memory', 'sqlite'"),
-        (["--seeds", "1..2", "--profile", "storm"], "'swarm', 'words', 'calm'"),
+        (["--seeds", "1..2", "--profile", "storm"], "'swarm', 'calm', 'wire'"),
         (["--seeds", "1..2", "--shrink", "all"], "write 0 or more"),
     ],
 )
