@@ -50,7 +50,7 @@ def make_plan(world: World, *, progress: Callable[[Tally], None] = lambda _: Non
     with rehearsal(world.store) as folder:
         target = folder / "rehearsal.db"
         world.store.copy(target)
-        store = Store.open(f"sqlite:///{target}", world.clock.now)
+        store = Store.fleeting(target, world.clock.now)
         try:
             return _rehearse(world, store, folder, progress)
         finally:

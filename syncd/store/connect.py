@@ -18,7 +18,18 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from syncd.errors import StoreError
 
-__all__ = ["address", "begin", "begin_reading", "commit", "emptied", "engine", "explained", "overwriting", "private"]
+__all__ = [
+    "address",
+    "begin",
+    "begin_reading",
+    "commit",
+    "emptied",
+    "engine",
+    "explained",
+    "fleeting",
+    "overwriting",
+    "private",
+]
 
 _BEGIN: Final = text("BEGIN")
 _BEGIN_WRITING: Final = text("BEGIN IMMEDIATE")
@@ -77,7 +88,7 @@ def engine(url: str) -> Engine:
     """Connections to the store. Nothing is connected yet, but a new SQLite file stands. Raises StoreError."""
     place = address(url)
     if place.get_backend_name() == "sqlite":
-        return _sqlite(place)
+        return _sqlite(place, "FULL")
     try:
         bounds = {name: bound for name, bound in _SERVER.items() if name not in place.query}
         made = create_engine(place, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=bounds)
@@ -90,6 +101,11 @@ def engine(url: str) -> Engine:
         raw.commit()
 
     return made
+
+
+def fleeting(file: Path) -> Engine:
+    """Connections to an SQLite file that nobody misses after a crash: nothing waits until it is on the disk."""
+    return _sqlite(address(f"sqlite:///{file}"), "OFF")
 
 
 def begin(db: Connection) -> None:
@@ -184,7 +200,7 @@ def _in_memory(place: URL) -> bool:
     return place.database in (None, "", ":memory:")
 
 
-def _sqlite(place: URL) -> Engine:
+def _sqlite(place: URL, synchronous: str) -> Engine:
     settings: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": _PATIENCE}}
     if _in_memory(place):
         settings["poolclass"] = StaticPool
@@ -197,7 +213,7 @@ def _sqlite(place: URL) -> Engine:
         raw.isolation_level = None  # we say BEGIN ourselves: the driver would begin too late, and deferred
         cursor = raw.cursor()
         _write_ahead(cursor)
-        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA cache_size=-2048")  # of each connection; the machine keeps the file in memory anyhow
         cursor.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import StaticPool
 
-from syncd.store.connect import begin, begin_reading, commit, emptied, engine, explained, overwriting
+from syncd.store.connect import begin, begin_reading, commit, emptied, engine, explained, fleeting, overwriting
 from syncd.store.copying import copy
 from syncd.store.facts import Meta
 from syncd.store.forgotten import Forgotten
@@ -51,7 +51,15 @@ class Store:
     @classmethod
     def open(cls, url: str, clock: Callable[[], float]) -> Store:
         """Open, and bring the schema up to date. Raises StoreError if that cannot be done."""
-        made = engine(url)
+        return cls._migrated(engine(url), clock)
+
+    @classmethod
+    def fleeting(cls, file: Path, clock: Callable[[], float]) -> Store:
+        """The same of an SQLite file that is thrown away in the end, and at a crash. Raises StoreError."""
+        return cls._migrated(fleeting(file), clock)
+
+    @classmethod
+    def _migrated(cls, made: Engine, clock: Callable[[], float]) -> Store:
         with explained(made.url):
             migrate(made)
         return cls(made, clock)

@@ -263,3 +263,18 @@ def test_a_bound_in_the_address_of_the_server_goes_before_ours() -> None:
         url = f"postgresql://ann@127.0.0.1:{mute.getsockname()[1]}/syncd?connect_timeout=2"
         with pytest.raises(StoreError, match="runs and can be reached from here"):
             Store.open(url, lambda: START)
+
+
+@pytest.mark.parametrize(("make", "waits"), [("open", 2), ("fleeting", 0)])
+def test_a_commit_waits_for_the_disk_unless_the_file_is_thrown_away(tmp_path: Path, make: str, waits: int) -> None:
+    file = tmp_path / "syncd.db"
+
+    def clock() -> float:
+        return START
+
+    store = Store.fleeting(file, clock) if make == "fleeting" else Store.open(f"sqlite:///{file}", clock)
+    try:
+        with store.begin() as tx:
+            assert tx.db.exec_driver_sql("PRAGMA synchronous").scalar() == waits
+    finally:
+        store.close()
