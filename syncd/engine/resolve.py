@@ -19,11 +19,12 @@ from syncd.engine.canary import accepted, sworn_read
 from syncd.engine.consent import enrol
 from syncd.engine.debts import note_debts
 from syncd.engine.fuse import follow_merge
-from syncd.engine.ours import kept_ours, made_by
+from syncd.engine.ours import kept_ours
 from syncd.engine.outcome import applied
 from syncd.engine.pull import pull, unswept
 from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
+from syncd.engine.strangers import made_for
 from syncd.engine.take import READ, another, bind, in_force, take, told
 from syncd.engine.world import Tally, World
 from syncd.errors import Halted
@@ -247,7 +248,7 @@ def _nobody_listed(world: World, tx: Transaction, app: str, doubtful: Sequence[I
 
 def _is_ours(tx: Transaction, sync: Sync, intent: Intent, fact: Record) -> bool:
     """An unlinked record that this create may have made."""
-    return tx.links.get(sync.name, fact.ref) is None and made_by(sync, intent, fact)
+    return tx.links.get(sync.name, fact.ref) is None and made_for(tx, sync, intent, fact)
 
 
 def _entry(event: Event, intent: Intent, note: str) -> Entry:

@@ -13,10 +13,11 @@ from typing import Final
 
 from syncd.core.fieldmap import Sync
 from syncd.core.record import EntityId, Record, Ref
+from syncd.engine.ours import made_by
 from syncd.store.ports import Transaction
-from syncd.store.values import Parked, ParkedKind
+from syncd.store.values import Intent, Parked, ParkedKind
 
-__all__ = ["age_of", "any_strange", "ask_whose", "befriend", "estrange", "is_strange"]
+__all__ = ["age_of", "any_strange", "ask_whose", "befriend", "estrange", "is_strange", "made_for"]
 
 _SAID: Final = "said"
 
@@ -43,6 +44,11 @@ def is_strange(tx: Transaction, sync: Sync, ref: Ref, entity: EntityId, created:
 def age_of(fact: Record) -> dict[str, float]:
     """When a record came to be, for the detail of a question about it; empty where the app does not say."""
     return {} if fact.created is None else {"created": fact.created.timestamp()}
+
+
+def made_for(tx: Transaction, sync: Sync, create: Intent, fact: Record) -> bool:
+    """Whether a create in doubt may have made the record: not one that was said not to be theirs for whom it was."""
+    return made_by(sync, create, fact) and not is_strange(tx, sync, fact.ref, create.entity, fact.created)
 
 
 def any_strange(tx: Transaction, sync: Sync, app: str) -> bool:

@@ -24,7 +24,7 @@ from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import is_to_go, revive
-from syncd.engine.strangers import age_of, any_strange, ask_whose, is_strange
+from syncd.engine.strangers import age_of, any_strange, ask_whose, is_strange, made_for
 from syncd.engine.tombs import bury, remains
 from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
@@ -204,7 +204,7 @@ def creates(tx: Transaction, sync: Sync, app: str) -> list[Intent]:
 def _first(page: _Page, fact: Record, fields: Fields) -> int:
     """A record without a link: find its entity, or found one."""
     world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
-    made = next((create for create in page.doubtful() if made_by(sync, create, fact)), None)
+    made = next((create for create in page.doubtful() if made_for(tx, sync, create, fact)), None)
     if made is not None:  # whose it is may have become one with another since
         made = next((create for create in creates(tx, sync, app) if create.key == made.key), None)
     if made is not None and tx.links.at(made.entity, app) is None:  # whether it is within the filter by now or not

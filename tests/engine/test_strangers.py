@@ -8,12 +8,13 @@ import pytest
 
 from syncd.core.fieldmap import Deletion
 from syncd.core.record import EntityId, Ref
+from syncd.engine.cycle import tend
 from syncd.engine.decide import drop_hold
 from syncd.engine.whose import belongs, candidates, is_apart
 from syncd.errors import ConfigError, Halted
 from syncd.store.values import Event, Intent, IntentKind, Parked, ParkedKind
 from syncd.testing.fake import capable
-from tests.engine.turns import gives_again
+from tests.engine.turns import gives_again, later, without_search
 from tests.engine.world import Scene, people
 
 ADA = "ada@example.com"
@@ -222,3 +223,30 @@ def test_another_record_with_the_id_of_one_that_is_left_alone_is_asked_about() -
     scene.fake("crm").person_edits("crm-2", first="Della")
     scene.run()
     assert scene.parked() == []
+
+
+def test_a_record_that_is_left_alone_is_not_what_a_create_in_doubt_has_made() -> None:
+    scene = doubled(deletes=Deletion.HOLD)
+    is_apart(scene.world, asked(scene).id, by="ben")
+    crm = scene.fake("crm")
+    without_search(crm)
+    crm.person_deletes("crm-1")
+    later(scene)
+    (hold,) = [work for work in scene.parked() if work.kind is ParkedKind.HOLD]
+    with scene.store.begin() as tx:  # until the record is listed again, nobody is asked whose it is
+        tx.parked.withdraw([work for work in tx.parked.open() if work.id != hold.id], "by the test")
+    crm.concealed = frozenset({"crm-2"})
+    drop_hold(scene.world, hold.id, by="ben")
+    crm.fault = "before"
+    tend(scene.world, "crm")
+    assert [intent.kind for intent in _open(scene)] == [IntentKind.CREATE]
+    crm.fault, crm.concealed = "", frozenset()
+    later(scene)
+    with scene.store.read() as tx:
+        link = tx.links.get("people", Ref("crm", "people", "crm-2"))
+    assert link is None
+
+
+def _open(scene: Scene) -> list[Intent]:
+    with scene.store.read() as tx:
+        return list(tx.intents.open())
