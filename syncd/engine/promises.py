@@ -213,7 +213,15 @@ def repeated(world: World, tx: Transaction, one: Leaving) -> bool:
 
 
 _WRITTEN: Final = (Event.SENT, Event.COERCED)
-_NEWS: Final = (Event.MERGED, Event.LINKED, Event.DECIDED, Event.GONE, Event.RETURNED, Event.RESOLVED)
+_NEWS: Final = (
+    Event.MERGED,
+    Event.LINKED,
+    Event.DECIDED,
+    Event.UNDONE,
+    Event.GONE,
+    Event.RETURNED,
+    Event.RESOLVED,
+)
 
 
 def wanted(entries: Sequence[Entry]) -> Event | None:

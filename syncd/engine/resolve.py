@@ -190,27 +190,30 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
     tally = Tally()
     with world.store.begin() as tx:
         for intent in intents:
-            entity = tx.entities.get(intent.entity)
-            mine = [fact for fact in facts.values() if isinstance(fact, Record) and _is_ours(tx, sync, intent, fact)]
+            # Whose it is may have become one with another while the app was listed.
+            still = next((known for known in tx.intents.open(app) if known.key == intent.key), None)
+            if still is None and intent in blind:
+                continue  # the listing has shown it
+            now = still or intent
+            entity = tx.entities.get(now.entity)
+            mine = [fact for fact in facts.values() if isinstance(fact, Record) and _is_ours(tx, sync, now, fact)]
             unread = intent.entity not in at or any(ref not in facts for ref in at[intent.entity])
             unread = unread or (intent in blind and not listed)
-            if intent in blind and intent.key not in {known.key for known in tx.intents.open(app)}:
-                continue  # the listing has shown it
             if intent.key in tied:
                 tx.intents.drop([intent.key])
             elif unread and not mine:
-                tx.intents.put([replace(intent, at=tx.now)])
+                tx.intents.put([replace(now, at=tx.now)])
                 continue
             elif intent in blind and not mine and not intent.attempts:
                 # A listing that was cut unseen lacks it, too: where nothing else tells, it is looked for twice.
-                tx.intents.put([replace(intent, at=tx.now, attempts=1)])
+                tx.intents.put([replace(now, at=tx.now, attempts=1)])
                 continue
             elif mine:
                 bind(world, tx, sync, entity, mine[0], "found after a create in doubt")
                 tally += Tally(created=1)
             else:
                 tx.intents.drop([intent.key])
-                tx.log.append(_entry(Event.RESOLVED, intent, "not applied"))
+                tx.log.append(_entry(Event.RESOLVED, now, "not applied"))
             note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
     return tally
 

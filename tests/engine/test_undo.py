@@ -254,3 +254,18 @@ def test_who_became_one_with_another_is_not_parted() -> None:
     found, _ = undo(scene, Chosen(since=EDITED))
     assert not any(isinstance(one, Kept) and not one.reason for one in found.kept)
     assert len({one.entity for one in found.back}) <= 1
+
+
+def test_whoever_takes_back_what_was_taken_back_again_and_again_stops_no_app() -> None:
+    """The same is written each time; but each time a person has said so."""
+    scene = linked(1)
+    scene.fake("crm").person_edits("crm-1", first="Other")
+    scene.run()
+    for _ in range(6):
+        with scene.store.read() as tx:
+            turns = [e.seq for e in tx.log.find(field="first", limit=50) if e.event in (Event.UNDONE, Event.MERGED)]
+            found = undoing(scene.world, tx, choose(tx, Chosen(seq=turns[0])))
+        take_back(scene.world, found, by="op", what="test")
+        scene.run()
+    assert [entry.note for entry in scene.log() if entry.event in (Event.BROKEN, Event.PAUSED)] == []
+    assert shown(scene, "crm") == shown(scene, "news")

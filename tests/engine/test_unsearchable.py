@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.core.record import Ref
 from syncd.engine.cycle import tend
 from syncd.engine.remedies import paused, resume
 from syncd.sdk.contract import Deletes
@@ -87,3 +88,27 @@ def test_another_record_of_the_same_person_does_not_settle_a_create_in_doubt() -
     news.land_late()
     later(scene)
     assert sorted(str(row.fields["email"]) for row in news.rows.values()) == [ADA, EVE]
+
+
+def test_a_create_in_doubt_stays_theirs_with_whom_it_became_one_while_the_app_was_listed() -> None:
+    scene = linked(3)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    without_search(crm)
+    capable(crm, deletes=Deletes.TOLD)
+    crm.fault = "before"
+    news.person_creates(email="new@example.com", first="New")
+    scene.run()
+    crm.fault = "outage"
+    news.person_merges(news.find_one(email="p0@example.com"), news.find_one(email="new@example.com"))
+    scene.run()
+    crm.fault = ""
+    crm.person_deletes(crm.find_one(email="p0@example.com"))
+    with scene.store.read() as tx:
+        keep = tx.links.get("people", Ref("news", "people", news.find_one(email="p0@example.com")))
+    assert keep is not None
+    scene.wait(minutes=5)
+    tend(scene.world, "crm")
+    with scene.store.read() as tx:
+        assert [intent.entity for intent in tx.intents.open("crm")] == [keep.entity]
+    later(scene)
+    assert len(scene.entities()) == 3

@@ -31,7 +31,7 @@ def act(story: Simulation, app: SimApp) -> None:
     chance, profile = story.fates.chance, story.fates.profile
     story.passes(1)
     if app.removed and story.fates.strikes(profile.restores):
-        gone = [id for id in app.removed if id not in app.rows]
+        gone = [id for id in app.removed if id not in app.rows and id not in app.merged]
         if gone:
             id = chance.choice(gone)
             story.say(f"{app.name}: a person brings {id} back")

@@ -118,7 +118,7 @@ def takes_away(story: Simulation, app: SimApp, id: str) -> None:
     """A person deletes the record, or merges it into another; one that is deleted is brought back."""
     others = [other for other in app.rows if other != id]
     if id not in app.rows:
-        if id in app.removed:
+        if id in app.removed and id not in app.merged:
             story.say(f"{app.name}: a person brings {id} back")
             app.person_restores(id)
     elif others and story.fates.chance.random() < 0.4:
