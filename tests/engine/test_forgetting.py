@@ -10,52 +10,17 @@ import pytest
 
 from syncd.core.entity import Entity, Held
 from syncd.core.fieldmap import Deletion
-from syncd.core.guard import Limits
-from syncd.core.record import EntityId, Ref
-from syncd.engine.cycle import pull_app, tend
 from syncd.engine.forgetting import finish, foresee, forget, lift
-from syncd.engine.masses import put_aside
 from syncd.engine.remedies import pause, resume
 from syncd.engine.retention import expire
 from syncd.engine.undo import Chosen, choose, undoing
-from syncd.engine.world import Safety
 from syncd.errors import Halted
 from syncd.sdk.contract import Deletes
-from syncd.store.forgetting import AGAIN, Forgetting
-from syncd.store.values import Event, ParkedKind
+from syncd.store.forgetting import AGAIN
 from syncd.testing.fake import capable
+from tests.engine.forgetting import ANN, held_of, orders, record, shown, whom
 from tests.engine.turns import later, linked
-from tests.engine.world import Scene, people
-
-ANN = "p0@example.com"
-
-
-def whom(scene: Scene, email: str = ANN) -> EntityId:
-    (found,) = [entity.id for entity in scene.entities() if entity.value("email") == email]
-    return found
-
-
-def orders(scene: Scene) -> list[Forgetting]:
-    with scene.store.read() as tx:
-        return list(tx.forgotten.all())
-
-
-def shown(scene: Scene, app: str) -> list[str]:
-    return sorted(str(row.fields["email"]) for row in scene.fake(app).rows.values())
-
-
-def record(scene: Scene, app: str, email: str = ANN) -> str:
-    return scene.fake(app).find_one(email=email)
-
-
-def held_of(scene: Scene, id: EntityId) -> tuple[object, ...]:
-    """Everything that the store still says of somebody."""
-    with scene.store.read() as tx:
-        entries = [
-            e for e in tx.log.find(entity=id, limit=10_000) if e.event not in (Event.FORGETTING, Event.FORGOTTEN)
-        ]
-        said = [(entry.fields, entry.note, entry.ref) for entry in entries if entry.fields or entry.note or entry.ref]
-        return (dict(tx.entities.get(id).held), list(tx.links.of(id)), tx.parked.of([id]), said)
+from tests.engine.world import Scene
 
 
 def test_a_person_is_deleted_everywhere_and_erased_here() -> None:
@@ -154,55 +119,6 @@ def test_an_opt_out_that_is_typed_while_they_wait_counts_and_stays_no_address() 
     lift(scene.world, orders(scene)[0].id, by="op")
     later(scene)
     assert scene.fake("crm").rows[scene.fake("crm").find_one(email=ANN)].fields["out"] is True
-
-
-def test_an_opt_out_counts_that_is_typed_into_a_record_which_is_held_back_already() -> None:
-    scene = linked(2)
-    forget(scene.world, whom(scene), by="op")
-    scene.run()
-    id = scene.fake("news").person_creates(email=ANN, out=False)
-    later(scene)
-    scene.fake("news").person_edits(id, out=True)
-    later(scene)
-    with scene.store.read() as tx:
-        assert tx.optouts.count() == 1
-
-
-def test_a_record_that_is_held_back_and_shows_another_key_is_let_in() -> None:
-    scene = linked(2)
-    forget(scene.world, whom(scene), by="op")
-    scene.run()
-    id = scene.fake("news").person_creates(email=ANN, out=False)
-    later(scene)
-    assert len(scene.parked()) == 1
-    scene.fake("news").person_edits(id, email="new@example.com")
-    later(scene)
-    assert scene.parked() == []
-    assert shown(scene, "crm") == ["new@example.com", "p1@example.com"]
-
-
-def test_a_record_that_is_held_back_and_then_deleted_is_no_question_any_more() -> None:
-    scene = linked(2)
-    forget(scene.world, whom(scene), by="op")
-    scene.run()
-    id = scene.fake("news").person_creates(email=ANN, out=False)
-    later(scene)
-    assert len(scene.parked()) == 1
-    scene.fake("news").person_deletes(id)
-    later(scene)
-    assert scene.parked() == []
-
-
-def test_a_record_that_is_held_back_and_into_which_another_is_merged_is_that_ones() -> None:
-    scene = linked(2)
-    forget(scene.world, whom(scene), by="op")
-    scene.run()
-    id = scene.fake("news").person_creates(email=ANN, out=False)
-    later(scene)
-    scene.fake("news").person_merges(id, record(scene, "news", "p1@example.com"))
-    later(scene)
-    assert scene.parked() == []
-    assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com"]
 
 
 def test_no_edit_brings_back_whoever_is_being_forgotten() -> None:
@@ -338,21 +254,6 @@ def test_whoever_was_merged_into_one_who_is_forgotten_stays_and_is_made_anew() -
     assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com"]
 
 
-def test_what_syncd_has_deleted_for_good_is_nobody_elses_delete() -> None:
-    """An app tells late that a record was merged into one that is deleted since, of somebody who was forgotten."""
-    scene = linked(3)
-    news = scene.fake("news")
-    gone, other = record(scene, "news"), record(scene, "news", "p1@example.com")
-    forget(scene.world, whom(scene), by="op")
-    later(scene)
-    assert orders(scene)[0].done is not None
-    del news.rows[other]
-    news.merged[other] = gone
-    later(scene, 5)
-    assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com", "p2@example.com"]
-    assert scene.parked() == []
-
-
 def test_a_listing_that_lags_does_not_ask_about_whoever_was_just_deleted() -> None:
     scene = linked(2)
     capable(scene.fake("news"), deletes=Deletes.TOLD, list_lag=timedelta(minutes=5))
@@ -422,106 +323,3 @@ def test_a_paused_app_holds_the_deletes_of_whoever_is_to_be_forgotten() -> None:
     scene.run()
     assert shown(scene, "news") == ["p1@example.com"]
     assert orders(scene)[0].done is not None
-
-
-def test_an_opt_out_counts_that_a_listing_has_shown_of_whoever_is_to_be_forgotten() -> None:
-    """Their record may be gone before anybody has read it."""
-    scene = linked(2)
-    scene.wait(minutes=1)
-    pause(scene.world, "crm", "looked at by a person", "op")
-    id = record(scene, "news")
-    forget(scene.world, whom(scene), by="op")
-    scene.fake("news").person_edits(id, out=True)
-    pull_app(scene.world, "news")
-    scene.fake("news").person_deletes(id)
-    resume(scene.world, "crm", "op")
-    later(scene)
-    assert orders(scene)[0].done is not None
-    with scene.store.read() as tx:
-        assert tx.optouts.count() == 1
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_two_who_may_be_one_are_no_question_once_either_is_to_be_forgotten(place: int) -> None:
-    """Their records in one app were merged, and both have one in the other: who stays is made anew."""
-    scene = linked(3)
-    crm = scene.fake("crm")
-    crm.person_merges(crm.find_one(email=ANN), crm.find_one(email="p1@example.com"))
-    later(scene)
-    assert [work.kind for work in scene.parked()] == [ParkedKind.AMBIGUOUS]
-    forget(scene.world, whom(scene, f"p{place}@example.com"), by="op")
-    later(scene)
-    assert scene.parked() == []
-    assert shown(scene, "crm") == shown(scene, "news") == [f"p{1 - place}@example.com", "p2@example.com"]
-
-
-def test_no_answer_to_a_guard_takes_a_record_out_of_reach_of_whoever_is_to_be_forgotten() -> None:
-    scene = Scene(sync=people(("crm", "news")), safety=Safety(limits=Limits(creates=2, create_share=0.1)))
-    scene.fake("news").person_creates(email="first@example.com")
-    scene.run()
-    scene.fake("news").fault = "outage"
-    for n in range(2):
-        scene.fake("crm").person_creates(email=f"p{n}@example.com")
-    scene.run()
-    forget(scene.world, whom(scene), by="op")
-    for n in range(2, 6):
-        scene.fake("crm").person_creates(email=f"p{n}@example.com")
-    pull_app(scene.world, "crm")
-    (asked,) = scene.parked()
-    scene.fake("news").fault = ""
-    put_aside(scene.world, asked.id, by="op")
-    later(scene)
-    assert ANN not in shown(scene, "crm")
-    assert [order.done is not None for order in orders(scene)] == [True]
-
-
-def test_a_delete_that_is_refused_with_many_others_brings_nobody_back_who_was_forgotten() -> None:
-    scene = linked(5, deletes=Deletion.PROPAGATE)
-    capable(scene.fake("crm"), deletes=Deletes.TOLD)
-    tight = replace(scene.world, safety=Safety(limits=Limits(shrink=2, shrink_share=0.1)))
-    id = whom(scene)
-
-    def deletes(*places: int) -> None:
-        refs = [Ref("crm", "people", record(scene, "crm", f"p{place}@example.com")) for place in places]
-        for ref in refs:
-            scene.fake("crm").person_deletes(ref.id)
-        with scene.store.begin() as tx:
-            tx.hints.add(refs, tx.now)
-        tend(tight, "crm")
-
-    deletes(1)
-    deletes(0)
-    forget(scene.world, id, by="op")
-    tend(tight, "news")
-    finish(scene.world)
-    deletes(2, 3)
-    (asked,) = scene.parked()
-    put_aside(scene.world, asked.id, by="op")
-    assert held_of(scene, id) == ({}, [], {}, [])
-    with scene.store.read() as tx:
-        assert tx.entities.get(id).deleted
-    later(scene)
-    assert shown(scene, "crm") == shown(scene, "news") == [f"p{n}@example.com" for n in (1, 2, 3, 4)]
-
-
-def test_a_record_that_is_brought_back_beside_a_second_one_waits_while_that_is_deleted() -> None:
-    """Of whoever is to be forgotten, in the same app: there is one tie for each."""
-    scene = linked(2)
-    news = scene.fake("news")
-    capable(news, deletes=Deletes.TOLD)
-    first = record(scene, "news")
-    row = news.rows[first]
-    news.person_deletes(first)
-    later(scene)
-    news.person_creates(email=ANN, first="Again")
-    later(scene)
-    forget(scene.world, whom(scene), by="op")
-    pause(scene.world, "crm", "looked at by a person", "op")
-    news.rows[first] = row
-    with scene.store.begin() as tx:
-        tx.hints.add([Ref("news", "people", first)], tx.now)
-    tend(scene.world, "news")
-    resume(scene.world, "crm", "op")
-    later(scene)
-    assert [order.done is not None for order in orders(scene)] == [True]
-    assert [(work.ref, work.reason[:9]) for work in scene.parked()] == [(Ref("news", "people", first), "forgotten")]
