@@ -36,6 +36,8 @@ _BEGIN_WRITING: Final = text("BEGIN IMMEDIATE")
 _COMMIT: Final = text("COMMIT")
 _TURN: Final = text("SELECT pg_advisory_xact_lock(:writer, hashtext(current_schema()))")
 _ONE_STATE: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_DURABLE: Final = "PRAGMA synchronous=FULL"
+_FLEETING: Final = "PRAGMA synchronous=OFF"
 _PATIENCE: Final = 30
 """Seconds that a writer waits for another process to finish its transaction."""
 
@@ -88,7 +90,7 @@ def engine(url: str) -> Engine:
     """Connections to the store. Nothing is connected yet, but a new SQLite file stands. Raises StoreError."""
     place = address(url)
     if place.get_backend_name() == "sqlite":
-        return _sqlite(place, "FULL")
+        return _sqlite(place, _DURABLE)
     try:
         bounds = {name: bound for name, bound in _SERVER.items() if name not in place.query}
         made = create_engine(place, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=bounds)
@@ -105,7 +107,7 @@ def engine(url: str) -> Engine:
 
 def fleeting(file: Path) -> Engine:
     """Connections to an SQLite file that nobody misses after a crash: nothing waits until it is on the disk."""
-    return _sqlite(address(f"sqlite:///{file}"), "OFF")
+    return _sqlite(address(f"sqlite:///{file}"), _FLEETING)
 
 
 def begin(db: Connection) -> None:
@@ -200,7 +202,7 @@ def _in_memory(place: URL) -> bool:
     return place.database in (None, "", ":memory:")
 
 
-def _sqlite(place: URL, synchronous: str) -> Engine:
+def _sqlite(place: URL, commits: str) -> Engine:
     settings: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": _PATIENCE}}
     if _in_memory(place):
         settings["poolclass"] = StaticPool
@@ -213,7 +215,7 @@ def _sqlite(place: URL, synchronous: str) -> Engine:
         raw.isolation_level = None  # we say BEGIN ourselves: the driver would begin too late, and deferred
         cursor = raw.cursor()
         _write_ahead(cursor)
-        cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute(commits)
         cursor.execute("PRAGMA cache_size=-2048")  # of each connection; the machine keeps the file in memory anyhow
         cursor.close()
 
