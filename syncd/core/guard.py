@@ -17,6 +17,7 @@ from syncd.core.merge import Merge, Verdict, Verdicts
 
 __all__ = [
     "ABSENCE",
+    "BOUNDLESS",
     "REWRITING",
     "Guard",
     "Limits",
@@ -48,6 +49,8 @@ ABSENCE = frozenset({Guard.EMPTY, Guard.SHRUNK, Guard.DELETES})
 """Guards that trip over records that are not there."""
 REWRITING = frozenset({Guard.CHANGES, Guard.BLANKS})
 """Guards that trip over values."""
+BOUNDLESS = sys.maxsize
+"""A bound that nothing passes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,7 @@ class Trip:
 
 def expecting(limits: Limits) -> Limits:
     """The same bounds where a person has seen, or is about to see, every write: only what is missing still trips."""
-    most = sys.maxsize
-    return replace(limits, changes=most, blanks=most, creates=most)
+    return replace(limits, changes=BOUNDLESS, blanks=BOUNDLESS, creates=BOUNDLESS)
 
 
 def listing(linked: int, missing: int, listed: int, limits: Limits) -> Trip | None:
