@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 
+import pytest
+
 from syncd.core import lately
 from syncd.core.lately import Lately, let_go
 
@@ -30,3 +32,11 @@ def test_one_that_nobody_uses_any_more_is_not_held() -> None:
     del known
     gc.collect()
     assert len(lately._all) == before
+
+
+def test_one_that_goes_just_now_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Lately[int, int](5)
+    known.keep(1, 1)
+    monkeypatch.setattr(lately, "_all", [lambda: None, lambda: known])
+    let_go()
+    assert known == {}
