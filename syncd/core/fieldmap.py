@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from syncd.core.lens import Lens, Misfit
-from syncd.core.record import Fields, Value
+from syncd.core.lens import UNTOLD, Lens, Misfit, view
+from syncd.core.record import Fields, Record, Value
 
-__all__ = ["Blank", "Computed", "Deletion", "FieldRule", "Filter", "Policy", "Seed", "Sync", "Way"]
+__all__ = ["Blank", "Computed", "Deletion", "FieldRule", "Filter", "Policy", "Seed", "Sync", "Way", "told"]
 
 
 class Way(StrEnum):
@@ -170,3 +170,13 @@ class Sync:
     def names_people(self) -> bool:
         """Whether any of its fields is personal."""
         return any(map(self.is_personal, self.rules))
+
+
+def told(sync: Sync, fact: Record) -> Fields:
+    """What a record says of itself in canonical terms; what makes no sense is left out."""
+    fields: dict[str, Value] = {}
+    for rule in sync.mapped(fact.ref.app):
+        seen = view(rule.lenses[fact.ref.app], fact.fields, {})
+        if not isinstance(seen, UNTOLD):
+            fields[rule.name] = seen
+    return fields

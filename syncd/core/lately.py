@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, TypeVar
 
-__all__ = ["Lately", "let_go"]
+__all__ = ["Lately", "clear"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -30,7 +30,7 @@ class Lately(dict[K, V]):
 _all: list[weakref.ref[Any]] = []
 
 
-def let_go() -> None:
+def clear() -> None:
     """Forget all of it, everywhere: a process that rests holds nothing that it may not need for an hour."""
     for known in _all:
         lately = known()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from syncd.core.lately import let_go
+from syncd.core import lately
 from syncd.daemon.footing import Footing
 from syncd.daemon.lanes import Lane
 from syncd.daemon.meter import Meter
@@ -117,7 +117,7 @@ class Attendant:
             return GLANCE
         if tally != Tally() or after != before:
             return 0.0
-        let_go()
+        lately.clear()
         # What is due and yet not done belongs to a mapping that is not in force, or to an app that is only read.
         return min(GLANCE, soonest) if soonest > 0 else GLANCE
 

@@ -13,14 +13,13 @@ from functools import partial
 from typing import Final
 
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import FieldRule, Sync, Way
+from syncd.core.fieldmap import FieldRule, Sync, Way, told
 from syncd.core.lens import Misfit, View, view
 from syncd.core.match import keys
 from syncd.core.record import Absent, Record, Ref, Value
 from syncd.engine import apart, calls
 from syncd.engine.debts import frozen, lacks, waits
 from syncd.engine.findings import Audit, Cause, Coverage, Difference, Invalid, Option, Twins
-from syncd.engine.take import told
 from syncd.engine.world import Tally, World
 from syncd.errors import ConnectorError
 from syncd.sdk.contract import Page

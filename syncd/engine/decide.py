@@ -12,7 +12,7 @@ from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts, note_freed, unreckoned
 from syncd.engine.decree import CONTESTED, decree
 from syncd.engine.deletes import REFUSED, bring_back
-from syncd.engine.fuse import follow_merge
+from syncd.engine.fuse import follow_merge, found_again
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
 from syncd.engine.take import READ, take
@@ -106,9 +106,7 @@ def _merged_meanwhile(world: World, tx: Transaction, work: Parked, merged: Merge
     sync, link = sync_of(world, work), tx.links.get(work.sync, merged.ref)
     tx.parked.withdraw([work], f"the record was not deleted, but merged into {merged.into.id}")
     if link is not None:
-        note = "it was not deleted, but merged"
-        tx.log.append(Entry(event=Event.RETURNED, sync=work.sync, entity=link.entity, ref=merged.ref, note=note))
-        tx.links.put(work.sync, replace(link, state=LinkState.LIVE, missed_at=None))
+        found_again(tx, sync, link, "it was not deleted, but merged")
         follow_merge(world, tx, sync, merged)
         entity = tx.entities.get(link.entity)
         if not entity.deleted:  # what they were owed while the delete was asked about

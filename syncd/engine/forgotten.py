@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from syncd.core.entity import Link, LinkState
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Sync, told
 from syncd.core.match import Key
 from syncd.core.record import Fields, Gone, Merged, Record, Ref
 from syncd.engine.consent import consent_keys, enrol, own_keys
@@ -68,17 +68,8 @@ def turn_away(world: World, tx: Transaction, sync: Sync, fact: Record, shown: Fi
     return True
 
 
-def let_go(
-    tx: Transaction,
-    sync: Sync,
-    app: str,
-    found: Mapping[Ref, Record | Gone | Merged],
-    told: Callable[[Sync, Record], Fields],
-) -> None:
-    """What was held back waits no more once a read says that it is gone, somebody's, or of another key.
-
-    `told`: what a record says of itself in canonical terms.
-    """
+def let_go(tx: Transaction, sync: Sync, app: str, found: Mapping[Ref, Record | Gone | Merged]) -> None:
+    """What was held back waits no more once a read says that it is gone, somebody's, or of another key."""
 
     def over(ref: Ref) -> bool:
         fact = found[ref]

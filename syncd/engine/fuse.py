@@ -20,7 +20,7 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["MERGED_INTO", "bearer", "follow_merge", "fuse", "fuse_at_last"]
+__all__ = ["MERGED_INTO", "bearer", "follow_merge", "found_again", "fuse", "fuse_at_last"]
 
 MERGED_INTO: Final = "merged by the app into"
 """How the log notes that a record is gone since it was merged into another."""
@@ -83,12 +83,17 @@ def _there_after_all(tx: Transaction, sync: Sync, link: Link) -> Link:
     asked = [item for item in asked if item.detail.get("record") == link.ref.id]
     if not asked or tx.links.at(link.entity, link.ref.app) is not None:
         return link
-    note = "another was merged into it"
-    tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=link.entity, ref=link.ref, note=note))
     tx.parked.withdraw(asked, "the record is there")
+    back = found_again(tx, sync, link, "another was merged into it")
+    note_debts(tx, sync, tx.entities.get(link.entity), None)
+    return back
+
+
+def found_again(tx: Transaction, sync: Sync, link: Link, note: str) -> Link:
+    """A record that seemed to be gone was there all the while: its link lives again."""
+    tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=link.entity, ref=link.ref, note=note))
     back = replace(link, state=LinkState.LIVE, missed_at=None)
     tx.links.put(sync.name, back)
-    note_debts(tx, sync, tx.entities.get(link.entity), None)
     return back
 
 

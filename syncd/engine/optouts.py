@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import Final
 
 from syncd.core.entity import LinkState
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Sync, told
 from syncd.core.lens import view
 from syncd.core.record import Absent, Record, Ref
 from syncd.engine import apart, calls
 from syncd.engine.consent import enrol, newly_opted_out
 from syncd.engine.debts import claims, frozen, note_debt
 from syncd.engine.push import deliver, payable
-from syncd.engine.take import READ, another, take, told
+from syncd.engine.take import READ, another, take
 from syncd.engine.world import Tally, World
 from syncd.sdk.contract import Page
 from syncd.store.ports import Transaction

@@ -13,7 +13,7 @@ from syncd.engine.forgotten import held_back, let_go
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
 from syncd.engine.setback import counts
-from syncd.engine.take import LISTED, READ, take, told
+from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World
 from syncd.sdk.contract import Deletes, Page
 from syncd.store.ports import Transaction
@@ -136,7 +136,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         for fact in found.values():
             if isinstance(fact, Merged):
                 follow_merge(world, tx, sync, fact)
-        let_go(tx, sync, app, found, told)
+        let_go(tx, sync, app, found)
         known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
     return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from syncd.core.entity import Entity, Held, LinkState
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Sync, told
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine.canary import accepted, sworn_read
 from syncd.engine.consent import enrol
@@ -25,7 +25,7 @@ from syncd.engine.pull import pull, unswept
 from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
 from syncd.engine.strangers import made_for
-from syncd.engine.take import READ, another, bind, in_force, take, told
+from syncd.engine.take import READ, another, bind, in_force, take
 from syncd.engine.world import Tally, World
 from syncd.errors import Halted
 from syncd.store.ports import Transaction
@@ -191,7 +191,7 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
     with world.store.begin() as tx:
         for intent in intents:
             # Whose it is may have become one with another while the app was listed.
-            still = next((known for known in tx.intents.open(app) if known.key == intent.key), None)
+            still = tx.intents.get(app, intent.key)
             if still is None and intent in blind:
                 continue  # the listing has shown it
             now = still or intent

@@ -68,10 +68,11 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
         tx.entities.load(links)
         moved = [tx.entities.get(id) for id, link in links.items() if link and _moved(tx, sync, link)]
         late = _late(tx, sync, app, [*unfound, *moved])
-        tx.links.load_of(links if missing else ())
-        read = [link for id in links if (link := tx.links.at(id, app))] if missing else []
-        for e in missing:  # a search may not show what is new, and a question keeps an old key where it is
-            late[e.id] = [*late.get(e.id, ()), *asked_about(tx, sync, app, e), *_bearing(sync, app, e, read)]
+        if missing:  # a search may not show what is new, and a question keeps an old key where it is
+            tx.links.load_of(links)
+            read = [link for id in links if (link := tx.links.at(id, app))]
+            for e in missing:
+                late[e.id] = [*late.get(e.id, ()), *asked_about(tx, sync, app, e), *_bearing(sync, app, e, read)]
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
     return Sight(records, found, late, {e.id: keys(sync, e.fields) for e in missing}, frozenset(unseen))

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from syncd.core.entity import Entity, Held, Link, LinkState
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Sync, told
 from syncd.core.guard import Guard, spared
-from syncd.core.lens import UNTOLD, view
 from syncd.core.match import Ambiguous, Found, New, Taken, keys, match
 from syncd.core.merge import Merge, Verdict, merge
-from syncd.core.record import EntityId, Fields, Record, Ref, Value, echoes
+from syncd.core.record import EntityId, Fields, Record, Ref, echoes
 from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
 from syncd.engine.debts import note_debts, note_freed, note_referrers
@@ -30,7 +29,7 @@ from syncd.engine.world import Tally, World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Intent, Parked, ParkedKind
 
-__all__ = ["Source", "another", "bind", "creates", "succeeded", "take", "told"]
+__all__ = ["Source", "another", "bind", "creates", "succeeded", "take"]
 
 
 class Source(str):
@@ -134,16 +133,6 @@ def in_force(world: World, intent: Intent) -> bool:
     return sync is not None and intent.app in sync.apps
 
 
-def told(sync: Sync, fact: Record) -> Fields:
-    """What a record says of itself in canonical terms; what makes no sense is left out."""
-    fields: dict[str, Value] = {}
-    for rule in sync.mapped(fact.ref.app):
-        seen = view(rule.lenses[fact.ref.app], fact.fields, {})
-        if not isinstance(seen, UNTOLD):
-            fields[rule.name] = seen
-    return fields
-
-
 def _again(page: _Page, link: Link, fact: Record) -> bool:
     """A listed row may be older than what we know: then only a read by id settles it."""
     if page.source is READ:
@@ -206,7 +195,7 @@ def _first(page: _Page, fact: Record, fields: Fields) -> int:
     world, tx, sync, app = page.world, page.tx, page.sync, fact.ref.app
     made = next((create for create in page.doubtful() if made_for(tx, sync, create, fact)), None)
     if made is not None:  # whose it is may have become one with another since
-        made = next((create for create in creates(tx, sync, app) if create.key == made.key), None)
+        made = tx.intents.get(app, made.key)
     if made is not None and tx.links.at(made.entity, app) is None:  # whether it is within the filter by now or not
         return bind(world, tx, sync, tx.entities.get(made.entity), fact, "made by a create in doubt", fields)
     if turn_away(world, tx, sync, fact, fields, sure=page.source is READ):

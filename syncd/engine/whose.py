@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncd.core.entity import Link
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Sync, told
 from syncd.core.record import EntityId, Record
 from syncd.engine import calls
 from syncd.engine.debts import note_freed, unreckoned
 from syncd.engine.decide import asked, sync_of
 from syncd.engine.ours import made_by
 from syncd.engine.strangers import befriend, estrange
-from syncd.engine.take import bind, creates, told
+from syncd.engine.take import bind, creates
 from syncd.engine.world import World
 from syncd.errors import ConfigError, Halted
+from syncd.store.codec import seconds
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
@@ -120,4 +121,4 @@ def _give_way(tx: Transaction, sync: Sync, link: Link) -> None:
     asked_of = tx.parked.of([link.entity]).get(link.entity, [])
     tx.parked.withdraw([work for work in asked_of if work.ref == link.ref], "another record took its place")
     tx.links.drop(sync.name, link.ref)
-    estrange(tx, sync, link.ref, link.entity, link.created.timestamp() if link.created else None)
+    estrange(tx, sync, link.ref, link.entity, seconds(link.created))

@@ -89,6 +89,9 @@ class Intents(Protocol):
     def drop(self, keys: Sequence[str]) -> None:
         """Their outcome is stored in this same transaction."""
 
+    def get(self, app: str, key: str) -> Intent | None:
+        """An open write of an app as it is by now; None once its outcome is stored."""
+
     def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
         """The open write for each entity in an app."""
 

@@ -209,6 +209,9 @@ class Intents:
             for key in keys:
                 known.pop(key, None)
 
+    def get(self, app: str, key: str) -> Intent | None:
+        return self._in(app).get(key)
+
     def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
         by_entity = {intent.entity: intent for intent in self._in(app).values()}
         return {entity: by_entity[entity] for entity in entities if entity in by_entity}

@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from syncd.core import lately
-from syncd.core.lately import Lately, let_go
+from syncd.core.lately import Lately, clear
 
 
 def test_one_more_than_it_holds_makes_it_forget_the_others() -> None:
@@ -20,7 +20,7 @@ def test_all_of_them_are_let_go_of_at_once() -> None:
     one, other = Lately[int, int](5), Lately[str, str](5)
     one.keep(1, 1)
     other.keep("a", "a")
-    let_go()
+    clear()
     assert (one, other) == ({}, {})
 
 
@@ -38,5 +38,5 @@ def test_one_that_goes_just_now_is_passed_over(monkeypatch: pytest.MonkeyPatch) 
     known = Lately[int, int](5)
     known.keep(1, 1)
     monkeypatch.setattr(lately, "_all", [lambda: None, lambda: known])
-    let_go()
+    clear()
     assert known == {}

@@ -149,9 +149,11 @@ def test_a_write_is_open_until_its_outcome_is_stored(store: Storage) -> None:
         tx.intents.put([write()])
         assert tx.intents.of_entities([ANN, BEN], "crm") == {ANN: write()}
     with store.begin() as tx:
+        assert [tx.intents.get(app, "w1") for app in ("crm", "news")] == [write(), None]
         assert tx.intents.of_refs("crm", [ref(), ref("9")]) == {ref(): write()}
         assert tx.intents.of_refs("news", [ref()]) == {}
         tx.intents.drop(["w1"])
+        assert tx.intents.get("crm", "w1") is None
         assert tx.intents.of_entities([ANN], "crm") == {}
         assert tx.intents.of_refs("crm", [ref()]) == {}
         assert tx.intents.open() == []

@@ -114,6 +114,10 @@ class Intents:
         for key in keys:
             self._tables.drop(self._tables.intents, key)
 
+    def get(self, app: str, key: str) -> Intent | None:
+        found = self._tables.intents.get(key)
+        return found if found is not None and found.app == app else None
+
     def of_entities(self, entities: Sequence[EntityId], app: str) -> dict[EntityId, Intent]:
         by_entity = {intent.entity: intent for intent in self.open(app)}
         return {entity: by_entity[entity] for entity in entities if entity in by_entity}
