@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, ParkedKind
 from syncd.testing.simulator.app import SimApp
-from syncd.testing.simulator.journal import API
+from syncd.testing.simulator.journal import API, id_of
 from syncd.testing.simulator.watch import CHANNEL
 from syncd.testing.simulator.words import Forgot
 
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-__all__ = ["forgotten", "held_back", "on_order"]
+__all__ = ["Ordered", "forgotten", "held_back", "is_ordered", "on_order"]
+
+Ordered: TypeAlias = Mapping[tuple[str, str], float]
+"""App and id to since when whoever has the record is to be forgotten."""
 
 _SAID = (Event.FORGETTING, Event.FORGOTTEN)
 
@@ -37,15 +39,20 @@ def forgotten(story: Simulation, tx: Transaction, entries: Sequence[Entry]) -> I
         yield from _waits(story, tx, app)
 
 
-def on_order(story: Simulation, entries: Sequence[Entry]) -> Mapping[tuple[str, str], float]:
-    """App and id to since when whoever has the record is to be forgotten: what syncd then deletes, it was told to."""
+def on_order(story: Simulation, entries: Sequence[Entry]) -> Ordered:
+    """All whose records are to be forgotten: what syncd then deletes, it was told to."""
     since = {id: one.at for one in story.words.forgot for id in one.entities}
-    found: dict[tuple[str, str], float] = defaultdict(lambda: inf)
+    found: dict[tuple[str, str], float] = {}
     for entry in entries:
         if entry.ref is not None and entry.entity in since:
             place = (entry.ref.app, entry.ref.id)
-            found[place] = min(found[place], since[entry.entity])
+            found[place] = min(found.get(place, inf), since[entry.entity])
     return found
+
+
+def is_ordered(ordered: Ordered, app: SimApp, name: str, at: float) -> bool:
+    """Whether whoever had this record was to be forgotten by then. `name`: of the record, in the journal."""
+    return ordered.get((app.name, id_of(name)), inf) <= at
 
 
 def held_back(tx: Transaction, app: str) -> set[str]:
@@ -77,7 +84,7 @@ def _there(story: Simulation, one: Forgot, entries: Sequence[Entry]) -> Iterator
     denied = {(entry.ref.app, entry.ref.id) for entry in ends if entry.ref and story.fates.profile.blind}
     for app, name in one.records:
         lives = story.apps[app]
-        id = name.partition("~")[0]
+        id = id_of(name)
         back = any(w.id == name and w.field == "restored" and w.at >= one.at for w in lives.journal)
         if id in lives.rows and lives.called(id) == name and not back and (app, id) not in denied:
             yield f"S13: {app} still has {name}, of somebody who was forgotten"

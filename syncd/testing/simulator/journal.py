@@ -13,7 +13,7 @@ from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.lens import canonical
 
-__all__ = ["API", "NEVER", "Span", "Typed", "blanked", "incarnations", "persons", "standing", "typed"]
+__all__ = ["API", "NEVER", "Span", "Typed", "blanked", "id_of", "incarnations", "persons", "standing", "typed"]
 
 API: Final = "api"
 """The author of what syncd wrote."""
@@ -72,6 +72,11 @@ def standing(app: SimApp) -> Mapping[tuple[str, str], Sequence[Span]]:
             spans[wrote.id, wrote.field].append(Span(None, 0.0, wrote.at))
         spans[wrote.id, wrote.field].append(Span(one.value or None, wrote.at, one.after.at if one.after else inf))
     return spans
+
+
+def id_of(name: str) -> str:
+    """The id that a record has, or had, which is called so in the journal."""
+    return name.partition("~")[0]
 
 
 def incarnations(app: SimApp, id: str) -> list[str]:

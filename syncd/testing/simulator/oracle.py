@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from syncd.core.fieldmap import Deletion, Policy, Way
 from syncd.core.record import Value
@@ -16,8 +16,8 @@ from syncd.testing.simulator.agreement import agreement
 from syncd.testing.simulator.app import LATE, MANNERS, SimApp
 from syncd.testing.simulator.causes import undone
 from syncd.testing.simulator.consent import re_subscribed
-from syncd.testing.simulator.erasure import forgotten, on_order
-from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, incarnations, persons, standing, typed
+from syncd.testing.simulator.erasure import Ordered, forgotten, is_ordered, on_order
+from syncd.testing.simulator.journal import API, NEVER, Typed, blanked, id_of, incarnations, persons, standing, typed
 from syncd.testing.simulator.removals import removals
 from syncd.testing.simulator.takeback import decreed, taken_back
 from syncd.testing.simulator.whose import said_whose
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
 __all__ = ["questions"]
-
-Ordered: TypeAlias = Mapping[tuple[str, str], float]
-"""App and id to since when whoever has the record is to be forgotten."""
 
 _TYPED = ("first", "note", "tags")
 
@@ -85,10 +82,10 @@ def _lost(story: Simulation, entries: list[Entry], ordered: Ordered) -> Iterator
             at = one.after.at if one.after is not None else gone
             if not overwritten and not deleted:
                 continue
-            if deleted and ordered.get((app.name, wrote.id.partition("~")[0]), inf) <= gone:
+            if deleted and is_ordered(ordered, app, wrote.id, gone):
                 continue
             known: set[Any] = set()
-            for entity in entity_of[app.name, wrote.id.partition("~")[0]]:
+            for entity in entity_of[app.name, id_of(wrote.id)]:
                 known |= logged[entity, wrote.field]
             if one.value in known or any(_kept(app, one, value) == one.value for value in known):
                 continue
@@ -201,7 +198,7 @@ def _undue_deletes(story: Simulation, ordered: Ordered) -> Iterator[str]:
         for wrote in app.journal:
             if wrote.field != "" or wrote.author != API:
                 continue
-            if ordered.get((app.name, wrote.id.partition("~")[0]), inf) <= wrote.at:
+            if is_ordered(ordered, app, wrote.id, wrote.at):
                 continue
             who = person[app.name, wrote.id]
             by_syncd[who] += 1

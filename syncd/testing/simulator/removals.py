@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 from syncd.core.fieldmap import Deletion
@@ -12,7 +11,8 @@ from syncd.engine.promises import APPROVED
 from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
-from syncd.testing.simulator.journal import API, NEVER, standing, typed
+from syncd.testing.simulator.erasure import Ordered, is_ordered
+from syncd.testing.simulator.journal import API, NEVER, id_of, standing, typed
 from syncd.testing.simulator.lens import canonical
 from syncd.testing.simulator.takeback import RETURNED
 
@@ -25,8 +25,8 @@ _TYPED: Final = ("first", "note", "tags")
 _HOUR: Final = 3600.0
 
 
-def removals(story: Simulation, entries: Sequence[Entry], ordered: Mapping[tuple[str, str], float]) -> Iterator[str]:
-    """Every delete by syncd that it ought not to have made yet. `ordered`: since when whose record is to be forgotten.
+def removals(story: Simulation, entries: Sequence[Entry], ordered: Ordered) -> Iterator[str]:
+    """Every delete by syncd that it ought not to have made yet.
 
     No cap and no edit holds up what was ordered.
     """
@@ -43,10 +43,9 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Mapping[tuple
         for wrote in app.journal:
             if wrote.field != "" or wrote.author != API:
                 continue
-            place = (app.name, wrote.id.partition("~")[0])
-            if ordered.get(place, inf) <= wrote.at:
+            if is_ordered(ordered, app, wrote.id, wrote.at):
                 continue
-            ids = tied[place]
+            ids = tied[app.name, id_of(wrote.id)]
             known = [entry for id in ids for entry in told[id] if entry.at <= wrote.at]
             again = max((entry.seq for entry in known if entry.note == RETURNED), default=0)  # a yes that was undone
             approved = max((entry.at for entry in known if entry.note == APPROVED and entry.seq > again), default=0.0)
@@ -79,7 +78,7 @@ def _own(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
 def _restored(story: Simulation, place: tuple[str, str], since: float) -> bool:
     app, id = place
     back = (wrote for wrote in story.apps[app].journal if wrote.field == "restored" and wrote.at >= since)
-    return any(wrote.id.partition("~")[0] == id for wrote in back)
+    return any(id_of(wrote.id) == id for wrote in back)
 
 
 def _only_ours(app: SimApp, id: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -214,36 +215,35 @@ class Simulation:
         return lambda: pull_app(self.world, app.name, whole=stage == "sweep")
 
     def _engine(self, what: str, app: SimApp, stage: Callable[[], object]) -> None:
-        if self.fates.strikes(self.fates.profile.kill * 6):
-            self.fates.left = self.fates.chance.randrange(1, 25)
-        self.say(what if what == "once" else f"{what} {app.name}")
-        self._busy = list(self.apps) if what == "once" else [app.name]
-        began = self.clock.now()
-        try:
+        with self._mortal(list(self.apps) if what == "once" else [app.name], 25):
+            self.say(what if what == "once" else f"{what} {app.name}")
+            began = self.clock.now()
             stage()
             if what == "pull":
                 self.violations += unheard(self, app, began)
-        except Killed as death:
-            self._dies(death)
-        self.fates.left = None
-        self._busy = []
         people.resume_all(self)
 
     def operates(self, act: Callable[[], T], app: str = "") -> T | None:
         """The operator says a word; None where it is refused, or the process dies of it. `app`: which is asked."""
+        with self._mortal([app] if app else [], _SOON):
+            try:
+                return act()
+            except _REFUSED as refused:
+                self.say(f"refused: {refused}")
+        return None
+
+    @contextmanager
+    def _mortal(self, busy: list[str], soon: int) -> Iterator[None]:
+        """While this lasts, the engine is at work at these apps, and may die within so many points."""
         if self.fates.strikes(self.fates.profile.kill * 6):
-            self.fates.left = self.fates.chance.randrange(1, _SOON)
-        self._busy = [app] if app else []
-        done = None
+            self.fates.left = self.fates.chance.randrange(1, soon)
+        self._busy = busy
         try:
-            done = act()
-        except _REFUSED as refused:
-            self.say(f"refused: {refused}")
+            yield
         except Killed as death:
             self._dies(death)
         self.fates.left = None
         self._busy = []
-        return done
 
     def _dies(self, death: Killed) -> None:
         self.kills += 1

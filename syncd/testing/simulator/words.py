@@ -25,6 +25,7 @@ from syncd.errors import ConfigError
 from syncd.store.ports import Storage, Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 from syncd.testing.simulator.app import ADDRESSES, FIELDS, VALUES
+from syncd.testing.simulator.journal import id_of
 from syncd.testing.simulator.people import type_in
 from syncd.testing.simulator.watch import CHANNEL
 
@@ -182,7 +183,7 @@ def _named(story: Simulation, tx: Transaction, link: Link) -> str:
     """The name of a record that is tied: not that of a newer one with its id, of which syncd knows nothing yet."""
     app, id = story.apps[link.ref.app], link.ref.id
     known = max((e.at for e in tx.log.find(entity=link.entity, ref=link.ref, limit=1)), default=inf)
-    began = {name: wrote.at for wrote in reversed(app.journal) if (name := wrote.id).partition("~")[0] == id}
+    began = {name: wrote.at for wrote in reversed(app.journal) if id_of(name := wrote.id) == id}
     return max((name for name, at in began.items() if at <= known), key=began.__getitem__, default=id)
 
 
