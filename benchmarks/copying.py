@@ -27,8 +27,9 @@ def copy(source: str, *targets: str) -> int:
             }
             for row in page["people"]
         ]
+        body = orjson.dumps({"writes": writes})
         for target in targets:
-            answer = client.post(f"{target}/people/write", content=orjson.dumps({"writes": writes}))
+            answer = client.post(f"{target}/people/write", content=body)
             copied += len([one for one in orjson.loads(answer.content)["results"] if one["status"] == "stored"])
         if page["next"] is None:
             return copied

@@ -30,7 +30,7 @@ def in_step(folder: Path, size: int, repeat: int) -> Iterator[Row]:
     grown = 0.0
     figures: Mapping[str, float] = {}
     for number in range(repeat):
-        copies.append(_copied(folder / f"copy{number}", size))
+        copies.append(_copied(folder / f"copy{number}", size, "news"))
         counts = {"crm": (0, (size + shared) // 2), "news": ((size - shared) // 2, (size + shared) // 2)}
         with staged(folder / f"sync{number}", counts) as stage:
             firsts.append(stage.syncd("apply", "--yes"))
@@ -51,7 +51,9 @@ def in_step(folder: Path, size: int, repeat: int) -> Iterator[Row]:
                 raise RuntimeError(f"{mirrored} of {2 * edits} edits arrived; all of this run means nothing")
             _checkpoint(stage)
             grown = (stage.store.stat().st_size - bytes_before) / max(1, _entries(stage) - entries)
-    yield from _first(size, firsts, copies)
+    yield from _first("first_sync", size, firsts, copies)
+    rss = max(cost.rss for cost in firsts) / _MB
+    yield row(f"peak_rss_{_short(size)}", rss, "MB", "under 250 MB, flat", rss < 250, limit=250.0)
     yield _swept_row(size, sweeps)
     yield from _changed(size, edits, changes, idles, calls)
     goal = "at most 1.5 kB per linked pair with 15 fields"
@@ -74,18 +76,17 @@ def three_apps(folder: Path, size: int, repeat: int) -> Iterator[Row]:
             held = {name: app.act("stats")["rows"] for name, app in stage.apps.items()}
             if set(held.values()) != {size}:
                 raise RuntimeError(f"not everybody is in every app: {held}")
-    yield from list(_first(size, firsts, copies, "first_sync_three_apps"))[:2]
+    yield from _first("first_sync_three_apps", size, firsts, copies)
 
 
 def _copied(folder: Path, size: int, *targets: str) -> Cost:
     """A bare copy of everybody into each of the targets."""
-    into = targets or ("news",)
-    with staged(folder, {"crm": (0, size), **dict.fromkeys(into, (0, 0))}) as stage:
-        urls = [stage.apps[name].url for name in ("crm", *into)]
+    with staged(folder, {"crm": (0, size), **dict.fromkeys(targets, (0, 0))}) as stage:
+        urls = [stage.apps[name].url for name in ("crm", *targets)]
         return stage.python("-m", "benchmarks.copying", *urls)
 
 
-def _first(size: int, firsts: list[Cost], copies: list[Cost], what: str = "first_sync") -> Iterator[Row]:
+def _first(what: str, size: int, firsts: list[Cost], copies: list[Cost]) -> Iterator[Row]:
     name = f"{what}_{_short(size)}_vs_copy"
     for kind, goal in (("wall", "at most 2.0 x the wall of a bare copy"), ("cpu", "at most 2.0 x its CPU")):
         ours, bare = ([getattr(cost, kind) for cost in costs] for costs in (firsts, copies))
@@ -94,8 +95,6 @@ def _first(size: int, firsts: list[Cost], copies: list[Cost], what: str = "first
         yield row(
             label, value, "s", goal, value <= 2 * limit, limit=limit, runs=spread(ours), bare=spread(bare), people=size
         )
-    rss = max(cost.rss for cost in firsts) / _MB
-    yield row(f"peak_rss_{_short(size)}", rss, "MB", "under 250 MB, flat", rss < 250, limit=250.0)
 
 
 def _swept(stage: Stage) -> Mapping[str, float]:
