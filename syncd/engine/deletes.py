@@ -19,7 +19,7 @@ from syncd.engine.promises import SPARED
 from syncd.engine.revive import revive
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
-from syncd.store.values import Entry, Event, Parked, ParkedKind
+from syncd.store.values import Entry, Event, IntentKind, Parked, ParkedKind
 
 __all__ = ["REFUSED", "believe", "bring_back"]
 
@@ -38,6 +38,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
         Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))
     )
     others = [other for other in tx.links.of(entity.id) if other.state in (LinkState.LIVE, LinkState.MISSING)]
+    apps = [other.ref.app for other in others] + _made_in(tx, sync, entity)
     for work in tx.parked.of([entity.id]).get(entity.id, []):
         if work.app == link.ref.app and work.kind is ParkedKind.QUARANTINE:
             tx.parked.close(work.id, "the record is gone", "")
@@ -48,7 +49,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     if refused(tx, sync, link.ref.app) & ABSENCE:
         bring_back(tx, sync, entity, REFUSED, cause=seq)
         return
-    if not others:
+    if not apps:
         tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
         return
     if sync.deletes is Deletion.IGNORE or entity.deleted:  # a delete elsewhere was let through already
@@ -59,7 +60,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
         tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=link.ref, cause=seq, note=note))
         note_debts(tx, sync, revive(tx, sync, entity, note), seq)
         return
-    reason = doubt or _held_back(world, tx, sync, entity, link, others)
+    reason = doubt or _held_back(world, tx, sync, entity, link, apps)
     if reason:
         detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": [str(other.ref) for other in others]}
         hold = Parked(kind=ParkedKind.HOLD, sync=sync.name, app=link.ref.app, entity=entity.id, cause=seq)
@@ -90,15 +91,20 @@ def _untold(tx: Transaction, sync: Sync, entity: Entity, link: Link) -> list[str
     return [n for n, value in held.items() if value.ver > 1 and value.author != link.ref.app and n not in sent]
 
 
-def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: Link, others: Sequence[Link]) -> str:
+def _made_in(tx: Transaction, sync: Sync, entity: Entity) -> list[str]:
+    """The apps in which a record of theirs is being made just now, or may have been."""
+    under_way = [(app, tx.intents.of_entities([entity.id], app).get(entity.id)) for app in sync.apps]
+    return [app for app, intent in under_way if intent is not None and intent.kind is IntentKind.CREATE]
+
+
+def _held_back(world: World, tx: Transaction, sync: Sync, entity: Entity, lost: Link, apps: Sequence[str]) -> str:
     """Why the deletion waits for a yes; "" if it may go on."""
     if sync.deletes is Deletion.HOLD:
         return 'deleted by a person; deletes = "hold"'
     rivals = [work.ref for work in tx.parked.rivals(lost.ref.app) if work.detail.get("entity") == entity.id]
     if rivals:
         return f"{lost.ref.app} has another record that may be the same one: {rivals[0].id if rivals[0] else ''}"
-    for other in others:
-        app = other.ref.app
+    for app in apps:
         if sync.deletes is Deletion.ARCHIVE and not world.object(sync, app).capabilities.archives:
             return f"{app} cannot archive: deleting there would be for good"
         removed = tx.log.count(app=app, sync=sync.name, event=Event.REMOVED, since=tx.now - 3600)

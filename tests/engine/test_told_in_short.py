@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -174,3 +175,28 @@ def _called(scene: Scene, app: str, *ids: str) -> None:
         with scene.store.begin() as tx:
             tx.hints.add([Ref(app, "people", id)], tx.now)
     tend(scene.world, app)
+
+
+@pytest.mark.parametrize("policy", [Deletion.IGNORE, Deletion.HOLD, Deletion.PROPAGATE])
+def test_who_is_deleted_while_a_record_of_theirs_is_made_elsewhere_is_one_of_two_that_were_deleted(
+    policy: Deletion,
+) -> None:
+    scene = Scene(sync=replace(people(("crm", "news")), deletes=policy))
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    news.person_creates(email=ADA, first="Ada")
+    write = crm.write
+
+    def meanwhile(writes: Any) -> Any:
+        made = write(writes)
+        if "news-1" in news.rows:
+            news.person_deletes("news-1")
+            with scene.store.begin() as tx:
+                tx.hints.add([Ref("news", "people", "news-1")], tx.now)
+            tend(scene.world, "news")
+        return made
+
+    crm.write = meanwhile  # type: ignore[method-assign]
+    later(scene)
+    assert ("crm-1" in crm.rows) is (policy is not Deletion.PROPAGATE)
+    assert [work.kind for work in scene.parked()] == [ParkedKind.HOLD] * (policy is Deletion.HOLD)

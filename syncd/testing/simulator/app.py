@@ -67,9 +67,9 @@ class SimApp(Fake):
     arrange: Callable[[list[Record | Gone | Merged]], None] = lambda _: None
     """Puts the rows of a page in another order."""
     stale: int = 0  # writes refused, since somebody had been there in between
-    landing: list[tuple[float, Write]] = field(default_factory=list)
-    landed: set[float] = field(default_factory=set)
-    """When a write landed long after it was sent."""
+    landing: list[tuple[float, float, Write]] = field(default_factory=list)
+    landed: dict[float, float] = field(default_factory=dict)
+    """When a write landed long after it was sent, and when that was."""
     was_cut: bool = False
     """The last listing was cut short, or the one before it and the last was empty."""
     blind_until: float = -1.0
@@ -153,8 +153,8 @@ class SimApp(Fake):
         if self._strikes("cut_before"):
             raise InDoubt("cut before it was applied")
         if self._strikes("late"):
-            due = self.clock.now() + self.fates.chance.random() * LATE.total_seconds() * 0.9
-            self.landing += [(due, write) for write in writes]
+            sent, wait = self.clock.now(), self.fates.chance.random() * LATE.total_seconds() * 0.9
+            self.landing += [(sent + wait, sent, write) for write in writes]
             self.writes += writes
             raise InDoubt("no answer in time")
         if self._strikes("intruder"):
@@ -217,17 +217,17 @@ class SimApp(Fake):
 
     def next_due(self) -> float | None:
         """When something of its own will happen next."""
-        waiting = (*self.landing, *self.rewriting, *self.indexing)
-        return min(at for at, _ in waiting) if waiting else None
+        waiting = [at for at, _, _ in self.landing] + [at for at, _ in (*self.rewriting, *self.indexing)]
+        return min(waiting, default=None)
 
     def passes(self) -> None:
         """Time has passed: writes that were long on their way land, workflows run, the index catches up."""
         if not (self.landing or self.rewriting or self.indexing):
             return
         now = self.clock.now()
-        for due, write in [entry for entry in self.landing if entry[0] <= now]:
-            self.landing.remove((due, write))
-            self.landed.add(now)
+        for due, sent, write in [entry for entry in self.landing if entry[0] <= now]:
+            self.landing.remove((due, sent, write))
+            self.landed.setdefault(now, sent)
             self.fates.heard(f"{self.name}: a write lands late, {write.key}")
             if not isinstance(write, Update) or write.ref.id in self.rows:
                 self._one(write)

@@ -13,7 +13,7 @@ from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.agreement import agreement
-from syncd.testing.simulator.app import LATE, MANNERS, SimApp
+from syncd.testing.simulator.app import MANNERS, SimApp
 from syncd.testing.simulator.causes import undone
 from syncd.testing.simulator.consent import re_subscribed
 from syncd.testing.simulator.erasure import Ordered, forgotten, is_ordered, on_order
@@ -163,7 +163,7 @@ def _doubles(story: Simulation) -> Iterator[str]:
 
 def _beside(app: SimApp, made: Wrote, other: Sequence[Wrote]) -> bool:
     """A record was sent off to be made while the other had the address, or was on its way itself."""
-    sent = made.at - LATE.total_seconds() if made.at in app.landed else made.at
+    sent = app.landed.get(made.at, made.at)
     first, address = other[0], str(made.value).casefold()
     if sent <= first.at <= made.at:
         return True
