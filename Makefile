@@ -131,11 +131,12 @@ $(LOCKING)/bin/uv:
 	$(PYTHON) -m venv $(LOCKING)
 	$(LOCKING)/bin/python -m pip install --quiet uv
 
-# Asks an advisory service by name and version of each package; nothing is installed but the two tools themselves.
+# Asks an advisory service by name and version of each package, and fails where it says nothing of one; nothing is
+# installed but the two tools themselves.
 audit: $(AUDITING)/bin/pip-audit
 	$(AUDITING)/bin/cyclonedx-py requirements requirements.lock --of JSON -o build/sbom.json
-	$(AUDITING)/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
-	$(AUDITING)/bin/pip-audit --requirement requirements-dev.lock --require-hashes --disable-pip --progress-spinner off
+	$(AUDITING)/bin/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+	$(AUDITING)/bin/pip-audit --strict --requirement requirements-dev.lock --require-hashes --disable-pip --progress-spinner off
 
 $(AUDITING)/bin/pip-audit:
 	$(PYTHON) -m venv $(AUDITING)

@@ -31,7 +31,7 @@ from syncd.engine.world import World
 from syncd.errors import Halted
 from syncd.store.forgetting import AGAIN, Forgetting
 from syncd.store.ports import Transaction
-from syncd.store.values import Entry, Event
+from syncd.store.values import Entry, Event, ParkedKind
 
 __all__ = ["Foreseen", "Reached", "finish", "foresee", "forget", "lift", "waits_for"]
 
@@ -111,6 +111,7 @@ def _order(world: World, tx: Transaction, ids: Sequence[EntityId], *, by: str, r
             unreckoned(tx, sync)
             _leave(tx, sync, entity.id, cause)
         tx.parked.withdraw(tx.parked.of([entity.id]).get(entity.id, []), "forgotten")
+        _look_again(tx, entity, ids)
         gone = replace(entity, deleted=True)
         tx.entities.put(gone, all_keys(sync, entity.fields) if sync else ())
         if sync is None:
@@ -136,6 +137,14 @@ def _leave(tx: Transaction, sync: Sync, id: EntityId, cause: int) -> None:
             if link.state is LinkState.GONE and _was_merged(tx, link):
                 tx.links.drop(sync.name, link.ref)
         note_debts(tx, sync, entity, cause)
+
+
+def _look_again(tx: Transaction, entity: Entity, ids: Sequence[EntityId]) -> None:
+    """Records of which it was asked whether they are theirs: from now on they are as any that shows a key of theirs."""
+    works = tx.parked.open((ParkedKind.AMBIGUOUS, ParkedKind.DUPLICATE), sync=entity.sync, limit=_ALL)
+    about = [work for work in works if entity.id in work.concerned and {*work.concerned} <= {*ids}]
+    tx.parked.withdraw(about, "forgotten")
+    tx.hints.add([work.ref for work in about if work.ref is not None], tx.now)
 
 
 def _was_merged(tx: Transaction, link: Link) -> bool:

@@ -32,6 +32,19 @@ def back_in_news() -> tuple[Scene, str]:
     return scene, id
 
 
+def test_a_second_record_of_theirs_waits_as_any_that_shows_the_key_of_whoever_was_forgotten() -> None:
+    scene = linked(2)
+    id = scene.fake("news").person_creates(email=ANN, out=False)
+    later(scene)
+    assert [work.kind for work in scene.parked()] == [ParkedKind.DUPLICATE]
+    forget(scene.world, whom(scene), by="op")
+    later(scene)
+    (work,) = scene.parked()
+    assert work.kind is ParkedKind.QUARANTINE
+    assert work.ref == Ref("news", "people", id)
+    assert work.detail["forgotten"]
+
+
 def test_an_opt_out_counts_that_is_typed_into_a_record_which_is_held_back_already() -> None:
     scene, id = back_in_news()
     scene.fake("news").person_edits(id, out=True)

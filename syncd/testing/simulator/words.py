@@ -24,7 +24,7 @@ from syncd.engine.whose import belongs, candidates, is_apart
 from syncd.errors import ConfigError
 from syncd.store.ports import Storage, Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
-from syncd.testing.simulator.app import ADDRESSES, FIELDS, VALUES
+from syncd.testing.simulator.app import ADDRESSES, FIELDS, VALUES, SimApp
 from syncd.testing.simulator.journal import id_of
 from syncd.testing.simulator.people import type_in
 from syncd.testing.simulator.watch import CHANNEL
@@ -324,12 +324,18 @@ def _gives(story: Simulation, work: Parked, entity: EntityId) -> None:
     if seq is None:
         return
     _note(story, seq, work, ref, entity, theirs=True)
-    if before is not None:  # it gave way
+    if before is not None and _is_known(story.apps[ref.app], before):  # it gave way
         _note(story, seq, work, before.ref, entity, theirs=False)
     with story.store.read() as tx:
         link = tx.links.get("people", ref)
     if link is None or link.entity != entity:
         story.violations.append(f"S15: {ref} was said to be that of {entity}, and is not")
+
+
+def _is_known(app: SimApp, link: Link) -> bool:
+    """Whether no other record has got the id since: of that one nobody has said anything."""
+    row = app.rows.get(link.ref.id)
+    return row is None or link.created is None or row.created + app.skew <= link.created.timestamp()
 
 
 def _note(story: Simulation, seq: int, work: Parked, ref: Ref, entity: EntityId, *, theirs: bool) -> None:
