@@ -93,7 +93,7 @@ class SimApp(Fake):
     index: dict[str, Record] = field(default_factory=dict)
     indexing: list[tuple[float, str]] = field(default_factory=list)
     looks: dict[str, list[float]] = field(default_factory=dict)
-    """When it has shown which record, by its name in the journal."""
+    """When it has shown which record as it was just then, by its name in the journal."""
     dated: set[str] = field(default_factory=set)
     """Of which a read has told when they came to be: only their ids are ever used again, for nobody else could tell."""
 
@@ -217,8 +217,7 @@ class SimApp(Fake):
 
     def next_due(self) -> float | None:
         """When something of its own will happen next."""
-        waiting = [at for at, _, _ in self.landing] + [at for at, _ in (*self.rewriting, *self.indexing)]
-        return min(waiting, default=None)
+        return min([at for at, *_ in self.landing] + [at for at, _ in (*self.rewriting, *self.indexing)], default=None)
 
     def passes(self) -> None:
         """Time has passed: writes that were long on their way land, workflows run, the index catches up."""
@@ -248,7 +247,8 @@ class SimApp(Fake):
 
     def _looked_at(self, rows: Iterable[Record | Gone | Merged]) -> None:
         for row in rows:
-            if isinstance(row, Record):
+            stands = self.rows.get(row.ref.id)
+            if isinstance(row, Record) and stands is not None and row.version.token == str(stands.serial):
                 self.looks.setdefault(self.called(row.ref.id), []).append(self.clock.now())
 
     def _cut(self) -> int | None:
