@@ -3,17 +3,22 @@
 Each thread that allocates gets an arena of its own from glibc, and what is freed there stays there: a daemon whose
 lanes take turns grows for hours though it holds no more than before. One arena is enough where one thread runs at a
 time (mallopt(3), malloc_trim(3)). Another C library does as it does.
+
+Python looks for cycles once many objects have come to be that are still there (`syncd.__main__`). A daemon with little
+to do would gather them for hours until then, so they are looked for now and then; what was there when it started is
+not looked through again.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["one_arena", "trim", "used"]
+__all__ = ["one_arena", "settle", "trim", "used"]
 
 _ARENA_MAX: Final = -8
 """M_ARENA_MAX of glibc's malloc.h."""
@@ -27,8 +32,16 @@ def one_arena() -> bool:
     return mallopt is not None and bool(mallopt(_ARENA_MAX, 1))
 
 
+def settle() -> None:
+    """Whatever is there now will stay: it is not looked through for cycles any more."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def trim() -> None:
-    """Give back what is free; nothing where there is no such thing."""
+    """Free what is held by nothing but itself, and give back what is free, where a library does that."""
+    gc.collect()
     malloc_trim = getattr(_library(), "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)

@@ -46,6 +46,7 @@ def serve(config: Config, *, grace: timedelta = GRACE, pages: MakePages = _bare)
                     daemon.renew(wanted)  # noqa: B023 - only pages of this daemon call it
 
                 daemon = Daemon(assembly, held, grace=grace, pages=pages(config, renew), anew=renewal is not None)
+                memory.settle()
                 with on_signals(daemon.stop):
                     code = daemon.run()
             renewal = daemon.renewal

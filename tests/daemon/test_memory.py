@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import platform
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +23,32 @@ def test_the_library_is_asked_for_one_arena_and_for_what_is_free(monkeypatch: py
     assert memory.one_arena()
     memory.trim()
     assert asked == [(-8, 1), (0,)]
+
+
+class Ring:
+    """Held by nothing but itself."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_is_held_by_nothing_but_itself_is_freed() -> None:
+    ring = weakref.ref(Ring())
+    memory.trim()
+    assert ring() is None
+
+
+def test_what_is_there_once_a_daemon_starts_is_not_looked_through_again() -> None:
+    ring = weakref.ref(Ring())
+    try:
+        memory.settle()
+        assert ring() is None
+        assert gc.get_freeze_count() > 0
+        again = weakref.ref(Ring())
+        memory.trim()
+        assert again() is None
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("library", [None, SimpleNamespace()])
