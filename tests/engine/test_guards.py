@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from syncd.core.fieldmap import Deletion
 from syncd.core.guard import Limits
 from syncd.core.record import Record, Ref
-from syncd.engine.cycle import tend
+from syncd.engine.cycle import pull_app, tend
 from syncd.engine.masses import let_through, put_aside
 from syncd.engine.plan import apply, make_plan
 from syncd.engine.remedies import pause, paused, resume
 from syncd.engine.world import Safety
 from syncd.errors import Halted
+from syncd.store.log import Log
 from syncd.store.values import Event, Parked, ParkedKind
 from tests.engine.world import Scene, people
 
@@ -45,6 +47,26 @@ def _renamed(scene: Scene, count: int = 40) -> None:
     for n in range(1, count + 1):
         scene.fake("crm").person_edits(f"crm-{n}", first="X")
     scene.run()
+
+
+def test_of_a_listing_that_brings_nothing_new_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(sync=people(("crm", "news")), safety=Safety(limits=TIGHT))
+    for n in range(40):
+        scene.fake("crm").person_creates(email=f"p{n}@example.com")
+    scene.run()
+    counted: list[str] = []
+    count = Log.count
+
+    def noted(log: Log, **asked: Any) -> int:
+        counted.append(asked["app"])
+        return count(log, **asked)
+
+    monkeypatch.setattr(Log, "count", noted)
+    pull_app(scene.world, "crm", whole=True)
+    assert counted == []
+    scene.fake("crm").person_edits("crm-1", first="New")
+    pull_app(scene.world, "crm")
+    assert counted == ["crm"]
 
 
 def test_a_mass_change_asks_one_question_that_says_how_many_of_how_many_and_whom_for_example() -> None:
