@@ -73,25 +73,20 @@ class _Seen:
 
 
 def watch(world: World, tx: Transaction, sync: Sync, app: str) -> None:
-    """Raise Tripped, and so take nothing of this page in, if too much has changed at this app within the hour.
-
-    Nothing is counted of which this page brings no more: of a first sync, an hour may hold millions of entries.
-    """
-    if not any(tx.log.has_new(app, event) for event in (Event.MERGED, Event.LINKED, Event.GONE)):
-        return
+    """Raise Tripped, and so take nothing of this page in, if too much has changed at this app within the hour."""
     if accepted(tx, app) or agreed_to(tx) or tx.cursors.get(sync.name, app).listed_at is None:
         return
     limits, after = world.limits(sync, app), expected(tx, sync)
-    known = tx.log.get(after) if after else None
-    # What a person has let through is not counted again.
-    since = max(tx.now - _HOUR, resumed_at(tx, app) + _HOUR, known.at if known is not None else 0.0)
+    last = tx.log.get(after) if after else None
+    # What a person has let through is not counted again, nor a first sync, which may be millions of entries.
+    since = max(tx.now - _HOUR, resumed_at(tx, app) + _HOUR, last.at if last is not None else 0.0)
     answered = approved(tx, sync, app) | refused(tx, sync, app)
     for guards, event, few in (
         ((Guard.CHANGES, Guard.BLANKS), Event.MERGED, min(limits.changes, limits.blanks)),
         ((Guard.CREATES,), Event.LINKED, limits.creates),
         ((Guard.DELETES,), Event.GONE, limits.shrink),
     ):
-        open_ones = [guard for guard in guards if guard not in answered] if tx.log.has_new(app, event) else []
+        open_ones = [guard for guard in guards if guard not in answered]
         told = tx.log.count(app=app, sync=sync.name, event=event, since=since) if open_ones else 0
         linked = tx.links.linked(sync.name, app) if told > few else 0
         if told <= few or not any(mass(guard, linked, told, limits) for guard in open_ones):

@@ -69,17 +69,12 @@ class Log:
         self._now = now
         self._end: ChainEnd | None = None
         self._new: list[dict[str, Any]] = []
-        self._kinds: set[tuple[str, str]] = set()
 
     def append(self, entry: Entry) -> int:
         row = chained(self._end or _end(self._db), entry, self._now)
         self._end = ChainEnd(row["seq"], row["hash"])
         self._new.append(row)
-        self._kinds.add((row["app"], row["event"]))
         return self._end.seq
-
-    def has_new(self, app: str, event: Event) -> bool:
-        return (app, event.value) in self._kinds
 
     def get(self, seq: int) -> Entry | None:
         self.flush()

@@ -134,9 +134,6 @@ class Log(Protocol):
     def append(self, entry: Entry) -> int:
         """Add an entry; its number."""
 
-    def has_new(self, app: str, event: Event) -> bool:
-        """Whether this very transaction has added an entry of an event at an app."""
-
     def get(self, seq: int) -> Entry | None:
         """One entry."""
 

@@ -171,18 +171,6 @@ def test_an_empty_log_ends_as_it_should(store: Storage) -> None:
         assert tx.log.loose(1) is None
 
 
-def test_a_transaction_knows_what_it_has_told_itself_and_of_no_other(store: Storage) -> None:
-    with store.begin() as tx:
-        assert not tx.log.has_new("crm", Event.MERGED)
-        tx.log.append(Entry(event=Event.MERGED, sync="people", ref=ref()))
-        tx.log.count(app="crm", sync="people", event=Event.MERGED, since=START)
-        assert tx.log.has_new("crm", Event.MERGED)
-        assert not tx.log.has_new("crm", Event.GONE)
-        assert not tx.log.has_new("news", Event.MERGED)
-    with store.begin() as tx:
-        assert not tx.log.has_new("crm", Event.MERGED)
-
-
 def test_who_was_told_of_often_is_found_among_many(store: Storage) -> None:
     sent = replace(MERGED, event=Event.SENT)
     with store.begin() as tx:

@@ -18,7 +18,6 @@ from syncd.store.values import QUOTING, Entry, Event
 class Log:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._kinds: set[tuple[str, str]] = set()
 
     def append(self, entry: Entry) -> int:
         tables = self._tables
@@ -28,11 +27,7 @@ class Log:
         counted = tables.counted.setdefault((row["app"], row["sync"], row["event"]), {})
         tables.put(counted, seq, row["at"])
         tables.put(tables.end, None, ChainEnd(seq, row["hash"]))
-        self._kinds.add((row["app"], row["event"]))
         return seq
-
-    def has_new(self, app: str, event: Event) -> bool:
-        return (app, event.value) in self._kinds
 
     def get(self, seq: int) -> Entry | None:
         row = self._tables.changes.get(seq)
