@@ -62,7 +62,7 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
     if fact is None:
         tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))  # it was not there to be read just now
         return None
-    if not link.seen:  # tied anew just now, when two were fused: what it shows was not taken in yet
+    if not link.seen and link.state is not LinkState.OUT_OF_SCOPE:  # just tied, when two were fused: not taken in yet
         tx.deliveries.postpone(delivery, tx.now)
         return None
     if entity.deleted and link.state is not LinkState.OUT_OF_SCOPE:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncd.core.entity import LinkState
 from syncd.core.fieldmap import Deletion
 from syncd.core.guard import Guard
 from syncd.core.record import Ref
@@ -18,7 +19,7 @@ from syncd.engine.remedies import paused
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Event, ParkedKind
 from syncd.testing.fake import capable
-from tests.engine.turns import ADA, EVE, gives_again, later, linked, without_search
+from tests.engine.turns import ADA, EVE, gives_again, inside, later, linked, without_search
 from tests.engine.world import Scene, people
 
 
@@ -200,3 +201,19 @@ def test_who_is_deleted_while_a_record_of_theirs_is_made_elsewhere_is_one_of_two
     later(scene)
     assert ("crm-1" in crm.rows) is (policy is not Deletion.PROPAGATE)
     assert [work.kind for work in scene.parked()] == [ParkedKind.HOLD] * (policy is Deletion.HOLD)
+
+
+def test_an_opt_out_reaches_a_record_that_was_let_go_and_has_been_merged_into_another_since() -> None:
+    scene = linked(8, filters=inside("Out"), deletes=Deletion.IGNORE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    crm.person_edits("crm-1", first="Out")
+    later(scene)
+    ref = Ref("news", "people", news.find_one(email="p0@example.com"))
+    with scene.store.begin() as tx:
+        link = tx.links.get("people", ref)
+        assert link is not None
+        assert link.state is LinkState.OUT_OF_SCOPE
+        tx.links.put("people", replace(link, seen={}))  # as a merge leaves it, while its person is deleted
+    crm.person_edits("crm-1", out=True)
+    later(scene)
+    assert news.shown(ref.id)["out"] is True
