@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,9 +28,15 @@ _MOST_PARAMETERS = 500
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts that fit into one IN list."""
+    """Parts that fit into one IN list, each filled up with its last item to one of a few lengths.
+
+    For each length a statement has a text of its own, of which the database makes a plan and the driver keeps it: a
+    daemon that asks for now three and now four records would gather megabytes of them.
+    """
     for start in range(0, len(items), _MOST_PARAMETERS):
-        yield items[start : start + _MOST_PARAMETERS]
+        part = items[start : start + _MOST_PARAMETERS]
+        length = min(_MOST_PARAMETERS, 1 << (len(part) - 1).bit_length())
+        yield [*part, *repeat(part[-1], length - len(part))]
 
 
 def given(**named: Any) -> dict[str, Any]:
