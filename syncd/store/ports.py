@@ -51,6 +51,9 @@ class Entities(Protocol):
     def holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
         """The live entities of a sync that are found by each key."""
 
+    def deleted_holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
+        """Those that hold each key and are deleted: a record of theirs may be there yet."""
+
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
         """Sync and id of every entity, in any sync, that is found by this key."""
 

@@ -97,6 +97,14 @@ class Entities:
                 holders.append(entity.id)
 
     def holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
+        found = self._all_holders(sync, keys)
+        return {key: tuple(i for i in ids if not self._known[i].deleted) for key, ids in found.items()}
+
+    def deleted_holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
+        found = self._all_holders(sync, keys)
+        return {key: tuple(i for i in ids if self._known[i].deleted) for key, ids in found.items()}
+
+    def _all_holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, Sequence[EntityId]]:
         asked = list(dict.fromkeys(keys))
         self._find(sync, [key for key in asked if (sync, key) not in self._stored])
         found = {
@@ -104,10 +112,10 @@ class Entities:
             for key in asked
         }
         self.load(i for ids in found.values() for i in ids)
-        return {key: tuple(sorted(i for i in ids if self._holds(i, key))) for key, ids in found.items()}
+        return {key: sorted(i for i in ids if self._holds(i, key)) for key, ids in found.items()}
 
     def _holds(self, id: EntityId, key: Key) -> bool:
-        return not self._known[id].deleted and (id not in self._dirty or key in self._dirty[id])
+        return id not in self._dirty or key in self._dirty[id]
 
     def _find(self, sync: str, keys: Sequence[Key]) -> None:
         by_name: dict[str, list[str]] = defaultdict(list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -217,3 +218,27 @@ def test_an_opt_out_reaches_a_record_that_was_let_go_and_has_been_merged_into_an
     crm.person_edits("crm-1", out=True)
     later(scene)
     assert news.shown(ref.id)["out"] is True
+
+
+def test_nobody_is_made_beside_a_record_of_theirs_that_is_yet_to_be_deleted_though_the_search_is_late() -> None:
+    scene = linked(8, deletes=Deletion.PROPAGATE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(crm, deletes=Deletes.TOLD)
+    capable(news, list_lag=timedelta(seconds=30), unique=())
+    id = news.find_one(email="p0@example.com")
+    crm.person_edits("crm-1", first="Ann")
+    news.fault = "late"
+    scene.run()
+    news.fault = ""
+    crm.person_deletes("crm-1")
+    news.find = lambda object, field, values: {value: [] for value in values}  # type: ignore[method-assign]  # noqa: A006
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("crm", "people", "crm-1")], tx.now)
+    tend(scene.world, "crm")
+    tend(scene.world, "news")  # what it is owed waits until the write in doubt is settled
+    crm.person_creates(email="p0@example.com", first="Anna")
+    pull_app(scene.world, "crm")
+    tend(scene.world, "news")
+    news.person_edits(id, phone="5")
+    later(scene, 4)
+    assert [row.fields["email"] for row in news.rows.values()].count("p0@example.com") == 1

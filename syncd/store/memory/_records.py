@@ -42,6 +42,11 @@ class Entities:
             for key in dict.fromkeys(keys)
         }
 
+    def deleted_holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
+        return {
+            key: tuple(e.id for e in self._found(key) if e.sync == sync and e.deleted) for key in dict.fromkeys(keys)
+        }
+
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
         return sorted((entity.sync, entity.id) for entity in self._found(key))
 
