@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from syncd.core.fieldmap import Deletion
@@ -46,7 +47,8 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Ordered) -> I
             if is_ordered(ordered, app, wrote.id, wrote.at):
                 continue
             ids = tied[app.name, id_of(wrote.id)]
-            known = [entry for id in ids for entry in told[id] if entry.at <= wrote.at]
+            until = _noted(told, ids, app.name, wrote)
+            known = [entry for id in ids for entry in told[id] if entry.at <= wrote.at and entry.seq < until]
             again = max((entry.seq for entry in known if entry.note == RETURNED), default=0)  # a yes that was undone
             approved = max((entry.at for entry in known if entry.note == APPROVED and entry.seq > again), default=0.0)
             if story.sync.deletes is Deletion.HOLD and not approved and not _only_ours(app, wrote.id):
@@ -55,6 +57,13 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Ordered) -> I
                 yield from _too_many(story, app, wrote, unasked)
                 unasked.append(wrote.at)
             yield from _edited(story, app, wrote, known, approved)
+
+
+def _noted(told: Mapping[str, Sequence[Entry]], ids: Iterable[str], app: str, wrote: Wrote) -> float:
+    """The entry that tells of a delete: what was said after it was said too late, though at the same instant."""
+    gone = (entry for id in ids for entry in told[id] if entry.event is Event.REMOVED and entry.at >= wrote.at)
+    of_it = (entry.seq for entry in gone if entry.ref and (entry.ref.app, entry.ref.id) == (app, id_of(wrote.id)))
+    return min(of_it, default=inf)
 
 
 def _own(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
