@@ -7,7 +7,7 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,12 @@ def spread(values: Sequence[float]) -> list[float]:
 
 
 def kept(rows: Iterable[Row], path: Path) -> None:
-    """Write them, with the machine and the revision; rows of the same name in the file are replaced, others stay."""
+    """Write them, with the machine and the revision; rows of the same name in the file are replaced, others stay.
+
+    Each row keeps the revision that it was measured of: one of a million people takes hours.
+    """
     before = json.loads(path.read_text())["rows"] if path.exists() else []
-    new = {one.name: asdict(one) for one in rows}
+    new = {one.name: asdict(replace(one, more={**one.more, "revision": _revision()})) for one in rows}
     merged = [new.pop(one["name"], one) for one in before] + list(new.values())
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {"machine": _machine(), "revision": _revision(), "rows": merged}
