@@ -34,6 +34,7 @@ MOST: Final = 200_000
 _ALL: Final = 1_000_000
 _PART: Final = 200
 _OPTED_OUT: Final = "an opt-out is never taken back by an undo: only whoever opted out can, by opting in"
+_AS_BEFORE: Final = "it is what it was before"
 _CHANGED: Final = frozenset({Verdict.TAKEN.value, Verdict.SEEDED.value})
 
 
@@ -197,6 +198,8 @@ def _moved(tx: Transaction, one: Back) -> str:
         lost = entity.deleted or any(link.state is LinkState.GONE for link in tx.links.of(entity.id))
         return "" if lost else "it is back already"
     held = entity.held.get(one.field)
+    if held is not None and held.value == one.then and not entity.deleted:
+        return _AS_BEFORE  # what was taken back before it may have brought that about: an opt-out is of an address
     if held is None or held.value != one.now or entity.deleted:
         return "it was changed just now"
     return ""
@@ -295,7 +298,7 @@ def _field(
         return stays("it was settled when the records were first tied: there was no agreed value before")
     then = value_from(mine[-1].fields[name].get("old"))
     if then == held.value:
-        return stays("it is what it was before")
+        return stays(_AS_BEFORE)
     if rule.consent and then is not True:
         return stays(_OPTED_OUT)
     trial = entity.holding(name, Held(then, held.ver + 1))

@@ -231,6 +231,18 @@ def test_what_is_not_chosen_by_time_stays() -> None:
     assert shown(scene, "news") == ["P0", "two"]
 
 
+def test_what_is_as_it_was_by_the_time_of_the_deed_is_said_to_be() -> None:
+    scene = linked(1)
+    scene.fake("crm").person_edits("crm-1", first="Wrong")
+    scene.run()
+    with scene.store.read() as tx:
+        found = undoing(scene.world, tx, choose(tx, Chosen(since=EDITED)))
+    scene.fake("news").person_edits("news-1", first="P0")
+    scene.run()
+    _, late = take_back(scene.world, found, by="op", what="test")
+    assert [(one.field, one.reason) for one in late] == [("first", "it is what it was before")]
+
+
 def test_what_changes_between_the_look_and_the_deed_stays() -> None:
     scene = linked(1)
     scene.fake("crm").person_edits("crm-1", first="Wrong")
