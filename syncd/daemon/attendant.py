@@ -22,7 +22,6 @@ __all__ = ["GLANCE", "Attendant", "Desk"]
 GLANCE: Final = 3.0
 """Seconds between two looks at whether something has fallen due, or a person has resumed the app."""
 _NEVER: Final = 3600.0
-_MANY: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +146,10 @@ class Attendant:
         return tally, rest
 
     def _due(self) -> tuple[tuple[int, int], float]:
-        """How much waits, many being as good as more, and in how many seconds the earliest delivery falls due."""
+        """How much waits, and in how many seconds the earliest delivery falls due."""
         with self._desk.world.store.read() as tx:
             soonest = tx.deliveries.next_due(self.app)
-            waiting = (tx.deliveries.count(self.app, most=_MANY), tx.hints.count(self.app))
+            waiting = (tx.deliveries.count(self.app), tx.hints.count(self.app))
             return waiting, _NEVER if soonest is None else soonest - tx.now
 
     def _register(self) -> tuple[Tally, float]:

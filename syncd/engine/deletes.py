@@ -21,7 +21,7 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, IntentKind, Parked, ParkedKind
 
-__all__ = ["REFUSED", "believe", "bring_back"]
+__all__ = ["REFUSED", "believe", "bring_back", "gone_everywhere"]
 
 REFUSED: Final = SPARED[0]
 """What the change log notes where a person says no to a delete."""
@@ -38,7 +38,8 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
         Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))
     )
     others = [other for other in tx.links.of(entity.id) if other.state in (LinkState.LIVE, LinkState.MISSING)]
-    apps = [other.ref.app for other in others] + _made_in(tx, sync, entity)
+    made = _made_in(tx, sync, entity)
+    apps = [other.ref.app for other in others] + made
     for work in tx.parked.of([entity.id]).get(entity.id, []):
         if work.app == link.ref.app and work.kind is ParkedKind.QUARANTINE:
             tx.parked.close(work.id, "the record is gone", "")
@@ -62,12 +63,30 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
         return
     reason = doubt or _held_back(world, tx, sync, entity, link, apps)
     if reason:
-        detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": [str(other.ref) for other in others]}
+        remain = [str(other.ref) for other in others] + [f"{app}: one that is just being made" for app in made]
+        detail = {"deleted_in": link.ref.app, "record": link.ref.id, "remain": remain}
         hold = Parked(kind=ParkedKind.HOLD, sync=sync.name, app=link.ref.app, entity=entity.id, cause=seq)
         tx.parked.park(replace(hold, reason=reason, detail=detail))
         return
     tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
     note_debts(tx, sync, replace(entity, deleted=True), seq)
+
+
+def gone_everywhere(tx: Transaction, sync: Sync, entity: Entity) -> bool:
+    """Whether all records of theirs are gone, and what was being made elsewhere came to nothing: they are deleted then.
+
+    As if nothing had been on its way when the last of them was deleted: nothing is asked, and nothing made.
+    """
+    links = tx.links.of(entity.id)
+    there = any(link.state in (LinkState.LIVE, LinkState.MISSING) for link in links)
+    if entity.deleted or there or all(link.state is not LinkState.GONE for link in links):
+        return False
+    if _made_in(tx, sync, entity):
+        return False
+    asked = tx.parked.of([entity.id]).get(entity.id, [])
+    tx.parked.withdraw([work for work in asked if work.kind is ParkedKind.HOLD], "no record of theirs is left")
+    tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
+    return True
 
 
 def bring_back(

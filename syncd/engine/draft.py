@@ -13,6 +13,7 @@ from syncd.core.record import Create, Delete, Fields, Raws, Record, Ref, Update,
 from syncd.engine import calls
 from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
+from syncd.engine.deletes import gone_everywhere
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key, moves_on
 from syncd.engine.revive import is_to_go
@@ -55,7 +56,13 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         if not entity.deleted and sight.keys.get(entity.id) != keys(sync, entity.fields):
             tx.deliveries.postpone(delivery, tx.now)  # it has got another key since: by that nobody has looked
             return None
+        if gone_everywhere(tx, sync, entity):  # before this was made
+            tx.deliveries.settle(delivery)
+            return None
         if _others_record(world, tx, sync, delivery, entity, sight):
+            return None
+        if _makes_room(tx, sync, app, entity):
+            tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
             return None
         return _creation(world, tx, sync, app, delivery, entity)
     fact = sight.records.get(link.ref)
@@ -183,13 +190,33 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
     for link in [*found, *late, *_keeping(tx, sync, app, entity)]:
         if link is None or link.state is LinkState.GONE or link.entity == entity.id:
             continue
-        if moves_on(tx, sync, link, entity) or is_to_go(tx, tx.entities.get(link.entity)):
+        going = moves_on(tx, sync, link, entity) or is_to_go(tx, tx.entities.get(link.entity))
+        if going or _is_being_deleted(tx, link.ref):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
         else:
             tx.deliveries.settle(delivery)
             note = f"{link.ref.app} keeps one record for both"
             fuse(world, tx, sync, tx.entities.get(link.entity), entity, note)
         return True
+    return False
+
+
+def _is_being_deleted(tx: Transaction, ref: Ref) -> bool:
+    under_way = tx.intents.of_refs(ref.app, [ref]).get(ref)
+    return under_way is not None and under_way.kind is IntentKind.DELETE
+
+
+def _makes_room(tx: Transaction, sync: Sync, app: str, entity: Entity) -> bool:
+    """Somebody with the same first key was deleted, and their record there is about to go, or to be found alive.
+
+    A search that is late does not show it, and a write to it may be in doubt: until that is settled nobody is made.
+    """
+    first = keys(sync, entity.fields)[:1]
+    for other in (id for ids in tx.entities.deleted_holders(sync.name, first).values() for id in ids):
+        link = tx.links.at(other, app)
+        owed = link is not None and tx.deliveries.get(sync.name, app, other) is not None
+        if link is not None and (owed or tx.intents.of_refs(app, [link.ref])):
+            return True
     return False
 
 

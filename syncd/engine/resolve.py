@@ -18,6 +18,7 @@ from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine.canary import accepted, sworn_read
 from syncd.engine.consent import enrol
 from syncd.engine.debts import note_debts
+from syncd.engine.deletes import gone_everywhere
 from syncd.engine.fuse import follow_merge
 from syncd.engine.ours import kept_ours
 from syncd.engine.outcome import applied
@@ -214,6 +215,7 @@ def _created(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> T
             else:
                 tx.intents.drop([intent.key])
                 tx.log.append(_entry(Event.RESOLVED, now, "not applied"))
+                gone_everywhere(tx, sync, entity)
             note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
     return tally
 

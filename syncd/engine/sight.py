@@ -73,9 +73,6 @@ def look(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) -> 
             read = [link for id in links if (link := tx.links.at(id, app))]
             for e in missing:
                 late[e.id] = [*late.get(e.id, ()), *asked_about(tx, sync, app, e), *_bearing(sync, app, e, read)]
-        if world.object(sync, app).capabilities.list_lag:
-            for id, ref in _lingering(tx, sync, app, missing):
-                late[id] = [*late.get(id, ()), ref]
     unseen = {e.id for e in unsure if e.id not in found or any(_unseen(facts.get(ref)) for ref in found[e.id])}
     records = {ref: fact for ref, fact in facts.items() if isinstance(fact, Record)}
     return Sight(records, found, late, {e.id: keys(sync, e.fields) for e in missing}, frozenset(unseen))
@@ -103,16 +100,6 @@ def asked_about(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterat
             link = tx.links.at(work.entity, app) if work.field and work.entity else None
             if link is not None and name and shows(link, name, value):
                 yield link.ref
-
-
-def _lingering(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> Iterator[tuple[EntityId, Ref]]:
-    """Records of people who were deleted, with a key of one of these: they may be there, though no search says so."""
-    own = {entity.id: keys(sync, entity.fields) for entity in entities}
-    deleted = tx.entities.deleted_holders(sync.name, [key for held in own.values() for key in held])
-    tx.links.load_of(id for ids in deleted.values() for id in ids)
-    for id, held in own.items():
-        at = [tx.links.at(other, app) for key in held for other in deleted[key]]
-        yield from ((id, link.ref) for link in at if link is not None)
 
 
 def _late(tx: Transaction, sync: Sync, app: str, entities: Sequence[Entity]) -> dict[EntityId, list[Ref]]:

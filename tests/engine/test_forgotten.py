@@ -15,7 +15,7 @@ from syncd.engine.masses import put_aside
 from syncd.engine.remedies import pause, resume
 from syncd.engine.world import Safety
 from syncd.sdk.contract import Deletes
-from syncd.store.values import ParkedKind
+from syncd.store.values import Parked, ParkedKind
 from syncd.testing.fake import capable
 from tests.engine.forgetting import ANN, held_of, orders, record, shown, whom
 from tests.engine.turns import later, linked
@@ -43,6 +43,18 @@ def test_a_second_record_of_theirs_waits_as_any_that_shows_the_key_of_whoever_wa
     assert work.kind is ParkedKind.QUARANTINE
     assert work.ref == Ref("news", "people", id)
     assert work.detail["forgotten"]
+
+
+def test_a_record_that_may_be_somebody_elses_as_well_stays_a_question_when_one_of_them_is_forgotten() -> None:
+    scene = linked(3)
+    ann, ben = (next(e.id for e in scene.entities() if e.value("email") == f"p{n}@example.com") for n in (0, 1))
+    ref = Ref("news", "people", "news-9")
+    work = Parked(kind=ParkedKind.AMBIGUOUS, sync="people", app="news", ref=ref, reason="of two")
+    with scene.store.begin() as tx:
+        tx.parked.park(replace(work, detail={"entities": [ann, ben], "by": "phone"}))
+        tx.parked.park(replace(work, ref=Ref("news", "people", "news-8"), detail={"entities": [ann], "by": "phone"}))
+    forget(scene.world, ann, by="op")
+    assert [item.ref for item in scene.parked() if item.kind is ParkedKind.AMBIGUOUS] == [ref]
 
 
 def test_an_opt_out_counts_that_is_typed_into_a_record_which_is_held_back_already() -> None:

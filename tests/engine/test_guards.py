@@ -72,6 +72,14 @@ def test_what_was_expected_is_not_even_counted(monkeypatch: pytest.MonkeyPatch) 
     assert max(counted) <= 2
 
 
+def test_a_clock_that_is_set_back_makes_no_guard_blind() -> None:
+    scene = _office()
+    apply(scene.world, make_plan(scene.world), by="op")
+    scene.clock.turn(-7200)
+    _renamed(scene)
+    assert _question(scene).reason.startswith("mass change: 40 of 40 linked records changed")
+
+
 def test_a_mass_change_asks_one_question_that_says_how_many_of_how_many_and_whom_for_example() -> None:
     scene = _office()
     _renamed(scene)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from syncd.engine.decide import approve
 from syncd.engine.fuse import fuse
 from syncd.engine.guards import answer
 from syncd.engine.remedies import paused
+from syncd.errors import InDoubt
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Event, ParkedKind
 from syncd.testing.fake import capable
@@ -242,3 +244,44 @@ def test_nobody_is_made_beside_a_record_of_theirs_that_is_yet_to_be_deleted_thou
     news.person_edits(id, phone="5")
     later(scene, 4)
     assert [row.fields["email"] for row in news.rows.values()].count("p0@example.com") == 1
+
+
+def test_whoever_is_made_anew_while_the_delete_of_their_record_is_in_doubt_has_a_new_one_there() -> None:
+    scene = linked(8, deletes=Deletion.PROPAGATE)
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(crm, deletes=Deletes.TOLD)
+    capable(news, list_lag=timedelta(seconds=30), unique=())
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("crm", "people", "crm-1")], tx.now)
+    crm.person_deletes("crm-1")
+    tend(scene.world, "crm")
+    news.fault = "after"
+    with suppress(InDoubt):
+        tend(scene.world, "news")
+    news.fault = ""
+    crm.person_creates(email="p0@example.com", first="Anna")
+    pull_app(scene.world, "crm")
+    later(scene, 4)
+    assert [row.fields["first"] for row in news.rows.values() if row.fields["email"] == "p0@example.com"] == ["Anna"]
+
+
+@pytest.mark.parametrize("policy", [Deletion.IGNORE, Deletion.HOLD])
+def test_whoever_is_deleted_while_a_record_of_theirs_is_on_its_way_that_never_came_is_nobody_any_more(
+    policy: Deletion,
+) -> None:
+    scene = Scene(sync=replace(people(("crm", "news")), deletes=policy))
+    crm, news = scene.fake("crm"), scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    news.person_creates(email=ADA, first="Ada")
+    pull_app(scene.world, "news")
+    crm.fault = "before"
+    with suppress(InDoubt):
+        tend(scene.world, "crm")
+    crm.fault = ""
+    news.person_deletes("news-1")
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("news", "people", "news-1")], tx.now)
+    tend(scene.world, "news")
+    later(scene, 4)
+    assert (crm.rows, news.rows, scene.parked()) == ({}, {}, [])
+    assert scene.entities() == []

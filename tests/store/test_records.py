@@ -93,6 +93,20 @@ def test_several_entities_may_hold_one_key_each_named_once(store: Storage) -> No
         assert tx.entities.holders("people", [shared])[shared] == (ANN, BEN)
 
 
+def test_who_held_a_key_and_is_deleted_is_found_apart_from_the_living(store: Storage) -> None:
+    shared = key("info@example.com")
+    with store.begin() as tx:
+        tx.entities.put(entity(), [shared])
+        tx.entities.put(replace(entity(BEN), deleted=True), [shared])
+        assert tx.entities.deleted_holders("people", [shared]) == {shared: (BEN,)}
+    with store.begin() as tx:
+        assert tx.entities.deleted_holders("people", [shared]) == {shared: (BEN,)}
+        assert tx.entities.holders("people", [shared]) == {shared: (ANN,)}
+        assert tx.entities.deleted_holders("firms", [shared]) == {shared: ()}
+        tx.entities.put(replace(entity(BEN), deleted=True), [])
+        assert tx.entities.deleted_holders("people", [shared]) == {shared: ()}
+
+
 def test_a_deleted_entity_holds_no_key(store: Storage) -> None:
     own = key("ann@example.com")
     with store.begin() as tx:

@@ -148,9 +148,9 @@ def _old_news(story: Simulation, entries: list[Entry]) -> Iterator[str]:
 def _doubles(story: Simulation) -> Iterator[str]:
     """S4: syncd made no record with an address beside one that it had made, and that had the address just then.
 
-    One of which a person has said since that it is not theirs is as any that a person made: only a search finds it.
+    One of which a person has said before that it is not theirs is as any that a person made: only a search finds it.
     """
-    let_go = {(one.ref.app, one.name) for one in story.words.said if not one.theirs}
+    let_go = {(one.ref.app, one.name): one.at for one in reversed(story.words.said) if not one.theirs}
     for app in story.apps.values():
         by_address: dict[str, list[str]] = defaultdict(list)
         for id, row in app.rows.items():
@@ -161,8 +161,9 @@ def _doubles(story: Simulation) -> Iterator[str]:
                 wrote[one.id].append(one)
         for address, ids in by_address.items():
             made = [id for id in set(ids) - _restored(app) if _says(wrote[id][0], address)]
-            made = [id for id in made if app.finds or (app.name, id) not in let_go]
-            if any(_beside(app, wrote[id][0], wrote[other]) for id in made for other in made if other != id):
+            pairs = [(wrote[id][0], other) for id in made for other in made if other != id]
+            known = [(new, old) for new, old in pairs if app.finds or let_go.get((app.name, old), inf) > new.at]
+            if any(_beside(app, new, wrote[old]) for new, old in known):
                 yield f"S4: {app.name} has {address} as {ids}, made by syncd"
 
 

@@ -73,6 +73,7 @@ class Said:
 
     seq: int
     """The entry of the log that says it."""
+    at: float
     question: int
     ref: Ref
     name: str
@@ -324,7 +325,7 @@ def _gives(story: Simulation, work: Parked, entity: EntityId) -> None:
     if seq is None:
         return
     _note(story, seq, work, ref, entity, theirs=True)
-    if before is not None and _is_known(story.apps[ref.app], before):  # it gave way
+    if before is not None and _is_still_that(story.apps[ref.app], before):  # it gave way
         _note(story, seq, work, before.ref, entity, theirs=False)
     with story.store.read() as tx:
         link = tx.links.get("people", ref)
@@ -332,16 +333,17 @@ def _gives(story: Simulation, work: Parked, entity: EntityId) -> None:
         story.violations.append(f"S15: {ref} was said to be that of {entity}, and is not")
 
 
-def _is_known(app: SimApp, link: Link) -> bool:
+def _is_still_that(app: SimApp, link: Link) -> bool:
     """Whether no other record has got the id since: of that one nobody has said anything."""
     row = app.rows.get(link.ref.id)
-    age = 0.0 if row is None else row.created + app.skew
-    return link.created is None or age < link.created.timestamp() + 1e-3  # an instant is kept to a microsecond
+    made = 0.0 if row is None else row.created + app.skew
+    return link.created is None or made < link.created.timestamp() + 1e-3  # an instant is kept to a microsecond
 
 
 def _note(story: Simulation, seq: int, work: Parked, ref: Ref, entity: EntityId, *, theirs: bool) -> None:
     name = story.apps[ref.app].called(ref.id)
-    story.words.said.append(Said(seq=seq, question=work.id, ref=ref, name=name, entity=entity, theirs=theirs))
+    said = Said(seq=seq, at=story.clock.now(), question=work.id, ref=ref, name=name, entity=entity, theirs=theirs)
+    story.words.said.append(said)
 
 
 def _makes_second(story: Simulation, chance: random.Random) -> None:
