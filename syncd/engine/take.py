@@ -110,8 +110,9 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             changed += _outside(page, link, fact)
         else:
             owner, link = link.entity, link if link.seen else bearer(tx, sync, link, told(sync, fact))
-            if newly_opted_out(sync, link, fact):  # by the address that it shows itself, whatever else is agreed
-                enrol(world, tx, sync, told(sync, fact), app, None)
+            whole = world.syncs.get(sync.name, sync)  # a paused app is told of opt-outs by a mapping of nothing else
+            if newly_opted_out(whole, link, fact):  # by the address that it shows itself, whatever else is agreed
+                enrol(world, tx, whole, told(whole, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link
             changed += fold(page, tx.entities.get(link.entity), found, fact)
             for id in {owner: 0, link.entity: 0} if back else ():  # what they were owed had been let go

@@ -364,3 +364,20 @@ def test_an_opt_out_holds_for_the_address_that_stands_again_once_a_mass_change_w
         known = tx.optouts.of("consent:email", ["p1@example.com", "q1@example.com"])
     assert crm.rows["crm-1"].fields["email"] == "p1@example.com"
     assert set(known) == {"p1@example.com", "q1@example.com"}
+
+
+def test_an_opt_out_that_is_seen_while_a_stopped_app_is_told_of_others_counts_for_the_address_beside_it() -> None:
+    scene = _office()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    id = news.find_one(email="p1@example.com")
+    for each in list(news.rows):
+        news.person_edits(each, first="X")
+    news.person_edits(id, email="eve@example.com", out=True)
+    scene.run()
+    assert paused(scene.world, "news")
+    crm.person_edits("crm-1", out=True)
+    pull_app(scene.world, "crm")
+    tend(scene.world, "news")
+    with scene.store.read() as tx:
+        known = tx.optouts.of("consent:email", ["eve@example.com", "p1@example.com"])
+    assert sorted(known) == ["eve@example.com", "p1@example.com"]
