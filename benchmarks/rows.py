@@ -143,13 +143,17 @@ def _checkpoint(stage: Stage) -> None:
 def _log_bytes(stage: Stage) -> int:
     """Bytes of the change log and of its indexes."""
     asked = "SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = 'change')"
-    with closing(sqlite3.connect(stage.store)) as db:
-        return int(db.execute(asked).fetchone()[0])
+    return _number(stage, asked)
 
 
 def _entries(stage: Stage) -> int:
+    return _number(stage, "SELECT count(*) FROM change")
+
+
+def _number(stage: Stage, asked: str) -> int:
+    """What the store answers to a question for one number."""
     with closing(sqlite3.connect(stage.store)) as db:
-        return int(db.execute("SELECT count(*) FROM change").fetchone()[0])
+        return int(db.execute(asked).fetchone()[0])
 
 
 def _named(name: str, size: int) -> str:

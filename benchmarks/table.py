@@ -55,10 +55,11 @@ def kept(rows: Iterable[Row], path: Path) -> None:
     Each row keeps the revision that it was measured of: one of a million people takes hours.
     """
     before = json.loads(path.read_text())["rows"] if path.exists() else []
-    new = {one.name: asdict(replace(one, more={**one.more, "revision": _revision()})) for one in rows}
+    revision = _revision()
+    new = {one.name: asdict(replace(one, more={**one.more, "revision": revision})) for one in rows}
     merged = [new.pop(one["name"], one) for one in before] + list(new.values())
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {"machine": _machine(), "revision": _revision(), "rows": merged}
+    told = {"machine": _machine(), "revision": revision, "rows": merged}
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
 
 

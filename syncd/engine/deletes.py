@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -37,7 +37,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     seq = tx.log.append(
         Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))
     )
-    others = [other for other in tx.links.of(entity.id) if other.state in (LinkState.LIVE, LinkState.MISSING)]
+    others = _there(tx.links.of(entity.id))
     made = _made_in(tx, sync, entity)
     apps = [other.ref.app for other in others] + made
     for work in tx.parked.of([entity.id]).get(entity.id, []):
@@ -78,8 +78,7 @@ def gone_everywhere(tx: Transaction, sync: Sync, entity: Entity) -> bool:
     As if nothing had been on its way when the last of them was deleted: nothing is asked, and nothing made.
     """
     links = tx.links.of(entity.id)
-    there = any(link.state in (LinkState.LIVE, LinkState.MISSING) for link in links)
-    if entity.deleted or there or all(link.state is not LinkState.GONE for link in links):
+    if entity.deleted or _there(links) or all(link.state is not LinkState.GONE for link in links):
         return False
     if _made_in(tx, sync, entity):
         return False
@@ -108,6 +107,10 @@ def _untold(tx: Transaction, sync: Sync, entity: Entity, link: Link) -> list[str
     missing = link.owed(entity, sync, frozen(sync, work, entity, link.ref.app))
     held = {name: entity.held[name] for name in missing if name in entity.held and not sync.rules[name].consent}
     return [n for n, value in held.items() if value.ver > 1 and value.author != link.ref.app and n not in sent]
+
+
+def _there(links: Iterable[Link]) -> list[Link]:
+    return [link for link in links if link.state in (LinkState.LIVE, LinkState.MISSING)]
 
 
 def _made_in(tx: Transaction, sync: Sync, entity: Entity) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
@@ -56,12 +57,12 @@ def drafted(world: World, tx: Transaction, sync: Sync, app: str, delivery: Deliv
         if not entity.deleted and sight.keys.get(entity.id) != keys(sync, entity.fields):
             tx.deliveries.postpone(delivery, tx.now)  # it has got another key since: by that nobody has looked
             return None
-        if gone_everywhere(tx, sync, entity):  # before this was made
+        if gone_everywhere(tx, sync, entity):  # and what had been on its way then never came
             tx.deliveries.settle(delivery)
             return None
         if _others_record(world, tx, sync, delivery, entity, sight):
             return None
-        if _makes_room(tx, sync, app, entity):
+        if _still_taken(tx, sync, app, entity):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
             return None
         return _creation(world, tx, sync, app, delivery, entity)
@@ -202,22 +203,23 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
 
 
 def _is_being_deleted(tx: Transaction, ref: Ref) -> bool:
+    """Whether a delete of the record is on its way, or may have been applied."""
     under_way = tx.intents.of_refs(ref.app, [ref]).get(ref)
     return under_way is not None and under_way.kind is IntentKind.DELETE
 
 
-def _makes_room(tx: Transaction, sync: Sync, app: str, entity: Entity) -> bool:
+def _still_taken(tx: Transaction, sync: Sync, app: str, entity: Entity) -> bool:
     """Somebody with the same first key was deleted, and their record there is about to go, or to be found alive.
 
     A search that is late does not show it, and a write to it may be in doubt: until that is settled nobody is made.
     """
     first = keys(sync, entity.fields)[:1]
-    for other in (id for ids in tx.entities.deleted_holders(sync.name, first).values() for id in ids):
-        link = tx.links.at(other, app)
-        owed = link is not None and tx.deliveries.get(sync.name, app, other) is not None
-        if link is not None and (owed or tx.intents.of_refs(app, [link.ref])):
-            return True
-    return False
+    deleted = chain.from_iterable(tx.entities.deleted_holders(sync.name, first).values())
+    return any(
+        tx.deliveries.get(sync.name, app, link.entity) is not None or tx.intents.of_refs(app, [link.ref])
+        for other in deleted
+        if (link := tx.links.at(other, app)) is not None
+    )
 
 
 def _keeping(tx: Transaction, sync: Sync, app: str, entity: Entity) -> Iterator[Link | None]:

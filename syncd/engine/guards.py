@@ -78,8 +78,8 @@ def watch(world: World, tx: Transaction, sync: Sync, app: str) -> None:
         return
     limits, after = world.limits(sync, app), expected(tx, sync)
     last = tx.log.get(after) if after else None
-    # What a person has let through is not counted again, nor a first sync, which may be millions of entries.
     expected_at = last.at if last is not None and last.at <= tx.now else 0.0  # the clock may have been set back
+    # What a person has let through is not counted again, nor a first sync, which may be millions of entries.
     since = max(tx.now - _HOUR, resumed_at(tx, app) + _HOUR, expected_at)
     answered = approved(tx, sync, app) | refused(tx, sync, app)
     for guards, event, few in (

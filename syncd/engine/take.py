@@ -81,6 +81,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
     tx.parked.of(entities)
     known_fields = [*views.values(), *(tx.entities.get(link.entity).fields for link in known.values() if link)]
     register(tx, sync, known_fields)
+    whole = world.syncs.get(sync.name, sync)  # a stopped app is told of opt-outs by a mapping of nothing else
     changed = 0
     for fact in facts:
         if fact.ref in doubtful:
@@ -110,7 +111,6 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             changed += _outside(page, link, fact)
         else:
             owner, link = link.entity, link if link.seen else bearer(tx, sync, link, told(sync, fact))
-            whole = world.syncs.get(sync.name, sync)  # a paused app is told of opt-outs by a mapping of nothing else
             if newly_opted_out(whole, link, fact):  # by the address that it shows itself, whatever else is agreed
                 enrol(world, tx, whole, told(whole, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link

@@ -52,7 +52,7 @@ class Entities(Protocol):
         """The live entities of a sync that are found by each key."""
 
     def deleted_holders(self, sync: str, keys: Iterable[Key]) -> Mapping[Key, tuple[EntityId, ...]]:
-        """Those that hold each key and are deleted: a record of theirs may be there yet."""
+        """The deleted entities of a sync that held each key: a record of theirs may be there yet."""
 
     def by_key(self, key: Key) -> Sequence[tuple[str, EntityId]]:
         """Sync and id of every entity, in any sync, that is found by this key."""

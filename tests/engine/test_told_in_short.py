@@ -181,23 +181,28 @@ def _called(scene: Scene, app: str, *ids: str) -> None:
     tend(scene.world, app)
 
 
+def _ada_in_news(policy: Deletion) -> Scene:
+    """Nobody but Ada, in an app that tells of a delete at once; nothing was read yet."""
+    scene = Scene(sync=replace(people(("crm", "news")), deletes=policy))
+    news = scene.fake("news")
+    capable(news, deletes=Deletes.TOLD)
+    news.person_creates(email=ADA, first="Ada")
+    return scene
+
+
 @pytest.mark.parametrize("policy", [Deletion.IGNORE, Deletion.HOLD, Deletion.PROPAGATE])
 def test_who_is_deleted_while_a_record_of_theirs_is_made_elsewhere_is_one_of_two_that_were_deleted(
     policy: Deletion,
 ) -> None:
-    scene = Scene(sync=replace(people(("crm", "news")), deletes=policy))
+    scene = _ada_in_news(policy)
     crm, news = scene.fake("crm"), scene.fake("news")
-    capable(news, deletes=Deletes.TOLD)
-    news.person_creates(email=ADA, first="Ada")
     write = crm.write
 
     def meanwhile(writes: Any) -> Any:
         made = write(writes)
         if "news-1" in news.rows:
             news.person_deletes("news-1")
-            with scene.store.begin() as tx:
-                tx.hints.add([Ref("news", "people", "news-1")], tx.now)
-            tend(scene.world, "news")
+            _called(scene, "news", "news-1")
         return made
 
     crm.write = meanwhile  # type: ignore[method-assign]
@@ -234,9 +239,7 @@ def test_nobody_is_made_beside_a_record_of_theirs_that_is_yet_to_be_deleted_thou
     news.fault = ""
     crm.person_deletes("crm-1")
     news.find = lambda object, field, values: {value: [] for value in values}  # type: ignore[method-assign]  # noqa: A006
-    with scene.store.begin() as tx:
-        tx.hints.add([Ref("crm", "people", "crm-1")], tx.now)
-    tend(scene.world, "crm")
+    _called(scene, "crm", "crm-1")
     tend(scene.world, "news")  # what it is owed waits until the write in doubt is settled
     crm.person_creates(email="p0@example.com", first="Anna")
     pull_app(scene.world, "crm")
@@ -251,10 +254,8 @@ def test_whoever_is_made_anew_while_the_delete_of_their_record_is_in_doubt_has_a
     crm, news = scene.fake("crm"), scene.fake("news")
     capable(crm, deletes=Deletes.TOLD)
     capable(news, list_lag=timedelta(seconds=30), unique=())
-    with scene.store.begin() as tx:
-        tx.hints.add([Ref("crm", "people", "crm-1")], tx.now)
     crm.person_deletes("crm-1")
-    tend(scene.world, "crm")
+    _called(scene, "crm", "crm-1")
     news.fault = "after"
     with suppress(InDoubt):
         tend(scene.world, "news")
@@ -269,19 +270,15 @@ def test_whoever_is_made_anew_while_the_delete_of_their_record_is_in_doubt_has_a
 def test_whoever_is_deleted_while_a_record_of_theirs_is_on_its_way_that_never_came_is_nobody_any_more(
     policy: Deletion,
 ) -> None:
-    scene = Scene(sync=replace(people(("crm", "news")), deletes=policy))
+    scene = _ada_in_news(policy)
     crm, news = scene.fake("crm"), scene.fake("news")
-    capable(news, deletes=Deletes.TOLD)
-    news.person_creates(email=ADA, first="Ada")
     pull_app(scene.world, "news")
     crm.fault = "before"
     with suppress(InDoubt):
         tend(scene.world, "crm")
     crm.fault = ""
     news.person_deletes("news-1")
-    with scene.store.begin() as tx:
-        tx.hints.add([Ref("news", "people", "news-1")], tx.now)
-    tend(scene.world, "news")
+    _called(scene, "news", "news-1")
     later(scene, 4)
     assert (crm.rows, news.rows, scene.parked()) == ({}, {}, [])
     assert scene.entities() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from syncd.core.fieldmap import Deletion
@@ -231,27 +233,26 @@ def test_what_is_not_chosen_by_time_stays() -> None:
     assert shown(scene, "news") == ["P0", "two"]
 
 
-def test_what_is_as_it_was_by_the_time_of_the_deed_is_said_to_be() -> None:
+def changed_between(value: str) -> tuple[Scene, Sequence[Kept]]:
+    """A wrong first name becomes this one between the look at an undo and the deed; what was not taken back."""
     scene = linked(1)
     scene.fake("crm").person_edits("crm-1", first="Wrong")
     scene.run()
     with scene.store.read() as tx:
         found = undoing(scene.world, tx, choose(tx, Chosen(since=EDITED)))
-    scene.fake("news").person_edits("news-1", first="P0")
+    scene.fake("news").person_edits("news-1", first=value)
     scene.run()
     _, late = take_back(scene.world, found, by="op", what="test")
+    return scene, late
+
+
+def test_what_is_as_it_was_by_the_time_of_the_deed_is_said_to_be() -> None:
+    _, late = changed_between("P0")
     assert [(one.field, one.reason) for one in late] == [("first", "it is what it was before")]
 
 
 def test_what_changes_between_the_look_and_the_deed_stays() -> None:
-    scene = linked(1)
-    scene.fake("crm").person_edits("crm-1", first="Wrong")
-    scene.run()
-    with scene.store.read() as tx:
-        found = undoing(scene.world, tx, choose(tx, Chosen(since=EDITED)))
-    scene.fake("news").person_edits("news-1", first="Right")
-    scene.run()
-    _, late = take_back(scene.world, found, by="op", what="test")
+    scene, late = changed_between("Right")
     assert [(one.field, one.reason) for one in late] == [("first", "it was changed just now")]
     later(scene)
     assert shown(scene, "crm") == ["Right"]

@@ -60,7 +60,7 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Ordered) -> I
 
 
 def _noted(told: Mapping[str, Sequence[Entry]], ids: Iterable[str], app: str, wrote: Wrote) -> float:
-    """The entry that tells of a delete: what was said after it was said too late, though at the same instant."""
+    """The number of the entry that tells of a delete: what was said after it, even at that instant, was too late."""
     gone = (entry for id in ids for entry in told[id] if entry.event is Event.REMOVED and entry.at >= wrote.at)
     of_it = (entry.seq for entry in gone if entry.ref and (entry.ref.app, entry.ref.id) == (app, id_of(wrote.id)))
     return min(of_it, default=inf)
