@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from syncd.core.fieldmap import Deletion, Sync
@@ -81,22 +82,30 @@ def watch(world: World, tx: Transaction, sync: Sync, app: str) -> None:
     expected_at = last.at if last is not None and last.at <= tx.now else 0.0  # the clock may have been set back
     # What a person has let through is not counted again, nor a first sync, which may be millions of entries.
     since = max(tx.now - _HOUR, resumed_at(tx, app) + _HOUR, expected_at)
-    answered = approved(tx, sync, app) | refused(tx, sync, app)
+    closed = approved(tx, sync, app) | refused(tx, sync, app)
+    if sync.deletes is Deletion.IGNORE:
+        closed |= {Guard.DELETES}
     for guards, event, few in (
         ((Guard.CHANGES, Guard.BLANKS), Event.MERGED, min(limits.changes, limits.blanks)),
         ((Guard.CREATES,), Event.LINKED, limits.creates),
         ((Guard.DELETES,), Event.GONE, limits.shrink),
     ):
-        open_ones = [guard for guard in guards if guard not in answered]
+        open_ones = [guard for guard in guards if guard not in closed]
         told = tx.log.count(app=app, sync=sync.name, event=event, since=since) if open_ones else 0
-        linked = tx.links.linked(sync.name, app) if told > few else 0
+        linked = world.recent.linked(tx, sync.name, app) if told > few else 0
         if told <= few or not any(mass(guard, linked, told, limits) for guard in open_ones):
+            world.recent.drop(sync.name, app, (event,))
             continue  # were each of them about another record, it would not be too much: none need be read
-        entries = tx.log.find(app=app, sync=sync.name, events=(event,), since=since, after=after, limit=_MOST)
+        counting = partial(_counting, guards)
+        counted = world.recent.counted(tx, sync.name, app, (event,), counting, since=since, after=after)
         for guard in open_ones:
-            seen = _counted(entries, guard)
+            if mass(guard, linked, len(counted.get(guard, ())), limits) is None:
+                continue
+            linked = tx.links.linked(sync.name, app)
+            entries = tx.log.find(app=app, sync=sync.name, events=(event,), since=since, after=after, limit=_MOST)
+            seen = _seen(entries, guard)
             trip = mass(guard, linked, len(seen.records), limits)
-            if trip is not None and not (guard is Guard.DELETES and sync.deletes is Deletion.IGNORE):
+            if trip is not None:
                 raise Tripped(tripped(sync, app, trip, seen.records, first=seen.first))
 
 
@@ -135,20 +144,26 @@ def tripped(sync: Sync, app: str, trip: Trip, records: Mapping[Ref, Sequence[str
     )
 
 
-def _counted(entries: Iterable[Entry], guard: Guard) -> _Seen:
-    """The records that count for a guard, each once, however often it changed.
-
-    A value where there was none is nothing to be afraid of.
-    """
+def _seen(entries: Iterable[Entry], guard: Guard) -> _Seen:
+    """The records that count for a guard, each once, however often it changed."""
     records: dict[Ref, Sequence[str]] = {}
     first = 0
     for entry in entries:
-        fields = tuple(telling(entry, guard))
-        counts = bool(fields) if guard in REWRITING else entry.note == (_NEW if guard is Guard.CREATES else "")
-        if counts and entry.ref is not None:
-            records.setdefault(entry.ref, fields)
+        if entry.ref is not None and _counts(entry, guard):
+            records.setdefault(entry.ref, tuple(telling(entry, guard)))
             first = entry.seq
     return _Seen(records, first)
+
+
+def _counting(guards: Sequence[Guard], entries: Sequence[Entry]) -> Iterator[tuple[Guard, Entry]]:
+    return ((guard, entry) for entry in entries for guard in guards if _counts(entry, guard))
+
+
+def _counts(entry: Entry, guard: Guard) -> bool:
+    """Whether a guard counts an entry. A value where there was none is nothing to be afraid of."""
+    if guard in REWRITING:
+        return any(telling(entry, guard))
+    return entry.note == (_NEW if guard is Guard.CREATES else "")
 
 
 def telling(entry: Entry, guard: Guard) -> Iterator[str]:
@@ -211,8 +226,7 @@ def settle(world: World, sync: Sync, app: str) -> None:
 
 def expect(tx: Transaction, sync: Sync) -> None:
     """What the change log has told of a sync until now, and the writes that come of it, are as a person wants them."""
-    last = tx.log.find(limit=1)
-    tx.meta.put(f"expected:{sync.name}", str(last[0].seq if last else 0))
+    tx.meta.put(f"expected:{sync.name}", str(tx.log.last()))
 
 
 def expected(tx: Transaction, sync: Sync) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from typing import Final
 
 from syncd.core.entity import Entity, Link, base
@@ -25,7 +25,7 @@ from syncd.engine.setback import expected as agreed_to
 from syncd.engine.world import World
 from syncd.store.codec import value_from
 from syncd.store.ports import Transaction
-from syncd.store.values import Delivery, Event, Intent, IntentKind, Parked
+from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, Parked
 
 __all__ = ["stays", "unwanted", "watch_writes"]
 
@@ -34,6 +34,7 @@ _MOST: Final = 200_000
 _BACK: Final = 20
 """So many changes of a value may lie between what an app shows and what is agreed."""
 _SENT: Final = (Event.SENT, Event.COERCED)
+_GUARDS: Final = (Guard.CHANGES, Guard.BLANKS, Guard.CREATES)
 
 
 def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Sequence[Intent]) -> None:
@@ -45,11 +46,10 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
     sent = sum(tx.log.count(app=app, sync=sync.name, event=event, since=since) for event in _SENT)
     if sent + len(batch) <= least or _is_expected(tx, sync):
         return
-    after, linked = expected(tx, sync), tx.links.linked(sync.name, app)
-    entries = cache(lambda: tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, limit=_MOST))
+    after, linked = expected(tx, sync), world.recent.linked(tx, sync.name, app)
     ours = _unexpected(tx, (intent.cause for intent in batch), after)
-    theirs = cache(lambda: _unexpected(tx, (entry.cause for entry in entries()), after))
-    for guard in (Guard.CHANGES, Guard.BLANKS, Guard.CREATES):
+    counting = partial(_counting, tx, sync, after)
+    for guard in _GUARDS:
         records: dict[Ref, Sequence[str]] = {}
         for intent in batch:
             fields = tuple(_taking(sync, guard, intent))
@@ -57,14 +57,31 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
                 records[intent.ref or Ref(app, intent.object, f"new: {intent.entity}")] = fields
         if not records or mass(guard, linked, sent + len(records), limits) is None:
             continue  # it would not trip if all that was sent counted: to look at each takes longer than to send it
-        for entry in entries():
-            goal = {name: what.get("new") for name, what in entry.fields.items()}
-            fields = tuple(_telling(sync, guard, entry.note, goal))
-            if entry.ref is not None and fields and entry.cause in theirs():
-                records.setdefault(entry.ref, fields)
+        counted = world.recent.counted(tx, sync.name, app, _SENT, counting, since=since, after=after).get(guard, ())
+        more = sum(1 for ref in records if str(ref) not in counted)
+        if mass(guard, linked, len(counted) + more, limits) is None:
+            continue
+        linked = tx.links.linked(sync.name, app)
+        told = tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, after=after, limit=_MOST)
+        for one, entry in counting(told):
+            if one is guard and entry.ref is not None:
+                records.setdefault(entry.ref, tuple(_told(sync, guard, entry)))
         trip = mass(guard, linked, len(records), limits)
         if trip is not None:
             raise Tripped(_question(tripped(sync, app, trip, records, first=after)))
+
+
+def _counting(tx: Transaction, sync: Sync, after: int, entries: Sequence[Entry]) -> Iterator[tuple[Guard, Entry]]:
+    """Which guards count which of the writes that were answered."""
+    theirs = _unexpected(tx, (entry.cause for entry in entries), after)
+    for entry in entries:
+        if entry.cause in theirs:
+            yield from ((guard, entry) for guard in _GUARDS if any(_told(sync, guard, entry)))
+
+
+def _told(sync: Sync, guard: Guard, entry: Entry) -> Iterator[str]:
+    goal = {name: what.get("new") for name, what in entry.fields.items()}
+    return _telling(sync, guard, entry.note, goal)
 
 
 def _question(work: Parked) -> Parked:

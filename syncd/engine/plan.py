@@ -10,6 +10,7 @@ from syncd.core.guard import expecting
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
 from syncd.engine.guards import expect
+from syncd.engine.recent import Recent
 from syncd.engine.rehearsal import rehearsal
 from syncd.engine.setback import accept, accept_for_now, setback
 from syncd.engine.standing import Standing
@@ -63,7 +64,7 @@ def _rehearse(world: World, store: Store, folder: Path, progress: Callable[[Tall
         name: replace(app, connector=Rehearsed(name, app.connector, writes, Standing(folder, name)))
         for name, app in world.apps.items()
     }
-    stage = replace(world, store=store, apps=apps, counts=Uncounted(), safety=_expecting(world.safety))
+    stage = replace(world, store=store, apps=apps, counts=Uncounted(), recent=Recent(), safety=_expecting(world.safety))
     with store.begin() as tx:
         before = tx.parked.counts()
         if setback(tx) is not None:

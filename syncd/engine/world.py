@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from syncd.core.fieldmap import Sync
 from syncd.core.guard import Limits
 from syncd.core.record import EntityId
+from syncd.engine.recent import Recent
 from syncd.sdk.contract import Clock, Connector, Object
 from syncd.sdk.pace import Gate
 from syncd.sdk.spans import SILENT, Spans
@@ -102,6 +103,8 @@ class World:
     log: Any
     safety: Safety = field(default_factory=Safety)
     counts: Counts = field(default_factory=Uncounted)
+    recent: Recent = field(default_factory=Recent)
+    """Whom guards have counted by now."""
     spans: Spans = SILENT
     """Who is told what goes on within what."""
 

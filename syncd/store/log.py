@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -48,6 +48,11 @@ _BY: Final[Mapping[str, ColumnElement[bool]]] = {
     "since": _SINCE,
 }
 _COUNT: Final = counted(CHANGE, same(CHANGE.c.app, CHANGE.c.sync, CHANGE.c.event), _SINCE)
+_FOLLOWING: Final = (
+    select(CHANGE)
+    .where(same(CHANGE.c.app, CHANGE.c.sync), among(CHANGE.c.event), _SINCE, _AFTER)
+    .order_by(CHANGE.c.seq)
+)
 _COUNTS: Final = select(CHANGE.c.event, func.count()).where(_AFTER).group_by(CHANGE.c.event)
 _COUNTS_BEFORE: Final = _COUNTS.where(CHANGE.c.seq < bindparam("before"))
 _OFTEN: Final = (
@@ -75,6 +80,9 @@ class Log:
         self._end = ChainEnd(row["seq"], row["hash"])
         self._new.append(row)
         return self._end.seq
+
+    def last(self) -> int:
+        return (self._end or _end(self._db)).seq
 
     def get(self, seq: int) -> Entry | None:
         self.flush()
@@ -113,6 +121,12 @@ class Log:
             asked |= {"of_app": ref.app, "of_object": ref.object, "of_record": ref.id}
         rows = self._db.execute(statement, asked | {"after": after, "limit": limit})
         return [told(row) for row in rows.mappings().all()]
+
+    def follow(self, *, app: str, sync: str, events: Sequence[Event], since: float, after: int) -> Iterator[Entry]:
+        self.flush()
+        kinds = [event.value for event in events]
+        asked = {"app": app, "sync": sync, "event": kinds, "since": since, "after": after}
+        return map(told, self._db.execute(_FOLLOWING, asked).mappings())
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         self.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +137,9 @@ class Log(Protocol):
     def append(self, entry: Entry) -> int:
         """Add an entry; its number."""
 
+    def last(self) -> int:
+        """The number of the last entry; 0 where there is none."""
+
     def get(self, seq: int) -> Entry | None:
         """One entry."""
 
@@ -158,6 +161,9 @@ class Log(Protocol):
         limit: int = 100,
     ) -> Sequence[Entry]:
         """Entries by what they are about, newest first; by a canonical field, by a text in whatever field and case."""
+
+    def follow(self, *, app: str, sync: str, events: Sequence[Event], since: float, after: int) -> Iterator[Entry]:
+        """All entries of these events that an app brought about since a time and after a number, oldest first."""
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         """How many entries of one event an app brought about since a time."""

@@ -70,6 +70,28 @@ def test_entries_are_found_by_what_they_are_about(store: Storage) -> None:
         assert tx.log.count(app="crm", sync="people", event=Event.MERGED, since=START + 1) == 0
 
 
+def test_the_log_is_followed_from_an_entry_on_by_what_an_app_brought_about(store: Storage) -> None:
+    with store.begin() as tx:
+        assert tx.log.last() == 0
+        tx.log.append(replace(MERGED, note="first"))
+        tx.log.append(replace(MERGED, note="elsewhere", sync="firms"))
+        tx.log.append(Entry(event=Event.PAUSED, app="crm", note="paused"))
+        tx.log.append(replace(MERGED, note="second"))
+        assert tx.log.last() == 4
+
+        def followed(**more: Any) -> list[str]:
+            asked = {"app": "crm", "sync": "people", "events": (Event.MERGED,), "since": START, "after": 0, **more}
+            return [entry.note for entry in tx.log.follow(**asked)]
+
+        assert followed() == ["first", "second"]
+        assert followed(events=(Event.MERGED, Event.PAUSED), sync="firms") == ["elsewhere"]
+        assert followed(after=1) == ["second"]
+        assert followed(since=START + 1) == []
+        assert followed(app="news") == []
+    with store.read() as tx:
+        assert tx.log.last() == 4
+
+
 def filled(store: Storage) -> None:
     for _ in range(2):
         with store.begin() as tx:

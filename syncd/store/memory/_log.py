@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,9 @@ class Log:
         tables.put(counted, seq, row["at"])
         tables.put(tables.end, None, ChainEnd(seq, row["hash"]))
         return seq
+
+    def last(self) -> int:
+        return self._tables.end.get(None, ChainEnd()).seq
 
     def get(self, seq: int) -> Entry | None:
         row = self._tables.changes.get(seq)
@@ -67,6 +71,10 @@ class Log:
             ):
                 found.append(told(row))
         return found
+
+    def follow(self, *, app: str, sync: str, events: Sequence[Event], since: float, after: int) -> Iterator[Entry]:
+        found = self.find(app=app, sync=sync, events=events, since=since, after=after, limit=sys.maxsize)
+        return iter(found[::-1])
 
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         return sum(1 for at in self._tables.counted.get((app, sync, event.value), {}).values() if at >= since)
