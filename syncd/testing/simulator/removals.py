@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from syncd.core.fieldmap import Deletion
+from syncd.core.fieldmap import Deletion, Way
 from syncd.engine.promises import APPROVED
 from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
@@ -105,7 +105,8 @@ def _too_many(story: Simulation, app: SimApp, wrote: Wrote, before: Sequence[flo
 def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry], approved: float) -> Iterator[str]:
     """An edit beats a delete: one that was typed after syncd had taken the delete in, and stood there at the time.
 
-    What was edited and then edited back in between says nothing that was not known.
+    What was edited and then edited back in between says nothing that was not known, and nor does a field that the app
+    is only told of: the mapping says that its word does not count. What stood there is in the log.
     """
     gone = max((entry for entry in known if entry.event is Event.GONE), key=lambda entry: entry.at, default=None)
     if gone is None or wrote.at in app.landed or story.sync.filters or story.fates.profile.remapped:
@@ -114,6 +115,8 @@ def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry]
     stood = standing(app)
     for one in typed(app):
         if one.by_syncd or one.wrote.id != wrote.id or one.wrote.field not in _TYPED:
+            continue
+        if story.sync.rules[one.wrote.field].ways[app.name] is Way.WRITE:
             continue
         stays = one.after is None or one.after.at > wrote.at
         if not stays or not since < one.wrote.at < wrote.at:
