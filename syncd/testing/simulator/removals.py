@@ -8,12 +8,13 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from syncd.core.fieldmap import Deletion, Way
+from syncd.core.merge import Verdict
 from syncd.engine.promises import APPROVED
 from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
 from syncd.testing.simulator.app import SimApp
 from syncd.testing.simulator.erasure import Ordered, is_ordered
-from syncd.testing.simulator.journal import API, NEVER, id_of, standing, typed
+from syncd.testing.simulator.journal import API, NEVER, Typed, id_of, standing, typed
 from syncd.testing.simulator.lens import canonical
 from syncd.testing.simulator.takeback import RETURNED
 
@@ -124,12 +125,17 @@ def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry]
         before = [span.value for span in stood.get((wrote.id, one.wrote.field), NEVER) if span.start <= since]
         if before[-1:] == [one.value or None]:
             continue
-        if not _agreed(app, one.wrote.field, one.value, gone.fields):
+        if not _agreed(app, one, gone, known):
             yield f"S6: {app.name} {wrote.id} was deleted by syncd, and {one.wrote.field} had been edited since"
 
 
-def _agreed(app: SimApp, name: str, value: object, fields: Mapping[str, Mapping[str, object]]) -> bool:
-    """It is what all had agreed on anyway."""
-    raw = fields.get(name, {}).get("old")
+def _agreed(app: SimApp, one: Typed, gone: Entry, known: Sequence[Entry]) -> bool:
+    """It is what all had agreed on anyway, when they were deleted or since."""
+    name = one.wrote.field
+    raw = gone.fields.get(name, {}).get("old")
+    for entry in known:
+        what = entry.fields.get(name, {})
+        if gone.seq < entry.seq and entry.at <= one.wrote.at and what.get("verdict") == Verdict.TAKEN:
+            raw = what["new"]
     ours = canonical(list(raw) if isinstance(raw, list | tuple) else raw)
-    return value in (ours, canonical(app.keeps[name](ours)) if name in app.keeps and ours is not None else ours)
+    return one.value in (ours, canonical(app.keeps[name](ours)) if name in app.keeps and ours is not None else ours)
