@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +118,25 @@ def test_what_cannot_be_asked_for_is_told(words: Sequence[str], said: str, capsy
         main(["soak", *words])
     assert left.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
+def test_a_soak_that_is_ended_leaves_no_process_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "syncd.testing", "soak", "--for", "5m", "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as soak:
+        assert soak.stdout is not None
+        while "busy" not in soak.stdout.readline():
+            assert soak.poll() is None
+        started = _started(soak.pid)
+        soak.terminate()
+        assert soak.wait(timeout=60) == 130
+    assert len(started) == 3, "two apps and a daemon"
+    assert not any(Path(f"/proc/{process}").exists() for process in started)
+
+
+def _started(by: int) -> Sequence[int]:
+    children = Path(f"/proc/{by}/task").glob("*/children")
+    return [int(process) for told in children for process in told.read_text().split()]
 
 
 def _actor(name: str, field: str) -> Actor:
