@@ -23,6 +23,8 @@ _SLACK = 0.04
 """The vendor counts a call when it arrives, which is a little after we count it, and never by the same delay twice.
 Each window is kept this share longer than published: 96 % of the budget is used, and jitter never tips it over."""
 
+_HOUR = 3600.0
+
 _SLOTS = 1000
 """A window of many calls remembers them in this many slots: a budget of a million a day costs no memory."""
 
@@ -59,21 +61,30 @@ class _Window:
         self.bucket = quota.bucket
         self.limit = quota.calls
         self._length = quota.seconds * (1 + _SLACK)
+        self._believed = min(self._length, _HOUR)
         self._slot = self._length / _SLOTS if quota.calls > _SLOTS else 0.0
         self._ends: deque[tuple[float, int]] = deque()  # when calls leave the window, and how many
         self._used = 0
+        self._elsewhere = (0.0, 0)
+        """Until when it counts what others have spent, and how much that was."""
 
     def left(self, now: float) -> int:
         self._forget(now)
-        return self.limit - self._used
+        until, calls = self._elsewhere
+        return self.limit - self._used - (calls if now < until <= now + self._believed else 0)
+
+    def heed(self, now: float, left: int) -> None:
+        """So many calls are left by the vendor's word: what of the others is not ours was spent by somebody else."""
+        self._forget(now)
+        self._elsewhere = (now + self._believed, max(0, self.limit - self._used - max(0, left)))
 
     def wait(self, now: float) -> float:
         """Seconds until one more call fits."""
         over = 1 - self.left(now)
         if over <= 0:
             return 0.0
-        for end, calls in self._ends:
-            over -= calls
+        for end, calls in sorted([*self._ends, self._elsewhere]):
+            over -= calls if end > now else 0
             if over <= 0:
                 return end - now
         return self._length
@@ -144,8 +155,10 @@ class Gate:
     def heed(self, left: Left) -> None:
         """Take the vendor's own number where it is lower than ours: somebody else spends from the same budget.
 
-        A higher number changes nothing, for it cannot know of calls still on their way. A limit is believed either
-        way, and opens a window where none was published.
+        A number that is higher than ours changes nothing, for it cannot know of calls still on their way. What others
+        have spent counts until the vendor says otherwise, and for an hour at most: a budget of a day may begin anew at
+        midnight, and while nobody calls, nobody is told. A limit is believed either way, and opens a window where none
+        was published.
         """
         with self._places:
             now = self._clock.now()
@@ -154,9 +167,7 @@ class Gate:
                 return
             if left.limit is not None:
                 window.limit = left.limit
-            spent_elsewhere = window.left(now) - max(0, left.calls)
-            if spent_elsewhere > 0:
-                window.count(now, spent_elsewhere)
+            window.heed(now, left.calls)
 
     def wait(self, bucket: str = "") -> float:
         """Seconds until a call of this bucket would be let through, as things stand."""

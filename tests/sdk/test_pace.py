@@ -149,6 +149,29 @@ def test_a_higher_number_from_the_vendor_is_not_for_it_cannot_know_of_calls_on_t
     assert gate.wait() > 9
 
 
+def test_what_others_have_spent_of_a_day_is_asked_about_again_within_the_hour() -> None:
+    clock = TurnedClock()
+    gate = Gate([Quota(650_000, 86_400)], clock=clock)
+    gate.heed(Left(0, 86_400))
+    assert 3000 < gate.wait() <= 3600
+    clock.turn(3601)
+    assert gate.wait() == 0
+    gate.heed(Left(0, 86_400))
+    gate.heed(Left(649_999, 86_400))
+    assert gate.wait() == 0, "at the vendor's midnight the budget has begun anew"
+
+
+def test_what_we_have_spent_ourselves_counts_for_its_whole_window_whatever_others_did() -> None:
+    clock = TurnedClock()
+    gate = Gate([Quota(10, 86_400)], clock=clock)
+    times(gate, clock, 4)
+    gate.heed(Left(0, 86_400))
+    clock.turn(3601)
+    assert gate.wait() == 0
+    times(gate, clock, 6)
+    assert gate.wait() > 80_000
+
+
 def test_hearing_the_same_number_again_takes_nothing_more_away() -> None:
     clock = TurnedClock()
     gate = Gate([Quota(100, 10)], clock=clock)
