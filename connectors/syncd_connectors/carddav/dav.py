@@ -105,10 +105,11 @@ def condition(answer: Answer) -> tuple[str, str | None]:
         root = _parsed(answer.text)
     except BrokenProtocol:
         return "", None
-    if root.tag != f"{DAV}error" or not len(root):
+    named = [node for node in root if str(node.tag).startswith((DAV, CARDDAV))]  # sabre/dav puts its own words first
+    if root.tag != f"{DAV}error" or not named:
         return "", None
-    href = root[0].findtext(f"{DAV}href")
-    return etree.QName(root[0]).localname, href.strip() if href else None
+    href = named[0].findtext(f"{DAV}href")
+    return etree.QName(named[0]).localname, href.strip() if href else None
 
 
 def path(href: str) -> str:

@@ -11,7 +11,7 @@ from syncd.sdk.http import Answer, Http
 from syncd.sdk.pace import Left
 from syncd_connectors.hubspot.wire import rows
 
-__all__ = ["BATCH", "OBJECTS", "PAGE", "SEARCH_PAGE", "TOKEN_PATH", "Api", "rates"]
+__all__ = ["BATCH", "OBJECTS", "PAGE", "SEARCH_PAGE", "TOKEN_PATH", "Api", "rates", "searchable"]
 
 _CRM: Final = "/crm/v3"
 _TIES: Final = "/crm/v4/associations"
@@ -29,6 +29,8 @@ SEARCH_PAGE: Final = 200
 
 _LONGEST_QUERY: Final = 6000
 """Characters of property names that fit an address; beyond them HubSpot answers 414 (docs, error-handling)."""
+_LONGEST_SEARCH: Final = 2500
+"""Characters of property names that fit a search, whose body HubSpot bounds at 3,000 (docs, search-the-crm)."""
 _REFUSALS: Final = (400, 404, 409)
 
 
@@ -143,6 +145,11 @@ class Api:
         """Remove every association between the two of each pair, labelled or not (spec: associations v4)."""
         inputs = [{"from": {"id": one}, "to": [{"id": two}]} for one, two in pairs]
         self.http.call("POST", f"{_TIES}/{start}/{end}/batch/archive", json={"inputs": inputs})
+
+
+def searchable(names: Sequence[str]) -> bool:
+    """Whether a search can ask for so many properties."""
+    return sum(len(name) + len('"",') for name in names) <= _LONGEST_SEARCH
 
 
 def rates(headers: Mapping[str, str]) -> Iterable[Left]:

@@ -23,7 +23,7 @@ from syncd.core.record import Cursor
 from syncd.errors import BrokenProtocol
 from syncd.sdk.contract import Page
 from syncd.sdk.pages import by_token
-from syncd_connectors.hubspot.api import Api
+from syncd_connectors.hubspot.api import Api, searchable
 from syncd_connectors.hubspot.schema import modified_property
 from syncd_connectors.hubspot.wire import milliseconds, record, rows
 
@@ -74,18 +74,24 @@ def listed(api: Api, app: str, object: str, names: Sequence[str], start: Listing
 
 
 def changed(api: Api, app: str, object: str, names: Sequence[str], start: Since, overlap: float) -> Iterator[Page]:
-    """Who changed since the place: hints, in the order of change."""
+    """Who changed since the place: hints, in the order of change.
+
+    Where a search cannot ask for all the properties, a hint tells no more than how new the record is.
+    """
+    whole = searchable(names)
+    asked = names if whole else (modified_property(object),)
     place: Since | None = start
     shown: frozenset[tuple[str, int]] = frozenset()
     while place is not None:
-        answer = api.search(object, names, *_question(object, place))
+        answer = api.search(object, asked, *_question(object, place))
         found = rows(answer)
         stamped = [(row, _stamp(object, row)) for row in found]
         place = _onwards(place, stamped, more=_total(answer) > len(found))
         fresh = [row for row, at in stamped if (str(row.get("id")), at) not in shown]
         shown = frozenset((str(row.get("id")), at) for row, at in stamped)
+        told = [record(app, object, row) for row in fresh]
         yield Page(
-            rows=tuple(record(app, object, row) for row in fresh),
+            rows=tuple(told if whole else [replace(one, fields={}) for one in told]),
             cursor=_cursor(place or Since(_before(start.began, overlap))),
             facts=False,
         )

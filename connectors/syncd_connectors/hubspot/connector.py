@@ -15,7 +15,7 @@ from syncd.sdk.pages import by_token
 from syncd.sdk.shapes import in_chunks
 from syncd.sdk.sturdy import sturdy
 from syncd_connectors.hubspot import changes, hooks, reads
-from syncd_connectors.hubspot.api import BATCH, OBJECTS, TOKEN_PATH, Api, rates
+from syncd_connectors.hubspot.api import OBJECTS, TOKEN_PATH, Api, rates
 from syncd_connectors.hubspot.consent import fulfil, part
 from syncd_connectors.hubspot.schema import described, modified_property
 from syncd_connectors.hubspot.settings import HubSpotSettings
@@ -28,6 +28,7 @@ __all__ = ["HUBSPOT", "HubSpot"]
 HUBSPOT: Final = "https://api.hubapi.com"
 
 _TIES: Final = 1000  # inputs of one association read; half of what one create takes (HubSpot docs, associations)
+_UNTIES: Final = 100  # inputs of one removal (the same)
 _PRIMARY: Final[Mapping[tuple[str, str], int]] = {
     ("contacts", "companies"): 1,
     ("companies", "contacts"): 2,
@@ -37,6 +38,7 @@ _PRIMARY: Final[Mapping[tuple[str, str], int]] = {
 """HubSpot's own association types for the primary company (HubSpot docs, associations)."""
 _SEARCHED: Final = {"companies": ("domain",)}
 """Fields that are not unique, but by which records are looked for."""
+_SOUGHT: Final = 25  # values in one search: its body may have 3,000 characters (HubSpot docs, search-the-crm)
 
 
 @sturdy
@@ -125,7 +127,7 @@ class HubSpot:
             plausible = [v for v in asked if "@" in v] if field == "email" else [v for v in dict.fromkeys(values) if v]
             found = reads.by_unique(self._api, object, field, plausible, names)
         elif field in _SEARCHED.get(object, ()):
-            found = [row for chunk in in_chunks(asked, BATCH) for row in self._search(object, field, chunk)]
+            found = [row for chunk in in_chunks(asked, _SOUGHT) for row in self._search(object, field, chunk)]
         else:
             raise Rejected(f"HubSpot cannot look for {object} by {field}", field=field)
         holders = [(str(row["id"]), _values(row, field)) for row in found]
@@ -170,7 +172,7 @@ class HubSpot:
         """Untie each pair; other companies of a contact stay."""
         for start, end in dict.fromkeys((one.object, two.object) for one, two in pairs):
             group = [(one.id, two.id) for one, two in pairs if (one.object, two.object) == (start, end)]
-            for chunk in in_chunks(group, _TIES):
+            for chunk in in_chunks(group, _UNTIES):
                 self._api.untie(start, end, chunk)
 
     # --- Remembers ---------------------------------------------------------------------------------------------

@@ -110,7 +110,14 @@ def _one(
         if answer.status == 400:
             wrong = trouble(answer.json)
             return _refused(wish, wrong.message, wrong.code)
+        if not wish.opted_out and _still_out(answer):
+            return _refused(wish, "HubSpot took the opt-in, and the address stays opted out", "OPTED_OUT")
     return Stored(wish.write.key, ref, _shown(ref, wish, done))
+
+
+def _still_out(answer: Answer) -> bool:
+    """Whether the answer to an opt-in tells that nothing came of it (spec: v3, PublicSubscriptionStatus)."""
+    return isinstance(answer.json, dict) and answer.json.get("status") == "NOT_SUBSCRIBED"
 
 
 def _subscribe(api: Api, address: str, legal_basis: str) -> list[Answer]:

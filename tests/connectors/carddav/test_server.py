@@ -91,6 +91,18 @@ def test_a_precondition_is_named_without_its_namespace() -> None:
     assert condition(_answered("<html/>", 403)) == ("", None)
 
 
+SABRE = (
+    '<d:error xmlns:d="DAV:" xmlns:s="http://sabredav.org/ns"><s:sabredav-version>4.6.0</s:sabredav-version>'
+    "<s:exception>Sabre\\DAV\\Exception\\Forbidden</s:exception><s:message>no</s:message>{}</d:error>"
+)
+"""A refusal by sabre/dav (Nextcloud, ownCloud, Baïkal): what it says of itself stands before the precondition."""
+
+
+def test_what_a_server_says_of_itself_is_no_precondition() -> None:
+    assert condition(_answered(SABRE.format("<d:valid-sync-token/>"), 403)) == ("valid-sync-token", None)
+    assert condition(_answered(SABRE.format(""), 403)) == ("", None)
+
+
 # --- listings --------------------------------------------------------------------------------------------------------
 
 
@@ -117,6 +129,20 @@ def test_a_token_that_the_server_forgot_is_a_full_listing() -> None:
         twin.person_delete("contacts", min(twin.cards))
         twin.oldest = len(twin.history)
         pages = bench.pages(cursor)
+        assert {row.ref.id for page in pages for row in page.rows} == set(twin.cards)
+        assert [page.complete for page in pages] == [True]
+
+
+def test_a_token_that_sabre_forgot_is_a_full_listing_too() -> None:
+    with bench_on(records=3) as (bench, twin):
+        cursor = bench.cursor()
+        twin.oldest = len(twin.history) + 1
+
+        def sabre(_request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+            return httpx.Response(403, text=SABRE.format("<d:valid-sync-token/>")) if answer.is_error else answer
+
+        with bench._through(sabre):
+            pages = bench.pages(cursor)
         assert {row.ref.id for page in pages for row in page.rows} == set(twin.cards)
         assert [page.complete for page in pages] == [True]
 
@@ -209,6 +235,19 @@ def test_a_server_that_names_no_etag_is_asked_what_it_kept() -> None:
         assert twin.cards["u-1.vcf"].count("REV:") == 1
 
 
+def test_a_proxy_that_compresses_does_not_come_between_a_card_and_its_etag() -> None:
+    with bench_on({"u-1.vcf": CARD}) as (bench, twin):
+
+        def nginx(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+            if request.method == "GET" and "gzip" in request.headers["accept-encoding"]:
+                answer.headers["etag"] = f"W/{answer.headers['etag']}"
+            return answer
+
+        write = Update(bench.ref("u-1.vcf"), {"title": "Boss"}, bench.key(), Version(twin.etags["u-1.vcf"]))
+        with bench._through(nginx):
+            bench.store(write)
+
+
 def test_a_write_without_a_condition_meets_a_faster_one_and_is_made_again() -> None:
     with bench_on({"u-1.vcf": CARD}) as (bench, twin):
         bench.seen("u-1.vcf")
@@ -266,6 +305,15 @@ def test_a_user_who_may_not_write_is_told_as_such() -> None:
     with (
         bench_on() as (bench, _),
         bench._through(lambda _request, _answer: httpx.Response(403, text="Forbidden")),
+        pytest.raises(Unauthorised),
+    ):
+        bench.write(Create("app", "contacts", {"fn": "Ann"}, "key"))
+
+
+def test_a_user_who_may_not_write_is_told_as_such_by_sabre_too() -> None:
+    with (
+        bench_on() as (bench, _),
+        bench._through(lambda _request, _answer: httpx.Response(403, text=SABRE.format("<d:need-privileges/>"))),
         pytest.raises(Unauthorised),
     ):
         bench.write(Create("app", "contacts", {"fn": "Ann"}, "key"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.record import Cursor
+from syncd.core.record import Cursor, Record
 from syncd.errors import BrokenProtocol
 from tests.connectors.hubspot.portal import Portal, found_ids, rows
 
@@ -64,6 +64,25 @@ def test_a_wide_listing_reads_its_records_by_batch_instead_of_in_the_address() -
 
     assert found_ids(pages) == portal.ids()
     assert rows(pages)[7].fields["a_rather_long_property_name_299"] == "kept"
+
+
+def test_a_search_that_cannot_ask_for_all_properties_tells_who_changed_all_the_same() -> None:
+    portal = Portal(records=3)
+    with portal.api() as api:
+        for number in range(100):
+            made = {"name": f"a_rather_long_property_name_{number}", "label": "x", "type": "string"}
+            body = made | {"fieldType": "text", "groupName": "information"}
+            assert api.post("/crm/v3/properties/contacts", json=body).status_code == 201
+    cursor = portal.listing()[-1].cursor
+    portal.clock.turn(3600)
+    portal.twin.person_edit("contacts", portal.ids()[1], {"a_rather_long_property_name_9": "kept"})
+
+    (hint,) = rows(list(portal.since(cursor)))
+
+    assert hint.fields == {}
+    found = portal.crm.read([hint.ref])[hint.ref]
+    assert isinstance(found, Record)
+    assert hint.version == found.version
 
 
 def test_changes_since_a_cursor_are_hints_in_the_order_of_change() -> None:

@@ -119,6 +119,18 @@ def test_an_opt_out_by_the_person_cannot_be_taken_back_and_the_refusal_names_the
     assert shown(portal, id_) == "true"
 
 
+def test_an_opt_in_that_leaves_the_address_opted_out_is_no_opt_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = Portal()
+    id_ = portal.contact(email="ada@example.com")
+    portal.write(update(id_, "out", **{OPTOUT: True}))
+    monkeypatch.setattr(portal.twin, "opt_in", lambda *_: None)
+
+    outcome = portal.write(update(id_, "in", **{OPTOUT: False}))["in"]
+
+    assert isinstance(outcome, Refused)
+    assert (outcome.field, outcome.code) == (OPTOUT, "OPTED_OUT")
+
+
 def test_a_contact_without_an_address_cannot_opt_out() -> None:
     portal = Portal()
     id_ = portal.contact(firstname="Ada")

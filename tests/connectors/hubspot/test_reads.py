@@ -180,6 +180,19 @@ def test_a_contact_is_associated_with_its_companies_the_primary_one_first() -> N
     assert portal.crm.associated([ref(third, "companies")], "contacts") == {ref(third, "companies"): (ref(contact),)}
 
 
+def test_ties_are_removed_a_hundred_at_a_time() -> None:
+    portal = Portal(records=1)
+    (contact,) = portal.ids()
+    firms = [portal.twin.person_create("companies", {"name": f"Firm {number}"}) for number in range(101)]
+    pairs = [(ref(contact), ref(firm, "companies")) for firm in firms]
+    portal.crm.associate(pairs)
+
+    portal.crm.dissociate(pairs)
+
+    assert not set(portal.crm.associated([ref(contact)], "companies")[ref(contact)]) & {firm for _, firm in pairs}
+    assert portal.twin.calls["POST /crm/v4/associations/{start}/{end}/batch/archive"] == 2
+
+
 def test_a_pair_of_which_one_is_gone_cannot_be_associated() -> None:
     portal = Portal(records=1)
 

@@ -21,6 +21,7 @@ from syncd_connectors.hubspot.twin.search import BadSearch, Found, search
 __all__ = ["ObjectRoutes"]
 
 _BATCH: Final = 100  # inputs in one batch call (HubSpot docs, using-object-apis)
+_LONGEST_SEARCH: Final = 3000  # characters of the body (HubSpot docs, search-the-crm)
 _PAGE: Final = 100  # rows of one list page
 _PAGE_WITH_HISTORY: Final = 50
 _SHOWN: Final = {
@@ -113,6 +114,8 @@ class ObjectRoutes(HubSpotGround):
         own = self.kind(kind)
         if own is None:
             return self.no_such_type(kind)
+        if len(call.body) > _LONGEST_SEARCH:
+            return self.refuse(400, "VALIDATION_ERROR", f"The body of a search may have {_LONGEST_SEARCH} characters.")
         table, request = self.tables[own], call.json()
         table.settle(self.now())
         try:

@@ -26,6 +26,7 @@ _DEFAULT: Final = {
 _PRIMARY: Final = {("contacts", "companies"): 1, ("companies", "contacts"): 2, ("deals", "companies"): 5}
 _NUMBER: Final = {"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
 _MOST: Final = 1000
+_MOST_REMOVED: Final = 100
 
 
 class TieRoutes(HubSpotGround):
@@ -90,11 +91,11 @@ class TieRoutes(HubSpotGround):
 
     @route("POST", "/crm/v4/associations/{start}/{end}/batch/archive")
     def remove_ties(self, call: Call, start: str, end: str) -> httpx.Response:
-        """Remove all associations between pairs, both ways; those that have none are no error."""
-        own, other = self.kind(start) or "", self.kind(end) or ""
-        if (own, other) not in _DEFAULT:
+        """Remove all associations between up to 100 pairs, both ways; those that have none are no error."""
+        own, other, inputs = self.kind(start) or "", self.kind(end) or "", call.json()["inputs"]
+        if (own, other) not in _DEFAULT or len(inputs) > _MOST_REMOVED:
             return self.refuse(400, "VALIDATION_ERROR", f"cannot dissociate {start} from {end}")
-        for given in call.json()["inputs"]:
+        for given in inputs:
             for two in given["to"]:
                 self.ties.get((own, other), {}).get(given["from"]["id"], {}).pop(two["id"], None)
                 self.ties.get((other, own), {}).get(two["id"], {}).pop(given["from"]["id"], None)
