@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from syncd.console.runs import Outcome, Proposal
     from syncd.console.status import AppStatus, SetBack, Status
     from syncd.console.templates import Template
-    from syncd.console.why import Holding, Why
     from syncd.console.work import Answered, Work
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "made_config",
     "outcome",
     "proposal",
-    "reasons",
     "restored",
     "sandbox",
     "schema",
@@ -227,37 +225,6 @@ def outcome(found: Outcome) -> Iterable[RenderableType]:
         yield words(some, "yellow")
     if found.failing:
         yield words(f"paused or not answering: {', '.join(found.failing)}; see: syncd status", "red")
-
-
-def reasons(found: Why) -> Iterable[RenderableType]:
-    """`syncd why`."""
-    yield words(f"{found.field} of {found.label} is {said(found.value)}", "bold")
-    whose = "a person decided so" if found.author == "syncd" else f"it came from {found.author}" if found.author else ""
-    since = f", entry {found.set_by}" if found.set_by else ""
-    yield words(f"  entity {found.entity}, sync {found.sync}{'; ' + whose + since if whose else ''}")
-    if found.deleted:
-        yield words("  the entity is deleted", "red")
-    if found.register:
-        yield words(f"  the register of opt-outs: {found.register}")
-    yield words("")
-    yield words("What happened", "bold")
-    yield from (words(f"  {when(step.at)}  {step.seq:>6}  {step.text}") for step in found.steps)
-    yield words("")
-    yield words("What the apps hold, and what comes next", "bold")
-    yield from (words(f"  {_holding(app)}") for app in found.apps)
-    if found.waiting:
-        yield words("")
-        yield words("What waits for a person", "bold")
-        yield from work(found.waiting)
-
-
-def _holding(app: Holding) -> str:
-    if not app.record:
-        return f"{app.app}: {app.next}"
-    raw = ", ".join(f"{name} = {said(value)}" for name, value in app.raw.items()) or "nothing shown"
-    kept = f", meant as {said(app.sent)}" if app.sent is not None else ""
-    doubt = ", a write is in doubt" if app.state == "doubtful" else ""
-    return f"{app.record}: {said(app.shows)} ({raw}{kept}{doubt}); next: {app.next}"
 
 
 def work(found: Sequence[Work]) -> Iterable[RenderableType]:

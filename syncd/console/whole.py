@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from syncd.console.mapped import Version, Versions
 from syncd.console.status import moment
 from syncd.console.why import Holding, holdings
 from syncd.core.entity import Entity, Held, LinkState
@@ -35,6 +36,8 @@ class Fact:
     set_by: int
     """The entry that set it; 0 where none did."""
     set_at: datetime | None
+    mapping: Version | None
+    """By which mapping it did; None where none had a part in it."""
     register: str
     """What the register of opt-outs says, for a consent."""
     apps: tuple[Holding, ...]
@@ -111,6 +114,7 @@ def _ties(tx: Transaction, sync: Sync, entity: Entity) -> list[Tie]:
 def _facts(tx: Transaction, sync: Sync, entity: Entity) -> list[Fact]:
     known: dict[int, Entry | None] = {}
     register = record_opt_out(tx, sync, entity.fields)
+    versions = Versions(tx, sync.name)
     facts = []
     for rule in sync.rules.values():
         held = entity.held.get(rule.name) or Held(None, 0)
@@ -128,6 +132,7 @@ def _facts(tx: Transaction, sync: Sync, entity: Entity) -> list[Fact]:
                 rule=str(entry.fields.get(rule.name, {}).get("rule", "")) if entry else "",
                 set_by=held.seq,
                 set_at=moment(entry.at) if entry else None,
+                mapping=versions.of(entry) if entry else None,
                 register=f"opted out since {moment(opt_out.since)}, told by {opt_out.app}" if opt_out else "",
                 apps=tuple(holdings(tx, sync, entity, rule)),
             )

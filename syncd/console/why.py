@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from syncd.console.find import Found
+from syncd.console.mapped import Version, Versions
 from syncd.console.status import moment
 from syncd.console.tell import said, tell_field
 from syncd.console.work import Work, work_of
@@ -74,6 +75,8 @@ class Why:
     register: str
     """What the register of opt-outs says, for a consent."""
     steps: tuple[Step, ...]
+    mappings: tuple[Version, ...]
+    """The mappings by which they came about."""
     apps: tuple[Holding, ...]
     waiting: tuple[Work, ...]
 
@@ -88,6 +91,7 @@ def why(world: World, found: Found, field: str) -> Why:
         held = entity.held.get(field)
         parked = tx.parked.of([entity.id]).get(entity.id, [])
         opt_out = record_opt_out(tx, sync, entity.fields).get(field)
+        entries = _entries(tx, entity, field)
         return Why(
             label=tx.entities.labels([entity.id]).get(entity.id, entity.id),
             sync=sync.name,
@@ -98,13 +102,14 @@ def why(world: World, found: Found, field: str) -> Why:
             author=held.author if held else "",
             set_by=held.seq if held else 0,
             register=f"opted out since {moment(opt_out.since)}, told by {opt_out.app}" if opt_out else "",
-            steps=tuple(_steps(tx, entity, field)),
+            steps=tuple(_steps(tx, entries, field)),
+            mappings=Versions(tx, sync.name).among(entries),
             apps=tuple(holdings(tx, sync, entity, sync.rules[field])),
             waiting=work_of(tx, [item for item in parked if item.field in ("", field)]),
         )
 
 
-def _steps(tx: Transaction, entity: Entity, field: str) -> Iterable[Step]:
+def _entries(tx: Transaction, entity: Entity, field: str) -> list[Entry]:
     """The entries about the field, and those that brought them about, in order."""
     known: dict[int, Entry] = {e.seq: e for e in tx.log.find(entity=entity.id, field=field, limit=_ALL)}
     asked = [entry.cause for entry in known.values()]
@@ -114,15 +119,19 @@ def _steps(tx: Transaction, entity: Entity, field: str) -> Iterable[Step]:
         if entry is not None:
             known[entry.seq] = entry
             asked.append(entry.cause)
+    return [known[seq] for seq in sorted(known)]
+
+
+def _steps(tx: Transaction, entries: Sequence[Entry], field: str) -> Iterable[Step]:
+    known = {entry.seq: entry for entry in entries}
 
     def author_of(seq: int) -> str:
         entry = known.get(seq) or tx.log.get(seq)
         return entry.app if entry else ""
 
-    for seq in sorted(known):
-        entry = known[seq]
+    for entry in entries:
         yield Step(
-            seq=seq,
+            seq=entry.seq,
             at=moment(entry.at),
             event=entry.event.value,
             app=entry.app,

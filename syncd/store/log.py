@@ -48,6 +48,7 @@ _BY: Final[Mapping[str, ColumnElement[bool]]] = {
     "since": _SINCE,
 }
 _COUNT: Final = counted(CHANGE, same(CHANGE.c.app, CHANGE.c.sync, CHANGE.c.event), _SINCE)
+_PUT_IN_FORCE: Final = select(CHANGE).where(same(CHANGE.c.app, CHANGE.c.event, CHANGE.c.sync)).order_by(CHANGE.c.seq)
 _FOLLOWING: Final = (
     select(CHANGE)
     .where(same(CHANGE.c.app, CHANGE.c.sync), among(CHANGE.c.event), _SINCE, _AFTER)
@@ -132,6 +133,11 @@ class Log:
         self.flush()
         asked = {"app": app, "sync": sync, "event": event.value, "since": since}
         return int(self._db.execute(_COUNT, asked).scalar_one())
+
+    def put_in_force(self, sync: str) -> Sequence[Entry]:
+        self.flush()
+        asked = {"app": "", "event": Event.APPLIED.value, "sync": sync}
+        return [told(row) for row in self._db.execute(_PUT_IN_FORCE, asked).mappings()]
 
     def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
         self.flush()

@@ -168,6 +168,9 @@ class Log(Protocol):
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         """How many entries of one event an app brought about since a time."""
 
+    def put_in_force(self, sync: str) -> Sequence[Entry]:
+        """The entries that tell of each time that a mapping of a sync was put in force, oldest first."""
+
     def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
         """How many entries there are of each event, of those between two."""
 

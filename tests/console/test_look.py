@@ -125,6 +125,26 @@ def test_why_tells_who_showed_what_who_lost_by_which_rule_and_what_each_app_hold
     assert '"Newsname"' in shown
 
 
+def test_why_tells_by_which_mapping_a_value_came_to_stand_and_who_had_put_it_in_force(desk: Desk) -> None:
+    desk.say("apply", "--yes", "--by", "ada")
+    crm, fields = next(iter(desk.records("crm").items()))
+    (one,) = desk.ask("why", fields["email"], "first_name")["mappings"]
+    (put,) = [line["seq"] for line in desk.ask("log") if line["event"] == "applied"]
+    assert (one["put_in_force"], one["by"], one["now"]) == (put, "ada", True)
+    written = (desk.folder / "config.toml").read_text()
+    (desk.folder / "config.toml").write_text(written.replace('first  = "prefer crm"', 'first  = "newest"'))
+    desk.say("apply", "--yes", "--by", "ben")
+    desk.edit("crm", crm, firstname="Anew")
+    desk.say("run", "--once")
+    before, after = desk.ask("why", fields["email"], "first_name")["mappings"]
+    assert (before["steps"], before["now"]) == (one["steps"], False)
+    assert (after["by"], after["now"], after["mapping"] == before["mapping"]) == ("ben", True, False)
+    shown = desk.say("why", fields["email"], "first_name").out
+    assert "By which mapping" in shown
+    assert f"put in force by ada {before['at'][:10]}" in shown
+    assert "not in force any more" in shown, shown
+
+
 def test_somebody_is_found_by_a_former_address_and_it_is_said_so(desk: Desk) -> None:
     desk.say("apply", "--yes")
     crm, fields = next(iter(desk.records("crm").items()))

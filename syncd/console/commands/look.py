@@ -119,9 +119,9 @@ def why(record: str, field: str, /, *, common: Common = COMMON) -> int:
     field
         The canonical field, as it is called in the configuration.
     """
-    from syncd.console import show
     from syncd.console.console import recalled
     from syncd.console.find import find
+    from syncd.console.show_why import reasons
     from syncd.console.why import why as ask
 
     config = common.whole()
@@ -129,4 +129,4 @@ def why(record: str, field: str, /, *, common: Common = COMMON) -> int:
         whom = find(world.store, record, list(world.syncs))
         note(whom.note)
         found = ask(world, whom, field)
-    return common.answer(found, lambda: show.reasons(found))
+    return common.answer(found, lambda: reasons(found))

@@ -79,6 +79,9 @@ class Log:
     def count(self, *, app: str, sync: str, event: Event, since: float) -> int:
         return sum(1 for at in self._tables.counted.get((app, sync, event.value), {}).values() if at >= since)
 
+    def put_in_force(self, sync: str) -> Sequence[Entry]:
+        return self.find(sync=sync, events=(Event.APPLIED,), limit=sys.maxsize)[::-1]
+
     def counts(self, *, after: int = 0, before: int | None = None) -> dict[str, int]:
         rows = self._tables.changes.values()
         return dict(Counter(r["event"] for r in rows if after < r["seq"] and (before is None or r["seq"] < before)))
