@@ -36,9 +36,10 @@ plugin: Final = Plugin(
             "person who is entered there and elsewhere in the same minute may be made twice."
         ),
         "Servers": (
-            "A server without `sync-collection` is listed in full each time, by ETag: cards are fetched only where "
-            "theirs has changed. One that forgets a sync token is listed in full once, and what was deleted meanwhile "
-            "shows in the next full comparison."
+            "Those built on sabre/dav (Nextcloud, Baïkal) show a vCard 4 card as version 3, and keep it so once it is "
+            "written. A server without `sync-collection` is listed in full each time, by ETag: cards are fetched only "
+            "where theirs has changed. One that forgets a sync token is listed in full once, and what was deleted "
+            "meanwhile shows in the next full comparison."
         ),
     },
 )

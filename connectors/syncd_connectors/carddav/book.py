@@ -43,7 +43,7 @@ def find(http: Http, base_url: str, wanted: str) -> Book:
     own = told.about(at) or _only(told)
     if own is not None and _is_book(own):
         return _book(own, at)
-    found = list(_at_home(http, at, own))
+    found = list(_at_home(http, base_url, at, own))
     named = [book for book in found if wanted in ("", book.name, book.path.rstrip("/").rpartition("/")[2])]
     if len(named) == 1:
         return named[0]
@@ -87,18 +87,33 @@ def _first(http: Http, base_url: str, start: str) -> tuple[str, Answered]:
     raise BrokenProtocol(f"{base_url} sends its visitors from one place to the next", hint="check base_url")
 
 
-def _at_home(http: Http, at: str, own: Response | None) -> Iterator[Book]:
+def _at_home(http: Http, base_url: str, at: str, own: Response | None) -> Iterator[Book]:
     """The address books of whoever is logged in."""
     home = own.href(_HOME) if own else None
     principal = own.href(_PRINCIPAL) if own else None
     if home is None and principal is not None:
-        told = propfind(http, path(principal), 0, _HOME)
-        about = told.about(path(principal)) or _only(told)
+        about_whom = _here(principal, base_url)
+        told = propfind(http, about_whom, 0, _HOME)
+        about = told.about(about_whom) or _only(told)
         home = about.href(_HOME) if about else None
-    where = path(home) if home else at
+    where = _here(home, base_url) if home else at
     for one in propfind(http, where, 1, *_ABOUT[:3]).responses:
         if _is_book(one):
             yield _book(one, one.path)
+
+
+def _here(href: str, base_url: str) -> str:
+    """The path of an address on this server. Raises Rejected for one elsewhere: the password does not go there."""
+    whole = urljoin(base_url, href)
+    try:
+        return path(same_origin(whole, base_url))
+    except BrokenProtocol as elsewhere:
+        there = "{0.scheme}://{0.netloc}{0.path}".format(urlsplit(whole))
+        raise Rejected(
+            f"the address books of this user are on another server: {there}",
+            hint=f'if that is theirs, set base_url = "{there}"',
+            code="another_server",
+        ) from elsewhere
 
 
 def _is_book(told: Response) -> bool:

@@ -40,8 +40,8 @@ plugin = Plugin(
         "Deletes": "HubSpot's API does not list deletes; webhooks and full listings show them.",
         "Merges": "Two records become one, usually under a new id; the old ids lead to it.",
         "Consent": (
-            "hs_email_optout is read as a property. An opt-out is written as an unsubscribe from all; an opt-in is "
-            "refused by HubSpot where the person unsubscribed by their own hand."
+            "hs_email_optout is read as a property. An opt-out is written as an unsubscribe from all. An opt-in is "
+            "refused by HubSpot for whoever has opted out before: recorded consent is entered in HubSpot itself, then."
         ),
         "Search": "HubSpot's search index lags behind writes; syncd takes its hits as hints and reads by id.",
         "Lifecycle stage": (

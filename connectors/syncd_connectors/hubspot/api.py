@@ -125,9 +125,9 @@ class Api:
             asked |= {"legalBasis": legal_basis, "legalBasisExplanation": "Opted in again in a connected app"}
         return self.http.call("POST", f"{_PREFERENCES_V3}/subscribe", json=asked, expect=(400,))
 
-    def ties(self, start: str, end: str, ids: Sequence[str]) -> Any:
-        """The associations of up to 1,000 records; 207 where some have none."""
-        asked = {"inputs": [{"id": id_} for id_ in ids]}
+    def ties(self, start: str, end: str, inputs: Sequence[Mapping[str, str]]) -> Any:
+        """A page of the associations of up to 1,000 records, each with its `id` and perhaps `after`; 207 for none."""
+        asked = {"inputs": list(inputs)}
         return self.http.call("POST", f"{_TIES}/{start}/{end}/batch/read", json=asked, writes=False).json
 
     def tie(self, start: str, end: str, pairs: Sequence[tuple[str, str]], label: int | None) -> Any:

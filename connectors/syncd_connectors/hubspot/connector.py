@@ -151,12 +151,25 @@ class HubSpot:
         found: dict[Ref, Sequence[Ref]] = dict.fromkeys(refs, ())
         for start in dict.fromkeys(ref.object for ref in refs):
             primary = _PRIMARY.get((start, to))
-            for chunk in in_chunks([ref.id for ref in refs if ref.object == start], _TIES):
-                for row in rows(self._api.ties(start, to, chunk)):
-                    ref = Ref(self._tools.app, start, str(row["from"]["id"]))
-                    ends = sorted(row["to"], key=lambda end: primary not in _labels(end))
-                    found[ref] = tuple(Ref(self._tools.app, to, str(end["toObjectId"])) for end in ends)
+            for id, told in self._ends(start, to, [ref.id for ref in refs if ref.object == start]).items():
+                ends = sorted(told, key=lambda end: primary not in _labels(end))
+                tied = tuple(Ref(self._tools.app, to, str(end["toObjectId"])) for end in ends)
+                found[Ref(self._tools.app, start, id)] = tied
         return found
+
+    def _ends(self, start: str, to: str, ids: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What each of these is tied to; those with many are asked about page by page."""
+        ends: dict[str, list[Mapping[str, Any]]] = {}
+        asked = [{"id": id} for id in ids]
+        while asked:
+            further: list[dict[str, str]] = []
+            for row in (row for chunk in in_chunks(asked, _TIES) for row in rows(self._api.ties(start, to, chunk))):
+                id, after = str(row["from"]["id"]), row.get("paging", {}).get("next", {}).get("after")
+                ends.setdefault(id, []).extend(row["to"])
+                if after:
+                    further.append({"id": id, "after": str(after)})
+            asked = further
+        return ends
 
     def associate(self, pairs: Sequence[tuple[Ref, Ref]]) -> None:
         """Tie each pair, as primary where HubSpot knows a primary. Raises Rejected if one of them is gone."""

@@ -21,7 +21,8 @@ plugin = Plugin(
         "Identity": "A record is Mailchimp's contact, by contact_id: it outlives a change of address.",
         "Deletes": "Removing archives. A contact that was deleted for good is noticed by a read or a full listing.",
         "Consent": "A new member is transactional, and mailed by nobody, unless the mapping or `new_members` says "
-        "otherwise. With double opt-in, `pending` is sent for `subscribed`. Who unsubscribed stays so.",
+        "otherwise. With double opt-in, `pending` is sent for `subscribed`. Who unsubscribed stays so. "
+        "Of an archived contact Mailchimp does not tell whether it had: one that is made again is a new member.",
         "Limits": "Text above 255 bytes is refused. Merge fields that sign-up forms require are not required here.",
         "Webhooks": "Set `webhook_secret`, or none can be told from a stranger's until Mailchimp has signed one.",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import replace
 
 import httpx
@@ -388,6 +389,22 @@ def test_credentials_do_not_follow_to_another_server() -> None:
         pytest.raises(BrokenProtocol, match=r"other\.example"),
     ):
         bench.open(settings(SERVER)).check()
+
+
+@pytest.mark.parametrize("named", ["addressbook-home-set", "current-user-principal"])
+def test_a_home_on_another_server_is_named_and_the_password_does_not_go_there(named: str) -> None:
+    asked: list[str] = []
+
+    def as_icloud_does(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+        asked.append(request.url.host)
+        told = re.sub(rf"({named}><[^>]*>)/", r"\1https://p42.example/", answer.text)
+        return answer if told == answer.text else httpx.Response(answer.status_code, text=told)
+
+    with bench_on() as (bench, _), bench._through(as_icloud_does), pytest.raises(Rejected) as refused:
+        bench.open(settings(SERVER)).check()
+    assert "https://p42.example/" in refused.value.message
+    assert 'base_url = "https://p42.example/' in f"{refused.value.hint}"
+    assert set(asked) == {"dav.example.com"}
 
 
 def test_being_sent_around_comes_to_an_end() -> None:

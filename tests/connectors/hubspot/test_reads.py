@@ -180,6 +180,18 @@ def test_a_contact_is_associated_with_its_companies_the_primary_one_first() -> N
     assert portal.crm.associated([ref(third, "companies")], "contacts") == {ref(third, "companies"): (ref(contact),)}
 
 
+def test_ties_of_a_firm_with_very_many_people_are_told_page_by_page() -> None:
+    portal = Portal(records=1)
+    (firm,) = portal.ids("companies")
+    people = [portal.contact(email=f"p{number}@example.com") for number in range(1100)]
+    portal.crm.associate([(ref(person), ref(firm, "companies")) for person in people])
+
+    told = portal.crm.associated([ref(firm, "companies")], "contacts")[ref(firm, "companies")]
+
+    assert {end.id for end in told} >= set(people)
+    assert len(set(told)) == len(told)
+
+
 def test_ties_are_removed_a_hundred_at_a_time() -> None:
     portal = Portal(records=1)
     (contact,) = portal.ids()

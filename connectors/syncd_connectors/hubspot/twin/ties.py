@@ -5,6 +5,7 @@ Shapes from the spec `CRM/Associations/v4`; type ids from HubSpot docs, associat
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -27,6 +28,8 @@ _PRIMARY: Final = {("contacts", "companies"): 1, ("companies", "contacts"): 2, (
 _NUMBER: Final = {"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
 _MOST: Final = 1000
 _MOST_REMOVED: Final = 100
+_PAGE: Final = 500
+"""Ends of one record in one answer."""
 
 
 class TieRoutes(HubSpotGround):
@@ -43,7 +46,7 @@ class TieRoutes(HubSpotGround):
         for given in inputs:
             found = {} if self.faults.blind else ends.get(given["id"], {})
             if found:
-                results.append({"from": {"id": given["id"]}, "to": [_labelled(id_, t) for id_, t in found.items()]})
+                results.append(_page(given["id"], [_labelled(id_, t) for id_, t in found.items()], given.get("after")))
             else:
                 none = Refusal(404, "OBJECT_NOT_FOUND", f"No {other} is associated with {own} {given['id']}.")
                 errors.append(none.entry({"fromObjectId": [given["id"]]}))
@@ -110,6 +113,12 @@ class TieRoutes(HubSpotGround):
                 self.ties.get(back, {}).get(id_, {}).get(one, set()).discard(_PRIMARY.get(back, 0))
         self.tie(own, one, other, two, {_DEFAULT[there]} | ({label} if primary and label else set()))
         self.tie(other, two, own, one, {_DEFAULT[back]} | ({_PRIMARY[back]} if primary and back in _PRIMARY else set()))
+
+
+def _page(start: str, ends: Sequence[Mapping[str, Any]], after: str | None) -> dict[str, Any]:
+    first = int(after or 0)
+    more = {"paging": {"next": {"after": str(first + _PAGE)}}} if len(ends) > first + _PAGE else {}
+    return {"from": {"id": start}, "to": ends[first : first + _PAGE], **more}
 
 
 def _labelled(id: str, types: set[int]) -> dict[str, Any]:
