@@ -146,12 +146,15 @@ class Foreseen:
 
 
 def asked(
-    world: World, *, group: str = "", sync: str = "", ids: Sequence[int] = (), start: int = 0, limit: int = 50
+    world: World, *, group: str = "", sync: str = "", ids: Sequence[int] | None = None, start: int = 0, limit: int = 50
 ) -> tuple[int, tuple[Question, ...]]:
-    """How many questions are open, of a group and sync, and some of them, oldest first; or those of these numbers."""
+    """How many questions are open, of a group and sync, and some of them, oldest first; or those of these numbers.
+
+    No numbers at all are nobody's questions; `ids` of None asks for everybody's.
+    """
     kinds = GROUPS.get(group) or tuple(kind for kinds in GROUPS.values() for kind in kinds)
     with world.store.read() as tx:
-        if ids:
+        if ids is not None:
             found = [work for id in ids if (work := tx.parked.get(id)) is not None and work.closed is None]
         else:
             found = list(tx.parked.open(kinds, sync=sync, limit=_MOST))

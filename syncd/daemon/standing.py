@@ -111,6 +111,13 @@ def _set_back(tx: Transaction) -> Iterator[Trouble]:
         )
 
 
+def _go_on(why: Stopped | None, app: str) -> str:
+    """What to do about an app that is paused. To resume one that a guard has stopped is a yes to all that it shows."""
+    if why is Stopped.GUARD:
+        return f"syncd status and syncd holds say what it saw and how to answer; syncd resume {app} accepts all of it"
+    return f"syncd status has the reason; go on with: syncd resume {app}"
+
+
 def _app(
     world: World, tx: Transaction, name: str, health: AppHealth, signs: Signs, patience: Patience
 ) -> Iterator[Trouble]:
@@ -129,7 +136,7 @@ def _app(
             severity=Severity.NOTICE if why is Stopped.PERSON else Severity.URGENT,
             since=state.paused_at or tx.now,
             text=f"{name} is paused: {_STOPPED[why]}",
-            hint=f"syncd status has the reason; go on with: syncd resume {name}",
+            hint=_go_on(why, name),
             good=f"{name} is not paused any more",
         )
     elif tx.now - failing_since >= patience.failing:

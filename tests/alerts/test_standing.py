@@ -78,6 +78,12 @@ def test_an_app_that_was_stopped_is_urgent_and_no_reason_is_quoted(scene: Scene,
     assert look(scene) == {}
 
 
+def test_whoever_is_told_of_a_guard_is_not_told_to_accept_what_it_saw(scene: Scene) -> None:
+    attempt(scene.world, "crm", fails(Halted("600 have changed")), Tally)
+    assert "go on with" not in look(scene)["paused:crm"].hint
+    assert "syncd holds" in look(scene)["paused:crm"].hint
+
+
 def test_an_app_that_a_person_paused_is_a_notice(scene: Scene) -> None:
     pause(scene.world, "crm", "ada@example.com complains", by="op")
     found = look(scene)["paused:crm"]

@@ -94,6 +94,16 @@ def test_a_record_is_shown_from_all_sides(place: Office) -> None:
     assert "entry 2" in text
 
 
+def test_on_the_page_of_somebody_of_whom_nothing_is_asked_no_question_of_others_stands(place: Office) -> None:
+    place.conflict()
+    place.person("ben@example.com", "Ben")
+    browser = place.browser()
+    browser.get(f"/record/{place.who('ben@example.com')}")
+    assert "Waiting for you" not in browser.text()
+    assert "ada@example.com" not in browser.text()
+    assert "Which value shall stand?" not in browser.text()
+
+
 def test_what_a_person_decided_is_shown_with_the_name(place: Office) -> None:
     id = place.conflict()
     browser = place.browser()
