@@ -34,6 +34,7 @@ from syncd.daemon.meter import Meter
 from syncd.daemon.notify import notify
 from syncd.daemon.renewal import Renewal
 from syncd.daemon.schedule import Pace, Schedule
+from syncd.daemon.signing_off import sign_off
 from syncd.daemon.space import Space
 from syncd.daemon.standing import Patience, standing
 from syncd.engine.cycle import began
@@ -294,11 +295,7 @@ class Daemon:
                 raise StoreError("this process has left the store")
 
         self._world.store.on_commit = fence
-        try:
-            self._heart.rest()
-            advance(self._world.store, self._generation)
-        except StoreError as failed:
-            self._log.error("store failing", reason=failed.message)
+        sign_off(self._heart, self._world.store, self._generation, self._log)
         if hanging:
             self._log.warning("left unfinished", parts=hanging, hint="the next start settles what is in doubt")
         self._log.info("stopped")

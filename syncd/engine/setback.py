@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from syncd.core.entity import Entity, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.engine.world import World
-from syncd.store.generation import advance, beside, dumped, kept, out_of_place
+from syncd.store.generation import advance, misplaced
 from syncd.store.ports import Storage, Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind, Progress
 
@@ -96,10 +96,7 @@ def setback_from(text: str | None) -> Setback | None:
 
 def notice(store: Storage, file: Path | None) -> None:
     """Hold writes if the store is not the one that was last worked on, says its file, or its rows. StoreError."""
-    told = beside(file) if file is not None else None
-    with store.read() as tx:
-        known = kept(tx)
-        why = out_of_place(known, told, lived=tx.log.get(1) is not None) if file is not None else dumped(tx)
+    why, known = misplaced(store, file)
     if why:
         with store.begin() as tx:
             hold(tx, why, known.at if known else None)

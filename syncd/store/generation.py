@@ -20,7 +20,7 @@ from syncd.errors import StoreError
 from syncd.store.connect import address
 from syncd.store.ports import Storage, Transaction
 
-__all__ = ["Generation", "advance", "beside", "dumped", "generation_file", "kept", "out_of_place"]
+__all__ = ["Generation", "advance", "beside", "dumped", "generation_file", "kept", "misplaced", "out_of_place"]
 
 _NAME = "generation"
 _MARK = "generation_mark"
@@ -59,8 +59,10 @@ def kept(tx: Transaction) -> Generation | None:
 
 def out_of_place(known: Generation | None, told: Generation | None, *, lived: bool) -> str:
     """Why the store is not the one that was last worked on here; "" if it is. `lived`: it has a change log."""
+    if known is None and told is None:
+        return ""
     if known is None:
-        return "it is of before the last run here" if told is not None and lived else ""
+        return "it is of before the last run here" if lived else "it is empty, and another was here before"
     if told is None:
         return "it was worked on elsewhere, or its file .generation is missing"
     if known.store != told.store:
@@ -74,8 +76,25 @@ def dumped(tx: Transaction) -> str:
     return "its rows were put there by a restored dump" if written and holds and written != holds else ""
 
 
+def misplaced(store: Storage, file: Path | None) -> tuple[str, Generation | None]:
+    """Why the store is not the one that was last worked on here, "" if it is, and what it says itself. StoreError."""
+    told = beside(file) if file is not None else None
+    with store.read() as tx:
+        known = kept(tx)
+        lived = tx.log.get(1) is not None
+        return out_of_place(known, told, lived=lived) if file is not None else dumped(tx), known
+
+
 def advance(store: Storage, file: Path | None) -> None:
-    """Raise the number, in the store and then in the file. Raises StoreError."""
+    """Raise the number, in the store and then in the file.
+
+    Raises StoreError, also where the store's file was removed, or another put in its place, while it is in use.
+    """
+    if not store.in_place:
+        raise StoreError(
+            "the store's file was removed or replaced while it is in use",
+            hint="stop syncd, and put the file back, or what syncd then keeps beside it",
+        )
     told = beside(file) if file is not None else None
     with store.begin() as tx:
         last = kept(tx) or Generation(secrets.token_hex(8), 0, 0.0)

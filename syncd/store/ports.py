@@ -344,6 +344,10 @@ class Storage(Protocol):
     def folder(self) -> Path | None:
         """Where its file stands; None for a store that is no file."""
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that was opened stands there still; True for a store that is no file."""
+
     def begin(self) -> AbstractContextManager[Transaction]:
         """A transaction that writes. Raises StoreError if the store cannot take it; then nothing has landed."""
 

@@ -44,6 +44,7 @@ class Store:
         self._clock = clock
         self._lock = threading.RLock()
         self._taken = False
+        self._opened = _identity(self.file)
         self._shared = isinstance(engine.pool, StaticPool)
         self.on_commit: Callable[[], None] = _nothing
         """Called just before each commit; a simulator kills here."""
@@ -65,12 +66,20 @@ class Store:
         return cls(made, clock)
 
     @property
+    def file(self) -> Path | None:
+        """Its file; None for a store that is none."""
+        file = self._engine.url.database
+        return None if self._engine.dialect.name != "sqlite" or file in (None, "", ":memory:") else Path(file)
+
+    @property
     def folder(self) -> Path | None:
         """Where its file stands; None for a store that is no file."""
-        file = self._engine.url.database
-        if self._engine.dialect.name != "sqlite" or file in (None, "", ":memory:"):
-            return None
-        return Path(file).parent
+        return None if self.file is None else self.file.parent
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that was opened stands there still; True for a store that is no file."""
+        return self._opened == _identity(self.file)
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
@@ -166,3 +175,12 @@ class Store:
 
 def _nothing() -> None:
     """The hook that is in place when nobody listens."""
+
+
+def _identity(file: Path | None) -> tuple[int, int] | None:
+    """What tells a file from another at the same place; None where there is none."""
+    try:
+        found = None if file is None else file.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)

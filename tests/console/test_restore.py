@@ -91,6 +91,29 @@ def test_a_copy_that_was_put_in_place_by_hand_is_noticed(desk: Desk, lived: Path
     assert "what an older copy of the store leads to was agreed to" in out
 
 
+def test_a_backup_of_a_copy_that_nobody_has_noticed_yet_hides_nothing(desk: Desk, lived: Path) -> None:
+    shutil.copy(lived, desk.folder / "syncd.db")
+    assert desk.say("verify").code == 5
+    assert desk.say("backup", str(desk.folder / "another.db")).code == 0
+    said = desk.say("run", "--once")
+    assert said.code == 6
+    assert "writes are held: it is an older copy" in said.err
+
+
+def test_an_empty_file_in_the_place_of_the_store_is_no_new_beginning(desk: Desk, lived: Path) -> None:
+    assert lived.exists()
+    for part in ("-wal", "-shm"):
+        (desk.folder / f"syncd.db{part}").unlink(missing_ok=True)
+    (desk.folder / "syncd.db").write_bytes(b"")
+    said = desk.say("verify")
+    assert said.code == 5
+    assert "it is empty, and another was here before" in said.err
+    assert desk.say("run", "--once").code == 6
+    assert "writes are held: it is empty" in desk.say("status").out.replace("\n", " ") + desk.say("run", "--once").err
+    assert desk.say("apply", "--yes").code == 0, "it is one word to begin anew, if that is meant"
+    assert desk.say("run", "--once").code == 0
+
+
 def test_the_store_as_it_stands_can_be_said_to_be_an_older_copy(desk: Desk) -> None:
     desk.say("apply", "--yes")
     done = desk.ask("restore")

@@ -81,6 +81,25 @@ def test_a_daemon_that_cannot_sign_off_says_so_and_has_stopped_all_the_same(comp
     assert failing["reason"].endswith("no such table: meta")
 
 
+def test_a_store_whose_file_is_removed_takes_no_more_and_the_last_of_it_is_kept(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.daemon.daemon._MENDING", 0.2)
+    monkeypatch.setattr("syncd.daemon.daemon.BEAT", 0.2)
+    company.poll = SELDOM
+    with company.running() as service:
+        eventually(lambda: service.daemon.health().status == "quiet", "all is quiet")
+        for part in ("", "-wal", "-shm"):
+            (company.folder / f"syncd.db{part}").unlink(missing_ok=True)
+        eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
+        assert httpx.get(f"{service.url}/healthz").status_code == 503
+        assert service.stops() == 0
+    (rescued,) = [line for line in company.said if line["event"] == "store rescued"]
+    with closing(sqlite3.connect(rescued["file"])) as db:
+        assert db.execute("SELECT count(*) FROM change").fetchone()[0] > 0
+    assert any("removed or replaced" in line.get("reason", "") for line in company.said)
+
+
 def test_a_store_that_fails_while_old_calls_are_forgotten_is_noticed_and_they_are_forgotten_later(
     company: Company,
 ) -> None:

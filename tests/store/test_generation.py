@@ -80,10 +80,31 @@ def test_a_copy_of_before_there_were_generations_is_noticed(folder: Path) -> Non
     assert why(folder) == "it is of before the last run here"
 
 
-def test_a_store_that_is_begun_anew_is_no_copy(folder: Path) -> None:
+def test_an_empty_store_in_the_place_of_one_that_was_worked_on_is_noticed(folder: Path) -> None:
     works(folder)
     (folder / "syncd.db").unlink()
+    assert why(folder) == "it is empty, and another was here before"
+    (folder / "syncd.db").write_bytes(b"")
+    assert why(folder) == "it is empty, and another was here before"
+    file(folder).unlink()
     assert why(folder) == ""
+
+
+def test_a_store_whose_file_is_removed_or_replaced_while_it_is_in_use_is_worked_on_no_more(folder: Path) -> None:
+    store = opened(folder)
+    advance(store, file(folder))
+    told = file(folder).read_text()
+    (folder / "syncd.db").rename(folder / "away.db")
+    with pytest.raises(StoreError, match="removed or replaced"):
+        advance(store, file(folder))
+    shutil.copy(folder / "away.db", folder / "syncd.db")
+    with pytest.raises(StoreError, match="removed or replaced"):
+        advance(store, file(folder))
+    assert file(folder).read_text() == told
+    (folder / "away.db").rename(folder / "syncd.db")
+    advance(store, file(folder))
+    assert file(folder).read_text() != told
+    store.close()
 
 
 def test_a_copy_that_is_put_elsewhere_is_noticed(folder: Path) -> None:

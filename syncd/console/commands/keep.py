@@ -17,9 +17,16 @@ def verify(*, common: Common = COMMON) -> int:
     """Check that the store is sound and that nobody has altered the change log."""
     from syncd.console import show
     from syncd.console.console import opened
+    from syncd.store.generation import generation_file, misplaced
 
-    with opened(common.outline()) as store:
+    outline = common.outline()
+    with opened(outline) as store:
         wrong = store.verify()
+        if not wrong and (elsewhere := misplaced(store, generation_file(outline.store))[0]):
+            raise StoreError(
+                f"this is not the store that syncd last worked on here: {elsewhere}",
+                hint="put that one back, or start syncd: it writes nothing until you have seen what this one leads to",
+            )
         with store.read() as tx:
             entries = sum(tx.log.counts().values())
     if wrong:
@@ -38,6 +45,7 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
     """
     from syncd.console import show
     from syncd.console.console import opened
+    from syncd.engine.setback import notice
     from syncd.store.generation import advance, generation_file
 
     outline = common.outline()
@@ -53,6 +61,7 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
         except StoreError:
             file.unlink(missing_ok=True)
             raise
+        notice(store, generation_file(outline.store))  # a copy is noticed still, though the number is raised now
         advance(store, generation_file(outline.store))  # from now on the copy is older than the store
     size = file.stat().st_size
     return common.answer({"file": str(file), "bytes": size}, lambda: [show.words(f"{file}: {size:,} bytes")])

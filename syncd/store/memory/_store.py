@@ -45,6 +45,7 @@ class MemoryStore:
         )
 
     folder = None
+    in_place = True
     """It stands nowhere."""
 
     def begin(self) -> _Writing:
