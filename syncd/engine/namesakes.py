@@ -82,9 +82,9 @@ def unsettled(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]
             yield name, old.casefold()
 
 
-def not_free(sync: Sync, app: str, create: Intent, leaving: Collection[tuple[str, str]]) -> bool:
-    """Would this create give the app a key that another record there has, may have, or has not given up yet?"""
-    own = ((name, create.patch.get(name)) for name in _key_fields(sync, app))
+def not_free(sync: Sync, app: str, write: Intent, leaving: Collection[tuple[str, str]]) -> bool:
+    """Would this write give the app a key that another record there has, may have, or has not given up yet?"""
+    own = ((name, write.patch.get(name)) for name in _key_fields(sync, app))
     return any((name, raw.casefold()) in leaving for name, raw in own if isinstance(raw, str))
 
 

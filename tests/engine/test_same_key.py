@@ -229,3 +229,21 @@ def test_a_second_record_is_looked_at_again_once_the_first_has_another_address()
     tend(scene.world, "news")
     assert sorted(str(row.fields["email"]) for row in news.rows.values()) == [EVE, "p0@example.com"]
     assert news.shown(second)["first"] == "Another"
+
+
+def test_nobody_gets_the_address_of_a_record_that_may_just_be_made() -> None:
+    scene = Scene(names=("crm", "shop", "news"))
+    scene.fake("crm").person_creates(email="ben@example.com", first="Ben")
+    scene.run()
+    scene.fake("crm").person_creates(email="carl@example.com", first="Carl")
+    scene.fake("news").fault = "late"
+    pull_app(scene.world, "crm")
+    tend(scene.world, "news")
+    scene.wait(seconds=10)
+    scene.fake("shop").person_edits("shop-1", email="carl@example.com")
+    pull_app(scene.world, "shop")
+    tend(scene.world, "news")
+    scene.fake("news").land_late()
+    later(scene)
+    assert _emails(scene, "news") == ["ben@example.com", "carl@example.com"]
+    assert _asked(scene)

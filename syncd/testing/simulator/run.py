@@ -21,6 +21,7 @@ from syncd.sdk.contract import Clock
 from syncd.store.codec import dump
 from syncd.store.memory import MemoryStore
 from syncd.store.ports import Storage
+from syncd.store.values import Event
 from syncd.testing.clock import TurnedClock
 from syncd.testing.simulator import people
 from syncd.testing.simulator.app import SimApp, drawn_app
@@ -46,6 +47,7 @@ _SOON: Final = 6
 """A word of the operator is of few commits: where a kill strikes, it strikes after no more points."""
 _REFUSED: Final = (ConfigError, ConnectorError, Halted)
 """What a word may come to, as things stand or while an app is down."""
+_NEWS: Final = {Event.GONE, Event.LINKED, Event.MERGED, Event.RETURNED}
 T = TypeVar("T")
 
 
@@ -342,7 +344,7 @@ class Simulation:
     # --- the end -------------------------------------------------------------------------------------------------
 
     def _settle(self) -> list[str]:
-        """Faults stop; rounds until three whole comparisons in a row write nothing."""
+        """Faults stop; rounds until three whole comparisons in a row write nothing and see nothing new."""
         self.fates.calm = True
         self.fates.chance = random.Random(self.seed)
         self.sync = self._whole
@@ -354,9 +356,13 @@ class Simulation:
             self._post()
             people.resume_all(self)
             people.approve_all(self)
+            with self.store.read() as tx:
+                last = tx.log.last()
             report = once(self.world, whole=True)
+            with self.store.read() as tx:
+                seen = tx.log.counts(after=last).keys() & _NEWS
             self.say(f"settling: {report.tally.written} written, {report.doubtful} doubtful, {report.owed} owed")
-            quiet = quiet + 1 if not report.tally.written and not report.doubtful and not report.owed else 0
+            quiet = quiet + 1 if not (report.tally.written or report.doubtful or report.owed or seen) else 0
             if quiet == 3:
                 return []
         return ["L1: it never falls silent"]

@@ -62,6 +62,7 @@ def _quarrel(story: Simulation) -> None:
         at = pair[turn % 2]
         if at.ref.id in story.apps[at.ref.app].rows:
             story.passes(1)
+        if at.ref.id in story.apps[at.ref.app].rows:  # a write that landed late may have taken it away
             value = ("b", "Abba")[turn % 2]
             story.say(f"{at.ref.app}: a workflow sets first of {at.ref.id} to {value!r}")
             story.apps[at.ref.app].person_edits(at.ref.id, first=value)
