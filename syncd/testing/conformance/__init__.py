@@ -18,12 +18,16 @@ from __future__ import annotations
 import pytest
 
 # Before the checks are imported: so that a failing assert shows its values.
-_CHECKS = ("bench", "changes", "faults", "fields", "find", "hear", "objects", "read", "remove", "ties", "write")
+_CHECKS = (
+    *("bench", "changes", "consent", "faults", "fields", "find"),
+    *("hear", "objects", "read", "remove", "stumbles", "ties", "write"),
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{checks}" for checks in _CHECKS))
 
 from syncd.testing.conformance.account import Account, WallTurned
 from syncd.testing.conformance.bench import Bench, MemoryVault
 from syncd.testing.conformance.changes import ChangesContract
+from syncd.testing.conformance.consent import ConsentContract
 from syncd.testing.conformance.faults import FaultsContract
 from syncd.testing.conformance.fields import FieldsContract
 from syncd.testing.conformance.find import FindContract
@@ -32,6 +36,7 @@ from syncd.testing.conformance.hear import HearContract
 from syncd.testing.conformance.objects import ObjectsContract
 from syncd.testing.conformance.read import ReadContract
 from syncd.testing.conformance.remove import RemoveContract
+from syncd.testing.conformance.stumbles import StumblesContract
 from syncd.testing.conformance.ties import TiesContract
 from syncd.testing.conformance.write import WriteContract
 
@@ -40,6 +45,7 @@ __all__ = [
     "Bench",
     "ChangesContract",
     "ConnectorContract",
+    "ConsentContract",
     "FaultsContract",
     "FieldsContract",
     "FindContract",
@@ -49,6 +55,7 @@ __all__ = [
     "ObjectsContract",
     "ReadContract",
     "RemoveContract",
+    "StumblesContract",
     "TiesContract",
     "WallTurned",
     "WriteContract",
@@ -62,7 +69,9 @@ class ConnectorContract(
     WriteContract,
     RemoveContract,
     FieldsContract,
+    ConsentContract,
     FaultsContract,
+    StumblesContract,
     FindContract,
     HearContract,
     TiesContract,

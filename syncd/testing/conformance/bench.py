@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import httpx
+import pytest
 import structlog
 from pydantic import SecretStr
 from structlog.testing import LogCapture, ReturnLogger
@@ -20,10 +23,12 @@ from syncd.sdk.http import Http, open_client
 from syncd.sdk.pace import Gate
 from syncd.testing.twin import Faults, Twin
 
-__all__ = ["APP", "Bench", "MemoryVault", "Turned", "ids", "secrets"]
+__all__ = ["APP", "ZONES", "Bench", "MemoryVault", "Turned", "Wrong", "elsewhere", "ids", "secrets"]
 
 APP: Final = "app"
 """What the app is called in the suite's configuration."""
+ZONES: Final = ("EAST-13:45", "WEST+11")
+"""Far from Greenwich on either side, in a form that needs no list of zones on the machine."""
 _PART: Final = 8
 Change = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
@@ -34,6 +39,41 @@ class Turned(Clock, Protocol):
     def turn(self, seconds: float) -> None:
         """Let time pass."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A machine's clock that is ahead of the app's by some seconds, or behind."""
+
+    right: Clock
+    seconds: float
+
+    def now(self) -> float:
+        """Seconds since the epoch, as this machine believes."""
+        return self.right.now() + self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self.right.sleep(seconds)
+
+
+@contextmanager
+def elsewhere(zone: str) -> Iterator[None]:
+    """Have the machine stand in another time zone for a while. Skips where a system cannot."""
+    turn = getattr(time, "tzset", None)
+    if turn is None:
+        pytest.skip("the zone of this system cannot be changed for a process")
+    before = os.environ.get("TZ")
+    try:
+        os.environ["TZ"] = zone
+        turn()
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        turn()
 
 
 class MemoryVault:
@@ -72,6 +112,7 @@ class Bench:
     """The id of the record whose fields are tried, once it was chosen."""
     _opened: list[tuple[Connector, Http]] = field(init=False, default_factory=list)
     _change: list[Change] = field(init=False, default_factory=list)
+    _before: list[Callable[[], None]] = field(init=False, default_factory=list)
     _keys: Iterator[int] = field(init=False, default_factory=itertools.count)
     _series: str = field(init=False, default_factory=lambda: uuid.uuid4().hex)
 
@@ -79,16 +120,20 @@ class Bench:
         self.connector = self.open(self.settings)
         self.object = next(found for found in self.connector.objects() if found.name == self.subject)
 
-    def open(self, settings: Settings) -> Connector:
-        """Another connector on the same twin, as after a restart: it shares nothing with the first but the vault."""
+    def open(self, settings: Settings, clock: Clock | None = None) -> Connector:
+        """Another connector on the same twin, as after a restart: it shares nothing with the first but the vault.
+
+        `clock`: the one that its machine goes by, if it is another than that of the app.
+        """
+        clock = clock or self.clock
         http = Http(
             open_client(connections=self.plugin.concurrency, transport=httpx.MockTransport(self._carried)),
             app=APP,
-            clock=self.clock,
-            gate=Gate(self.plugin.quotas, clock=self.clock, concurrency=self.plugin.concurrency),
+            clock=clock,
+            gate=Gate(self.plugin.quotas, clock=clock, concurrency=self.plugin.concurrency),
             log=self.logger(),
         )
-        connector = self.plugin.open(settings, Tools(APP, http, self.clock, self.logger(), self.vault))
+        connector = self.plugin.open(settings, Tools(APP, http, clock, self.logger(), self.vault))
         self._opened.append((connector, http))
         return connector
 
@@ -191,6 +236,35 @@ class Bench:
             yield seen
 
     @contextmanager
+    def stumbling(self, well: int, **faults: Any) -> Iterator[None]:
+        """For a while so many calls go well, and all that come after them meet these faults."""
+        left = itertools.count(well, -1)
+
+        def stumble() -> None:
+            if next(left) <= 0:
+                self.misbehave(**faults)
+
+        self._before.append(stumble)
+        try:
+            yield
+        finally:
+            self._before.pop()
+            self.misbehave()
+
+    @contextmanager
+    def meddling(self, act: Callable[[], None]) -> Iterator[None]:
+        """A person acts while the connector is at work: right after its first call was answered."""
+        todo = [act]
+
+        def meddle(_request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+            if todo:
+                todo.pop()()
+            return answer
+
+        with self._through(meddle):
+            yield
+
+    @contextmanager
     def _through(self, change: Change) -> Iterator[None]:
         self._change.append(change)
         try:
@@ -199,6 +273,8 @@ class Bench:
             self._change.pop()
 
     def _carried(self, request: httpx.Request) -> httpx.Response:
+        for before in self._before:
+            before()
         answer = self.twin.handle(request)
         return self._change[-1](request, answer) if self._change else answer
 

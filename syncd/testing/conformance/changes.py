@@ -6,7 +6,7 @@ import pytest
 
 from syncd.core.record import Record
 from syncd.sdk.contract import Deletes
-from syncd.testing.conformance.bench import APP, Bench, ids
+from syncd.testing.conformance.bench import APP, ZONES, Bench, Wrong, elsewhere, ids
 from syncd.testing.conformance.ground import Ground, needs
 
 __all__ = ["ChangesContract"]
@@ -88,7 +88,7 @@ class ChangesContract(Ground):
         assert not any(page.complete for page in pages)
 
     def test_changes_of_one_instant_that_fill_more_than_a_page_are_all_shown(self, crowd: Bench) -> None:
-        name, cursor = self.text(crowd), crowd.cursor()
+        name, cursor = self.text(crowd), self.moved_on(crowd)
         changed = crowd.some(crowd.can.page_size + 3)
         crowd.clock.turn(86_400.0)
         for id_ in changed:
@@ -98,6 +98,26 @@ class ChangesContract(Ground):
         assert set(changed) - ids(pages) == set()
         for number, page in enumerate(pages, start=1):
             assert set(changed) - ids(pages[:number]) - ids(crowd.pages(page.cursor)) == set()
+
+    def test_a_clock_that_is_wrong_by_a_minute_skips_nobody(self, bench: Bench) -> None:
+        name, (_, id_) = self.text(bench), bench.some(2)
+        self.moved_on(bench)
+        for wrong in (-60.0, 60.0):
+            connector = bench.open(self.settings, Wrong(bench.clock, wrong))
+            cursor = list(connector.changes(bench.subject, None))[-1].cursor
+            bench.person_edits(id_, name, f"Changed {wrong}")
+            bench.settle()
+            assert id_ in ids(connector.changes(bench.subject, cursor)), f"a clock that is wrong by {wrong:g} s"
+
+    def test_a_listing_does_not_depend_on_the_zone_of_the_machine(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        for place, zone in enumerate(ZONES):
+            with elsewhere(zone):
+                cursor = self.moved_on(bench, 980 + 2 * place)
+                bench.person_edits(id_, name, f"Changed {zone}")
+                bench.settle()
+                shown = ids(bench.pages(cursor))
+            assert id_ in shown, zone
 
     def test_a_change_within_the_instant_of_the_cursor_is_shown(self, bench: Bench) -> None:
         name, (one, other) = self.text(bench), bench.some(2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -22,7 +23,7 @@ from syncd.core.record import (
     Write,
 )
 from syncd.errors import ConnectorError, InDoubt, Throttled, Transient, Unauthorised, Unavailable
-from syncd.sdk.contract import Finds
+from syncd.sdk.contract import Finds, Hears, Request, Subscribes
 from syncd.testing.conformance.bench import Bench, ids, secrets
 from syncd.testing.conformance.ground import Ground, needs
 
@@ -30,6 +31,8 @@ __all__ = ["FaultsContract"]
 
 _REPEATS = 6
 _MANY = 500
+_TELLING = 6
+"""Characters of a text that no log holds by chance."""
 _NONSENSE = (b'{"results": [{"id": "1', b"<html><body>Welcome</body></html>", b"\xff\xfe\x00")
 """What proxies, captive portals and broken connections answer, with status 200."""
 
@@ -239,6 +242,16 @@ class FaultsContract(Ground):
         told += [str(line) for line in bench.log.entries]
         assert [secret for secret in secrets(self.settings) if any(secret in text for text in told)] == []
 
+    def test_the_log_does_not_tell_by_what_a_call_is_let_in(self, bench: Bench) -> None:
+        with bench.watching() as seen:
+            bench.connector.check()
+            bench.pages()
+            self._attempt(bench, self._writes(bench))
+        sent = {answer.request.headers.get("authorization", "").rpartition(" ")[2] for _, answer in seen} - {""}
+        needs(sent, "a token in the header of calls")
+        lines = " ".join(str(line) for line in bench.log.entries)
+        assert [len(token) for token in sent if token in lines] == []
+
     def test_the_log_tells_nobody_s_data(self, bench: Bench) -> None:
         name, (id_,) = self.text(bench), bench.some()
         bench.person_edits(id_, name, "Confidential-Value")
@@ -249,6 +262,40 @@ class FaultsContract(Ground):
         lines = " ".join(str(line) for line in bench.log.entries)
         assert [value for value in ("Confidential-Value", "Private-Value") if value in lines] == []
 
+    def test_no_secret_of_a_webhook_is_told_to_anybody(self, bench: Bench) -> None:
+        needs(secrets(self.settings), "settings with a secret")
+        needs(isinstance(bench.connector, Hears | Subscribes), "Hears")
+        told, trouble = [], ("hooks_doubled", "revoked", "outage", "after")
+        for number, fault in enumerate(trouble):
+            bench.misbehave(**{fault: True})
+            bench.person_edits(bench.some()[0], self.text(bench), f"Changed {number}")
+            for act in self._webhooks(bench):
+                try:
+                    act()
+                except ConnectorError as error:
+                    told.append(f"{error} {error!r} {error.hint} {error.__cause__} {error.__cause__!r}")
+        told += [str(line) for line in bench.log.entries]
+        assert [secret for secret in secrets(self.settings) if any(secret in text for text in told)] == []
+
+    def test_the_log_tells_nobody_s_data_of_creates_searches_and_webhooks(self, bench: Bench) -> None:
+        values = [bench.seen(id_).fields.get(name) for id_ in bench.some(2) for name in self._personal(bench)]
+        if bench.can.creates:
+            write = self.create(bench, 952)
+            bench.write(write, self.create(bench, 953, **dict(self.unfit(bench))))
+            values += [write.fields[name] for name in self._personal(bench) if name in write.fields]
+        if isinstance(bench.connector, Finds):
+            for name in bench.connector.findable(bench.subject):
+                bench.connector.find(bench.subject, name, [str(value) for value in values if value])
+        if isinstance(bench.connector, Hears):
+            self.listen(bench)
+            bench.person_edits(bench.some()[0], self.text(bench), "Overheard-Value")
+            for hook in bench.twin.outbox:
+                headers = {name.lower(): value for name, value in hook.headers.items()}
+                bench.connector.hear(Request(hook.method, hook.url, headers, hook.body))
+        lines = " ".join(str(line) for line in bench.log.entries)
+        known = {"Overheard-Value", *(value for value in values if isinstance(value, str) and len(value) >= _TELLING)}
+        assert [value for value in known if value in lines] == []
+
     # --- how it is asked ---------------------------------------------------------------------------------------
 
     def searched(self, bench: Bench, write: Create) -> list[str]:
@@ -258,6 +305,20 @@ class FaultsContract(Ground):
         names = [name for name in bench.connector.findable(bench.subject) if isinstance(write.fields.get(name), str)]
         needs(names, "a searchable field among those of a new record")
         return names
+
+    def _personal(self, bench: Bench) -> list[str]:
+        return [field.name for field in bench.object.fields.values() if field.personal]
+
+    def _webhooks(self, bench: Bench) -> Iterator[Callable[[], object]]:
+        """What is done about webhooks, that of a stranger among it."""
+        if isinstance(bench.connector, Subscribes):
+            yield partial(bench.connector.subscribe, self.hook_url)
+            yield partial(bench.connector.unsubscribe, self.hook_url)
+            yield partial(self.listen, bench)
+        if isinstance(bench.connector, Hears):
+            for hook in list(bench.twin.outbox):
+                headers = {name.lower(): value for name, value in hook.headers.items()}
+                yield partial(bench.connector.hear, Request(hook.method, hook.url, headers, b"changed"))
 
     def _writes(self, bench: Bench, value: str = "Changed in trouble") -> list[Write]:
         """Changes of a few records, which are read before, as syncd does with whatever it writes to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from syncd.core.record import ABSENT, Raw, Refused, Stored, Update
+from syncd.core.record import ABSENT, Raw, Record, Refused, Stored, Update
 from syncd.sdk.contract import Field, FieldType
 from syncd.testing.conformance.bench import Bench
 from syncd.testing.conformance.ground import Ground, needs
@@ -15,6 +15,7 @@ __all__ = ["FieldsContract"]
 
 _LONG = 70_000
 """Longer fields are not filled to the brim."""
+_SEVERAL = 60
 _DISGUISED = ("null", "0", "true", "1e5", "2026-01-01", "[]", "{}", '"quoted"', "007")
 
 
@@ -43,6 +44,17 @@ class FieldsContract(Ground):
         for field in fields:
             values = [option.value for option in field.options]
             assert self._keeps(bench, field, spoken(field, values)), field.name
+
+    def test_very_many_options_are_kept_together_and_listed_so(self, bench: Bench) -> None:
+        fields = [field for field in self._fields(bench, FieldType.CHOICES) if field.open_options and not field.codec]
+        needs(fields, "fields that take options of any name")
+        values, ref = [f"Sample {number}" for number in range(_SEVERAL)], bench.ref(self._one(bench))
+        for field in fields:
+            if self._keeps(bench, field, list(values)):
+                bench.settle()
+                rows = [row for page in bench.pages() if page.facts for row in page.rows if row.ref == ref]
+                shown = [row.fields[field.name] for row in rows if isinstance(row, Record) and field.name in row.fields]
+                assert [kept for kept in shown if not same(field, values, kept)] == [], field.name
 
     def test_a_yes_and_a_no_are_kept_apart(self, bench: Bench) -> None:
         fields = self._fields(bench, FieldType.BOOLEAN)

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from syncd.core.record import Record, Ref
+from syncd.core.record import Exists, Record, Ref
 from syncd.errors import ConnectorError
 from syncd.sdk.contract import Finds
 from syncd.testing.conformance.bench import Bench
@@ -94,6 +94,31 @@ class FindContract(Ground):
         for name in finder.findable(bench.subject):
             found = finder.find(bench.subject, name, list(CUNNING))
             assert {value: list(refs) for value, refs in found.items()} == {value: [] for value in CUNNING}, name
+
+    def test_a_near_match_is_no_match(self, bench: Bench) -> None:
+        finder, tried = self.finder(bench), 0
+        for id_ in bench.some(3):
+            record = bench.seen(id_)
+            for name in finder.findable(bench.subject):
+                value = record.fields.get(name)
+                if isinstance(value, str) and len(value) > 1:
+                    near = [value[1:], value[:-1], f"x{value}", f"{value}x", value.partition("@")[0] + "@"]
+                    found = finder.find(bench.subject, name, near)
+                    assert [text for text in near if bench.ref(id_) in found[text]] == [], name
+                    tried += 1
+        needs(tried, "a value that can be searched")
+
+    def test_whoever_stands_in_the_way_of_a_create_is_found_whatever_the_case(self, bench: Bench) -> None:
+        finder = self.finder(bench)
+        needs(bench.can.creates and bench.can.unique, "unique fields")
+        write = self.create(bench, 941)
+        first = bench.store(write)
+        bench.settle()
+        for name in set(bench.can.unique) & set(finder.findable(bench.subject)):
+            loud = str(write.fields[name]).upper()
+            second = self.create(bench, 942, **{name: loud})
+            if isinstance(bench.write(second)[second.key], Exists):
+                assert first.ref in finder.find(bench.subject, name, [loud])[loud], name
 
     def test_a_search_that_failed_is_not_an_empty_one(self, bench: Bench) -> None:
         finder, (id_,) = self.finder(bench), bench.some()

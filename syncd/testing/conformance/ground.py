@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import ClassVar
 
 import pytest
 
-from syncd.core.record import ABSENT, Create, Raw, Raws
+from syncd.core.record import ABSENT, Create, Cursor, Raw, Raws
 from syncd.sdk.contract import FieldType, Plugin, Settings, Subscribes, Vault
 from syncd.testing.clock import TurnedClock
 from syncd.testing.conformance.bench import APP, Bench, MemoryVault, Turned
@@ -140,6 +140,32 @@ class Ground:
             return bench.twin.person_merge(bench.subject, keep, lose)
         except (NotImplementedError, KeyError):
             pytest.skip("nobody can merge records in this app")
+
+    def opted_out(self, bench: Bench) -> tuple[str, Raws]:
+        """Somebody unsubscribes; whose record shows it, and what changed there. Skips where nobody can."""
+        bench.pass_time()
+        for id_, before in sorted(bench.people().items()):
+            try:
+                bench.twin.person_opt_out(bench.subject, id_)
+            except (NotImplementedError, KeyError, ValueError):
+                pytest.skip("nobody can opt out in this app")
+            changed = {name: raw for name, raw in bench.people()[id_].items() if raw != before.get(name)}
+            if changed:
+                return id_, changed
+        pytest.skip("no record shows an opt-out")
+
+    def moved_on(self, bench: Bench, first: int = 980) -> Cursor:
+        """A cursor that stands well behind the making of the first records, whatever feeds it is made of."""
+        cursor, (id_,) = bench.cursor(), bench.some()
+        for number in (first, first + 1):
+            bench.clock.turn(86_400.0)
+            bench.twin.person_edit(bench.subject, id_, {self.text(bench): f"Before {number}"})
+            with suppress(NotImplementedError, KeyError, ValueError):
+                bench.twin.person_opt_out(bench.subject, id_)
+            bench.twin.person_create(bench.subject, self.fields(bench, number))
+            bench.settle()
+            cursor = bench.pages(cursor)[-1].cursor
+        return cursor
 
     def text(self, bench: Bench, which: int = 0) -> str:
         """The name of a field for plain text; skips where the object has none."""

@@ -18,6 +18,7 @@ from syncd.testing.conformance.ground import Ground, needs
 __all__ = ["HearContract"]
 
 _NUMBER: Final = re.compile(r"[0-9]{10,13}")
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 _HARMLESS: Final = frozenset({"content-type", "content-length", "host", "user-agent", "accept", "date"})
 
 
@@ -89,7 +90,8 @@ class HearContract(Ground):
         ear = self.ear(bench)
         for hook in self._some_hooks(bench):
             signed = [name for name in hook.headers if name not in _HARMLESS and self._needed(ear, hook, name)]
-            forged = [replace(hook, headers={**hook.headers, name: _bent(hook.headers[name])}) for name in signed]
+            texts = [(name, text) for name in signed for text in _forgeries(hook.headers[name])]
+            forged = [replace(hook, headers={**hook.headers, name: text}) for name, text in texts]
             if signed:
                 middle = len(hook.body) // 2
                 changed = bytes([hook.body[middle] ^ 1])
@@ -128,6 +130,48 @@ class HearContract(Ground):
         bench.twin.outbox.clear()
         bench.person_edits(id_, name, "Changed twice")
         assert len(self._hooks(bench)) == once > 0
+
+    def test_a_webhook_is_understood_by_a_connector_that_did_not_subscribe(self, bench: Bench) -> None:
+        ear, hooks, anew = self.ear(bench), self._some_hooks(bench), bench.open(self.settings)
+        assert isinstance(anew, Hears)
+        assert self._heard(anew, hooks) == self._heard(ear, hooks)
+        for hook in hooks:
+            needs(set(hook.headers) - _HARMLESS, "a signature in the headers")
+            with pytest.raises(Unauthorised):
+                anew.hear(replace(hook, body=hook.body + b" "))
+
+    def test_what_one_connector_subscribed_another_takes_back(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        self._subscriber(bench).subscribe(self.hook_url)
+        anew = bench.open(self.settings)
+        assert isinstance(anew, Subscribes)
+        anew.unsubscribe(self.hook_url)
+        bench.twin.outbox.clear()
+        bench.person_edits(id_, name, "Changed")
+        assert self._hooks(bench) == []
+
+    def test_unsubscribing_leaves_other_addresses_alone(self, bench: Bench) -> None:
+        name, (id_,), other = self.text(bench), bench.some(), f"{self.hook_url}-of-another"
+        subscriber = self._subscriber(bench)
+        for url in (other, self.hook_url):
+            subscriber.subscribe(url)
+        subscriber.unsubscribe(self.hook_url)
+        bench.twin.outbox.clear()
+        bench.person_edits(id_, name, "Changed")
+        assert [hook for hook in self._hooks(bench) if hook.url.startswith(other)]
+
+    def test_an_opt_out_is_heard(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        id_, _ = self.opted_out(bench)
+        assert bench.ref(id_) in self._heard(ear, self._hooks(bench))
+
+    def test_an_edit_of_a_unique_value_is_heard(self, bench: Bench) -> None:
+        ear, (id_,) = self.ear(bench), bench.some()
+        fields = self.fields(bench, 961)
+        names = [name for name in bench.can.unique if name in fields]
+        needs(names, "unique fields")
+        bench.person_edits(id_, names[0], fields[names[0]])
+        assert bench.ref(id_) in self._heard(ear, self._hooks(bench))
 
     def test_nothing_comes_after_unsubscribing(self, bench: Bench) -> None:
         name, (id_,) = self.text(bench), bench.some()
@@ -178,6 +222,16 @@ def _bent(text: str) -> str:
     """The same with one character changed, at a place where no padding hides it."""
     place = len(text) // 2
     return text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
+
+
+def _forgeries(text: str) -> list[str]:
+    """The same with one character changed, at each place of what may be a signature, and with less and less of one."""
+    forged = [_bent(text)]
+    for run in _SIGNATURE.finditer(text):
+        places = range(run.start(), run.end() - 2)  # idle bits hide in the last two
+        forged += [text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :] for place in places]
+        forged += [text[:place] + text[run.end() :] for place in range(run.start(), run.end(), 8)]
+    return forged
 
 
 def _is_now(text: str, now: float) -> bool:

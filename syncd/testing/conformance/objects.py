@@ -65,6 +65,15 @@ class ObjectsContract(Ground):
         references = [field for field in bench.object.fields.values() if field.type is FieldType.REFERENCE]
         assert [field.name for field in references if not field.refers] == []
 
+    def test_addresses_and_phone_numbers_are_declared_as_personal(self, bench: Bench) -> None:
+        fields = bench.object.fields.values()
+        needs(any(field.personal for field in fields), "personal data")
+        reached = [field for field in fields if field.type in (FieldType.EMAIL, FieldType.PHONE)]
+        assert [field.name for field in reached if not field.personal] == []
+
+    def test_what_a_field_says_of_being_unique_the_capabilities_say_too(self, bench: Bench) -> None:
+        assert {field.name for field in bench.object.fields.values() if field.unique} <= set(bench.can.unique)
+
     def test_a_required_field_can_be_given(self, bench: Bench) -> None:
         needs(bench.can.creates, "creates")
         assert [f.name for f in bench.object.fields.values() if f.required and not f.creatable] == []

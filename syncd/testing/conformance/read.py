@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from syncd.core.record import ABSENT, Gone, Merged, Record
-from syncd.testing.conformance.bench import Bench
+from syncd.sdk.contract import FieldType
+from syncd.testing.conformance.bench import ZONES, Bench, elsewhere
 from syncd.testing.conformance.ground import Ground, needs
 
 __all__ = ["ReadContract"]
 
+_FEW_REFS: Final = 4
 ODD_IDS: Final = ("no-such-id", "0", "..", "a/b", "a?b=c", "%2e%2e", "x y", "ü", "-1", "null", "1,2")
+ODD_TEXTS: Final = ("Zoe\u0308", "\ufb01ne \u00bd", " two  spaces ", "\u00a0wide\u00a0")
+"""Each is another text once it is normalised, folded or trimmed."""
 UNICODE: Final = "Zoë 李 O'Brien <b>&\"\\ 🌍"
 
 
@@ -86,6 +90,48 @@ class ReadContract(Ground):
         bench.person_edits(id_, name, UNICODE)
         assert bench.seen(id_).fields[name] == bench.people()[id_][name] == UNICODE
 
+    def test_text_is_read_to_the_letter_spaces_and_accents_too(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        for text in ODD_TEXTS:
+            bench.person_edits(id_, name, text)
+            assert bench.seen(id_).fields[name] == bench.people()[id_][name], ascii(text)
+
+    def test_an_address_is_read_as_the_app_shows_it(self, bench: Bench) -> None:
+        fields = [field for field in bench.object.fields.values() if field.type is FieldType.EMAIL and field.writable]
+        needs(fields, "a field for an address")
+        (id_,) = bench.some()
+        for number, field in enumerate(fields):
+            bench.person_edits(id_, field.name, f"Ada.Lovelace.{number}@Example.com")
+            assert bench.seen(id_).fields[field.name] == bench.people()[id_][field.name], field.name
+
+    def test_times_do_not_depend_on_the_zone_of_the_machine(self, bench: Bench) -> None:
+        (id_,) = bench.some()
+        at_home = bench.seen(id_)
+        for zone in ZONES:
+            with elsewhere(zone):
+                away = bench.seen(id_)
+            assert (away.version, away.created, away.fields) == (at_home.version, at_home.created, at_home.fields), zone
+
+    def test_changes_one_step_of_the_app_s_time_apart_bear_different_versions(self, bench: Bench) -> None:
+        name, (id_,) = self.text(bench), bench.some()
+        bench.person_edits(id_, name, "Changed first")
+        before = bench.seen(id_)
+        needs(before.version.token or before.version.at, "versions")
+        bench.clock.turn(2 * bench.can.granularity.total_seconds())
+        bench.twin.person_edit(bench.subject, id_, {name: "Changed next"})
+        after = bench.seen(id_)
+        assert after.version != before.version
+        if before.version.at and after.version.at:
+            assert after.version.at > before.version.at
+
+    def test_a_batch_is_read_in_fewer_calls_than_it_has_records(self, crowd: Bench) -> None:
+        refs = [crowd.ref(id_) for id_ in crowd.some(crowd.can.read_batch)]
+        needs(len(refs) > _FEW_REFS, "read_batch")
+        crowd.connector.read(refs[:1])
+        with crowd.watching() as seen:
+            crowd.connector.read(refs)
+        assert len(seen) <= len(refs) // 2
+
     def test_a_field_that_was_emptied_is_blank_and_not_absent(self, bench: Bench) -> None:
         name, (id_,) = self.text(bench), bench.some()
         field = bench.object.fields[name]
@@ -113,8 +159,11 @@ class ReadContract(Ground):
     def test_a_merged_record_points_to_the_survivor_or_is_gone(self, bench: Bench) -> None:
         keep, lose = bench.some(2)
         survivor = self.merged(bench, keep, lose)
-        fate = bench.fate(lose)
+        with bench.watching() as seen:
+            fate = bench.fate(lose)
         assert isinstance(fate, Gone | Merged)
+        told = any(f'"{survivor}"' in answer.text for _, answer in seen)
+        assert isinstance(fate, Merged) or not told, "the app names the survivor, and the connector does not"
         if isinstance(fate, Merged):
             assert fate.into == bench.ref(survivor)
         assert bench.seen(survivor)

@@ -30,16 +30,21 @@ _EVIDENCE: Final[Mapping[str, Sequence[str]]] = {
     "updates": ("update_changes_only", "of_every_type_comes_back", "update_shows_in_the_next"),
     "removes": ("removed_record_is_gone", "removing_what_is_gone"),
     "archives": ("restored_record_shows",),
-    "conditional": ("another_version_is_stale",),
-    "idempotent_create": ("one_key_sent_twice",),
-    "unique": ("second_record_with_a_unique_value",),
+    "conditional": ("another_version_is_stale", "faster_by_a_moment"),
+    "idempotent_create": ("one_key_sent_twice", "sent_again_overwrites"),
+    "unique": ("second_record_with_a_unique_value", "with_a_unique_value_make_one"),
     "returns_record": ("returns_the_record_as_a_read",),
-    "read_batch": ("every_ref_that_is_asked",),
-    "write_batch": ("more_creates_than_one_call", "batch_are_told_apart"),
+    "read_batch": ("every_ref_that_is_asked", "read_in_fewer_calls"),
+    "write_batch": ("more_creates_than_one_call", "batch_are_told_apart", "batch_take_fewer_calls"),
     "page_size": ("no_page_is_longer", "every_page_can_be_resumed"),
     "list_lag": ("change_shows_in_the_next",),
     "late_write": (),
-    "granularity": ("within_the_instant_of_the_cursor", "of_one_instant_that_fill", "bears_the_time_at_which"),
+    "granularity": (
+        "within_the_instant_of_the_cursor",
+        "of_one_instant_that_fill",
+        "bears_the_time_at_which",
+        "one_step",
+    ),
     "Finds": ("found_by_each_field", "every_value_that_is_asked", "cunning_value", "search_that_failed"),
     "Hears": ("edit_is_heard", "delete_is_heard", "one_byte_changed", "without_its_signature", "nonsense_from"),
     "Subscribes": ("subscribing_twice", "after_unsubscribing"),
@@ -159,7 +164,14 @@ def _said(report: pytest.TestReport) -> str:
     if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
-    return str(getattr(crash, "message", "")).partition("\n")[0]
+    said = str(getattr(crash, "message", "")).partition("\n")[0]
+    name, _, words = said.partition(":")
+    if name != "AssertionError":
+        return said
+    # The checks were imported before pytest could have their asserts show values: the line itself says what was asked.
+    lines = [line for entry in report.longrepr.reprtraceback.reprentries for line in entry.lines]  # type: ignore[union-attr]
+    asked = next((line.strip() for line in reversed(lines) if line.strip().startswith("assert ")), "")
+    return f"{asked.partition(', f')[0]}: {words.strip()}".strip(": ") or said
 
 
 def _abilities(noted: _Noted) -> list[Ability]:

@@ -47,6 +47,8 @@ def sample(field: Field, number: int) -> Raw | Absent:
         case FieldType.CHOICES if field.options:
             value = field.options[number % len(field.options)].value
             return value if field.codec.startswith("sep:") else [value]
+        case FieldType.CHOICES if field.open_options and not field.codec:
+            return [f"Sample {number}"]
     return ABSENT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncd.core.record import Create, Exists, Raw, Refused, Stale, Stored, Update, Version
 from syncd.testing.conformance.bench import APP, Bench, ids
 from syncd.testing.conformance.ground import Ground, needs
-from syncd.testing.conformance.read import UNICODE
+from syncd.testing.conformance.read import ODD_TEXTS, UNICODE
 
 __all__ = ["WriteContract"]
 
@@ -57,6 +57,14 @@ class WriteContract(Ground):
         assert again.ref == first.ref
         assert set(bench.people()) == before
 
+    def test_a_create_that_is_sent_again_overwrites_nothing(self, bench: Bench) -> None:
+        needs(bench.can.creates and bench.can.idempotent_create, "idempotent_create")
+        name, write = self.text(bench), self.create(bench, 908)
+        first = bench.store(write)
+        bench.person_edits(first.ref.id, name, "Changed since")
+        bench.write(write)
+        assert bench.people()[first.ref.id][name] == "Changed since"
+
     def test_a_second_record_with_a_unique_value_is_met_by_the_first(self, bench: Bench) -> None:
         needs(bench.can.creates and bench.can.unique, "unique fields")
         first_write = self.create(bench, 906)
@@ -82,6 +90,39 @@ class WriteContract(Ground):
         made = {outcome.ref.id for outcome in outcomes.values() if isinstance(outcome, Stored)}
         assert len(made) == len(writes)
         assert made <= set(bench.people())
+
+    def test_creates_in_a_batch_take_fewer_calls_than_there_are_records(self, bench: Bench) -> None:
+        needs(bench.can.creates and bench.can.write_batch > 1, "write_batch")
+        writes = [self.create(bench, 5000 + number) for number in range(min(bench.can.write_batch, 20))]
+        with bench.watching() as seen:
+            bench.write(*writes)
+        assert len(seen) <= max(len(writes) // 2, 3)
+
+    def test_each_outcome_of_a_batch_of_creates_names_its_own_record(self, bench: Bench) -> None:
+        needs(bench.can.creates, "creates")
+        unfit, taken = dict(self.unfit(bench)), self.create(bench, 6000)
+        bench.store(taken)
+        writes = [self.create(bench, 6001 + number) for number in range(6)]
+        if bench.can.unique:
+            writes.insert(1, Create(APP, bench.subject, taken.fields, bench.key()))
+        if unfit:
+            writes.insert(3, Create(APP, bench.subject, {**self.fields(bench, 6010), **unfit}, bench.key()))
+        outcomes, (name,) = bench.write(*reversed(writes)), self.texts(bench)[:1]
+        for write in writes:
+            outcome = outcomes[write.key]
+            if isinstance(outcome, Stored):
+                assert bench.people()[outcome.ref.id][name] == write.fields[name]
+                assert outcome.record is None or outcome.record.fields[name] == write.fields[name]
+
+    def test_two_creates_of_one_batch_with_a_unique_value_make_one_record(self, bench: Bench) -> None:
+        needs(bench.can.creates and bench.can.unique, "unique fields")
+        one = self.create(bench, 6100)
+        writes = [one, *(self.create(bench, 6101 + number) for number in range(4))]
+        writes.insert(3, Create(APP, bench.subject, one.fields, bench.key()))
+        before, outcomes = set(bench.people()), bench.write(*writes)
+        assert len(set(bench.people()) - before) == len(writes) - 1
+        twins = [outcomes[write.key] for write in (one, writes[3])]
+        assert sorted(type(outcome).__name__ for outcome in twins) == ["Exists", "Stored"], twins
 
     def test_outcomes_of_a_batch_are_told_apart_by_key(self, bench: Bench) -> None:
         name, some = self.text(bench), bench.some(5)
@@ -157,6 +198,31 @@ class WriteContract(Ground):
         assert isinstance(bench.write(write)[write.key], Stale)
         assert bench.people()[id_][name] == "A person was faster"
 
+    def test_text_is_written_as_if_a_person_had_typed_it(self, bench: Bench) -> None:
+        name, (ours, theirs) = self.text(bench), bench.some(2)
+        for text in ODD_TEXTS:
+            bench.person_edits(theirs, name, text)
+            bench.store(self.update(bench, ours, {name: text}))
+            assert bench.people()[ours][name] == bench.people()[theirs][name], ascii(text)
+
+    def test_an_update_puts_back_nothing_that_a_person_changes_meanwhile(self, bench: Bench) -> None:
+        ours, theirs, (id_,) = self.text(bench), self.text(bench, 1), bench.some()
+        bench.seen(id_)
+        bench.person_edits(id_, theirs, "Theirs before")
+        bench.write(self.update(bench, id_, {ours: "Ours"}))
+        assert bench.people()[id_][theirs] == "Theirs before"
+        with bench.meddling(lambda: bench.person_edits(id_, theirs, "Theirs")):
+            bench.write(self.update(bench, id_, {ours: "Ours again"}))
+        assert bench.people()[id_][theirs] == "Theirs"
+
+    def test_a_person_who_is_faster_by_a_moment_is_not_overwritten_where_declared(self, bench: Bench) -> None:
+        needs(bench.can.conditional, "conditional")
+        name, (id_,) = self.text(bench), bench.some()
+        write = self.update(bench, id_, {name: "Too late"}, expect=bench.seen(id_).version)
+        with bench.meddling(lambda: bench.person_edits(id_, name, "A person was faster")):
+            bench.write(write)
+        assert bench.people()[id_][name] == "A person was faster"
+
     # --- refusals ----------------------------------------------------------------------------------------------
 
     def test_a_value_that_the_app_refuses_is_refused(self, bench: Bench) -> None:
@@ -187,7 +253,9 @@ class WriteContract(Ground):
         bad = Create(APP, bench.subject, {**self.fields(bench, 920), **unfit}, bench.key())
         before = len(bench.people())
         outcomes = bench.write(good[0], bad, *good[1:])
-        assert isinstance(outcomes[bad.key], Refused)
+        refused = outcomes[bad.key]
+        assert isinstance(refused, Refused)
+        assert refused.reason
         assert {type(outcomes[write.key]) for write in good} == {Stored}
         assert len(bench.people()) == before + 3
 
