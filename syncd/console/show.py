@@ -103,6 +103,11 @@ def status(found: Status) -> Iterable[RenderableType]:
     yield grid(("sync", "mapping", "entities", "linked records"), rows)
     yield words("")
     yield from _troubles(found.apps)
+    if (gone := found.silent) is not None:
+        told = (
+            f"syncd {gone.doing}, process {gone.pid} on {gone.host}, has shown no sign of life since {when(gone.seen)}"
+        )
+        yield words(f"{told}: it was killed, or cannot write to its store; see its log, or /healthz", "red")
     yield from _waiting(found)
     yield words(f"{found.opted_out} opted out, {found.changes} entries in the change log")
     holder = found.holder
@@ -158,7 +163,7 @@ def _waiting(found: Status) -> Iterable[RenderableType]:
     if found.waiting:
         told = ", ".join(f"{n} {kind} (syncd {_LISTED[kind]})" for kind, n in sorted(found.waiting.items()))
         yield words(f"waiting for a person: {told}", "yellow")
-    elif all(app.state in ("running", "new") for app in found.apps):
+    elif found.silent is None and all(app.state in ("running", "new") for app in found.apps):
         yield words("nothing waits for a person", "green")
 
 

@@ -42,6 +42,7 @@ def undoing(found: Undoing) -> Iterable[RenderableType]:
     if more:
         yield words(f"  … and {more} more: --limit shows more of them, --json all that is shown")
     yield from _stay(found.stay)
+    yield from (words(line, "yellow") for line in found.unread)
     if found.out:
         yield words(f"to do exactly this: syncd apply {found.out}")
     else:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from syncd.console.outline import Outline
 from syncd.store.glance import AppGlance, Glance, SyncGlance, glance
 
-__all__ = ["AppStatus", "Holder", "SetBack", "Status", "SyncStatus", "moment", "status"]
+__all__ = ["AppStatus", "Holder", "SetBack", "Silent", "Status", "SyncStatus", "moment", "status"]
 
 _STALE: Final = 30.0
 """Seconds after which a process that has shown no sign of life is taken for gone; it shows one every ten."""
@@ -19,7 +19,7 @@ _STALE: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppStatus:
-    """One app. `state`: running, paused, failing, or new where it was never asked."""
+    """One app. `state`: running, paused, failing, held while the store is set back, or new where it was never asked."""
 
     name: str
     connector: str
@@ -58,6 +58,17 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silent:
+    """A process that worked on the store, has not signed off, and shows no sign of life any more."""
+
+    pid: int
+    host: str
+    doing: str
+    seen: datetime
+    """Its last sign of life."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetBack:
     """An older copy of the store stands in its place, and writes are held until a person agrees."""
 
@@ -86,6 +97,7 @@ class Status:
     changes: int
     holder: Holder | None
     """None where nobody has shown a sign of life lately."""
+    silent: Silent | None = None
     set_back: SetBack | None = None
     """None while writes are not held."""
 
@@ -94,16 +106,19 @@ def status(outline: Outline, now: float) -> Status:
     """Ask the store; nothing else is asked, and nothing is changed. Raises StoreError."""
     found = glance(outline.store, list(outline.apps), list(outline.syncs))
     there = found or Glance({}, {}, {}, 0, 0)
+    back = _set_back(there.setback) if there.setback else None
+    apps = (_app(name, connector, there.apps.get(name)) for name, connector in outline.apps.items())
     return Status(
         begun=found is not None,
         store=str(outline.store_file or outline.store.rpartition("@")[2]),
-        apps=tuple(_app(name, connector, there.apps.get(name)) for name, connector in outline.apps.items()),
+        apps=tuple(replace(app, state="held") if back and app.state == "running" else app for app in apps),
         syncs=tuple(_sync(name, there.syncs.get(name)) for name in outline.syncs),
         waiting=there.waiting,
         opted_out=there.opted_out,
         changes=there.changes,
         holder=_holder(there.heart, now),
-        set_back=_set_back(there.setback) if there.setback else None,
+        silent=_silent(there.heart, now),
+        set_back=back,
     )
 
 
@@ -133,6 +148,19 @@ def _holder(heart: str, now: float) -> Holder | None:
         who = said["holder"]
         since = datetime.fromisoformat(who["since"])
         return Holder(pid=who["pid"], host=who["host"], doing=who["doing"], since=since)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _silent(heart: str, now: float) -> Silent | None:
+    try:
+        said = json.loads(heart)
+        if now - said["at"] <= _STALE:
+            return None
+        who = said["holder"]
+        return Silent(
+            pid=who["pid"], host=who["host"], doing=who["doing"], seen=datetime.fromtimestamp(said["at"], UTC)
+        )
     except (ValueError, KeyError, TypeError):
         return None
 

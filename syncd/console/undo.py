@@ -13,6 +13,7 @@ import orjson
 
 from syncd.console.private import form_of, keep_private
 from syncd.console.status import moment
+from syncd.console.waits import unread
 from syncd.core.record import EntityId
 from syncd.engine.undo import MOST, Back, Chosen, Kept, Undo, choose, take_back, undoing
 from syncd.engine.world import World
@@ -89,6 +90,8 @@ class Undoing:
     """App to how many of its records would be written."""
     samples: tuple[Value, ...]
     stay: tuple[Reason, ...]
+    unread: tuple[str, ...]
+    """Apps in which people may have typed what is not known yet, and why."""
     digest: str
     out: str = ""
     """The file that holds the whole of it, where one was asked for."""
@@ -168,6 +171,7 @@ def shown(world: World, order: Order, *, samples: int, out: str = "") -> Undoing
             apps=dict(sorted(Counter(app for _, app in {(o.entity, app) for o in back for app in o.apps}).items())),
             samples=_values(tx, back[:samples]),
             stay=_reasons(tx, order.undo.kept),
+            unread=tuple(unread(tx, dict.fromkeys(app for one in back for app in world.syncs[one.sync].apps))),
             digest=order.undo.digest,
             out=out,
         )

@@ -259,7 +259,7 @@ def _conflict(
             if later is not None:
                 return _Ruling(Verdict.TAKEN, now, "conflict = newest") if later else _lost(ours, "conflict = newest")
     wins = _rank(rule.order, app) <= _rank(rule.order, ours.author)
-    label = f"conflict = prefer {(rule.order or ('?',))[0]}"
+    label = "a person said what stands" if ours.author == PEOPLE else f"conflict = prefer {(rule.order or ('?',))[0]}"
     return _Ruling(Verdict.TAKEN, now, label) if wins else _lost(ours, label)
 
 

@@ -98,9 +98,17 @@ def test_the_status_names_the_process_at_work_while_its_heart_beats(desk: Desk) 
     said = desk.ask("status")["holder"]
     assert said == {"pid": 4711, "host": "box", "doing": "run", "since": "2030-01-31T12:00:00Z"}
     assert "process 4711 on box" in desk.say("status").out
+    assert desk.ask("status")["silent"] is None
     clock.turn(-60.0)
     heart.beat()
     assert desk.ask("status")["holder"] is None
+    silent = desk.ask("status")["silent"]
+    assert (silent["pid"], silent["host"], silent["doing"]) == (4711, "box", "run")
+    out = desk.say("status").out
+    assert "process 4711 on box, has shown no sign of life since" in out
+    assert "nothing waits" not in out
+    heart.rest()
+    assert desk.ask("status")["silent"] is None
     store.close()
 
 

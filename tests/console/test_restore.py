@@ -54,6 +54,7 @@ def test_after_a_restore_nothing_is_written_until_a_person_agrees_and_then_no_ed
     said = desk.say("run", "--once")
     assert said.code == 6
     assert "writes are held: it was restored from backup.db" in said.err
+    assert {app["state"] for app in desk.ask("status")["apps"]} == {"held"}
     plan = desk.folder / "plan.json"
     shown = desk.say("plan", "--out", str(plan), "--json")
     assert shown.code == 2

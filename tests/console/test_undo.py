@@ -43,6 +43,23 @@ def test_the_last_run_is_shown_and_then_taken_back(mistaken: Desk) -> None:
     assert names(mistaken, "news").count("Wrong") == 2
 
 
+def test_of_an_app_that_is_paused_it_is_said_that_what_was_typed_there_is_not_known(mistaken: Desk) -> None:
+    assert mistaken.say("undo", "--run", "last", "--json").json["unread"] == []
+    mistaken.say("pause", "news")
+    shown = mistaken.say("undo", "--run", "last", "--json")
+    (told,) = shown.json["unread"]
+    assert told.startswith("news is paused since 20")
+    assert "what was typed there since is not known" in told
+    assert "not known" in mistaken.say("undo", "--run", "last").out.replace("\n", " ")
+
+
+def test_while_the_store_is_set_back_it_is_said_that_nothing_goes_out_yet(mistaken: Desk) -> None:
+    mistaken.say("restore")
+    done = mistaken.say("undo", "--since", "1h", "--yes")
+    assert done.code == 0
+    assert "writes are held, for the store was set back" in done.err.replace("\n", " ")
+
+
 def test_runs_are_listed_with_who_and_what(mistaken: Desk) -> None:
     ran = mistaken.ask("runs")
     assert [run["what"] for run in ran] == ["apply", "run --once"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from syncd.console.commands import COMMON, DONE, PENDING, By, Common, person
+from syncd.console.voice import note
 from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def approve(*numbers: int, all: All = False, by: By = "", common: Common = COMMO
         The holds, as `syncd holds` numbers them.
     """
     from syncd.console.console import recalled
+    from syncd.console.waits import held
     from syncd.console.work import approve_all, open_work
     from syncd.store.values import ParkedKind
 
@@ -108,6 +110,7 @@ def approve(*numbers: int, all: All = False, by: By = "", common: Common = COMMO
             numbers, (lambda: [work.id for work in open_work(world.store, (ParkedKind.HOLD,))]) if all else None
         )
         done = approve_all(world, chosen, by=person(by))
+        note(held(world.store))
     return _said(done, common)
 
 
@@ -123,10 +126,12 @@ def refuse(number: int, /, *, by: By = "", common: Common = COMMON) -> int:
         The hold, as `syncd holds` numbers it.
     """
     from syncd.console.console import recalled
+    from syncd.console.waits import held
     from syncd.console.work import refuse_hold
 
     with recalled(common.whole()) as world:
         done = refuse_hold(world, number, by=person(by))
+        note(held(world.store))
     return _said([done], common)
 
 

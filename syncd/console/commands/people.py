@@ -87,6 +87,7 @@ def forget(
     from syncd.console.find import find
     from syncd.console.forget import keep_certificate, look, order, orders, put_back
     from syncd.console.private import may_keep
+    from syncd.console.waits import held
 
     if (certificate is None) != (not of):
         raise ConfigError("a certificate is of an order", hint="say --of NUMBER and --certificate FILE")
@@ -113,4 +114,5 @@ def forget(
             if input("Forget them for good? [y/N] ").strip().lower() not in {"y", "yes"}:
                 return PENDING
         given = order(world, whom, by=person(by), reason=reason, many=many)
+        note(held(world.store))
     return common.answer(given, lambda: show_people.ordered(given))

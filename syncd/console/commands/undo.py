@@ -93,6 +93,7 @@ def undo(
     from syncd.console.private import may_keep
     from syncd.console.show_undo import taken_back, undoing
     from syncd.console.undo import carry_out, keep_order, prepare, shown
+    from syncd.console.waits import held
 
     if not any((change, run, undo, record, since)):
         hint = "say --change NUMBER, --run last, --undo NUMBER, --record WHOM or --since 2h; see: syncd undo --help"
@@ -124,6 +125,7 @@ def undo(
             if input("Take this back? [y/N] ").strip().lower() not in {"y", "yes"}:
                 return PENDING
         done = carry_out(world, order, by=person(by))
+        note(held(world.store))
     return common.answer(done, lambda: taken_back(done))
 
 
@@ -132,12 +134,14 @@ def undo_as_kept(path: Path, *, by: str, common: Common) -> int | None:
     from syncd.console.console import recalled
     from syncd.console.show_undo import taken_back
     from syncd.console.undo import carry_out, read_order
+    from syncd.console.waits import held
 
     order: Order | None = read_order(path)
     if order is None:
         return None
     with recalled(common.working()) as world:
         done = carry_out(world, order, by=person(by))
+        note(held(world.store))
     return common.answer(done, lambda: taken_back(done))
 
 
