@@ -84,8 +84,17 @@ def sole_on(store: str, doing: str) -> Iterator[Held]:
     elif url.database in (None, "", ":memory:"):
         yield Held(holder, _never_lost)
     else:
+        _one_name(Path(url.database))
         with _file(Path(f"{url.database}.lock"), holder):
             yield Held(holder, _never_lost)
+
+
+def _one_name(file: Path) -> None:
+    """A file of two names has two locks, and two journals: SQLite would mix them up (sqlite.org, How To Corrupt)."""
+    if file.exists() and file.stat().st_nlink > 1:
+        raise StoreError(
+            f"{file} has another name, too: it is linked", hint="remove that name; for a copy use: syncd backup FILE"
+        )
 
 
 @contextmanager

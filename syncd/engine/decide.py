@@ -158,9 +158,12 @@ def _bring_back(world: World, tx: Transaction, work: Parked, by: str, note: str)
 def asked(tx: Transaction, id: int, kinds: tuple[ParkedKind, ...]) -> Parked:
     """An open question by its number. Raises ConfigError if there is none, Halted if it was answered already."""
     work = tx.parked.get(id)
-    if work is None or work.kind not in kinds:
-        names = ", ".join(kinds)
-        raise ConfigError(f"there is no open {names} with number {id}", hint="syncd status shows what is open")
+    if work is None:
+        raise ConfigError(f"there is no open question with number {id}", hint="syncd status shows what is open")
+    if work.kind not in kinds:
+        kind = work.kind.replace("_", " ")
+        hint = "syncd status shows what is open, and by which command it is listed"
+        raise ConfigError(f"there is no open question of this sort with number {id}: it is about a {kind}", hint=hint)
     if work.closed is not None:
         raise Halted(f"{id} was answered already: {work.answer}" + (f" by {work.by}" if work.by else ""))
     return work

@@ -157,7 +157,11 @@ def answer(status: int, body: Any = None, headers: Mapping[str, str] | None = No
         return httpx.Response(status, headers=dict(headers or {}))
     if isinstance(body, bytes | str):
         return httpx.Response(status, content=body, headers=dict(headers or {}))
-    return httpx.Response(status, json=body, headers=dict(headers or {}))
+    try:
+        return httpx.Response(status, json=body, headers=dict(headers or {}))
+    except UnicodeEncodeError:  # half a character, as JSON can hold it and UTF-8 cannot
+        content = json.dumps(body, separators=(",", ":"))
+        return httpx.Response(status, content=content, headers={"content-type": "application/json", **(headers or {})})
 
 
 class Twin:

@@ -40,6 +40,17 @@ def test_a_second_process_is_told_who_is_there_and_since_when(company: Company) 
     assert refused.value.exit_code == 7
 
 
+def test_a_store_of_two_names_is_refused_for_each_would_have_a_lock_of_its_own(company: Company) -> None:
+    file = company.folder / "syncd.db"
+    os.link(file, company.folder / "other.db")
+    with pytest.raises(StoreError, match="another name") as refused, sole(company.config):
+        pass
+    assert "syncd backup" in f"{refused.value.hint}"
+    (company.folder / "other.db").unlink()
+    with sole(company.config):
+        pass
+
+
 def test_the_lock_is_free_again_afterwards(company: Company) -> None:
     with sole(company.config):
         pass

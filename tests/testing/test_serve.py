@@ -193,3 +193,9 @@ def test_run_forever_tells_its_address_and_ends_on_interrupt(twin: Echo) -> None
     run_forever(twin, ready=interrupt)
     with pytest.raises(httpx.ConnectError):
         httpx.delete(f"{addresses[0]}/say/x")
+
+
+def test_half_a_character_is_told_as_json_can_hold_it() -> None:
+    told = answer(200, {"name": "\ud800x"})
+    assert told.headers["content-type"] == "application/json"
+    assert told.text == '{"name":"\\ud800x"}'
