@@ -8,12 +8,12 @@ from itertools import chain
 
 from syncd.core.compose import Composed, composed, first_fields
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import FieldRule, Sync, Way
+from syncd.core.fieldmap import FieldRule, Sync, Way, told
 from syncd.core.match import keys
 from syncd.core.record import Create, Delete, Fields, Raws, Record, Ref, Update, Write
 from syncd.engine import calls
 from syncd.engine.consent import heed
-from syncd.engine.debts import claims, frozen, lacks, note_debts, waits
+from syncd.engine.debts import claims, frozen, lacks, note_debts, note_freed, waits
 from syncd.engine.deletes import gone_everywhere
 from syncd.engine.fuse import fuse
 from syncd.engine.namesakes import ask_about_key, moves_on
@@ -182,10 +182,13 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
     for ref, link in zip(shown, found, strict=True):
         if link is None and is_strange(tx, sync, ref, entity.id):
             continue  # the app says so itself, where it makes no other beside it
-        if link is None and not any(work.ref == ref for work in tx.parked.rivals(app)):
+        asked = [work for work in tx.parked.rivals(app) if work.ref == ref]
+        if link is None and not any(_may_be(tx, sync, work, sight.records[ref]) for work in asked):
             # Its own values keep it outside the filter: it is theirs all the same, and no other is made beside it.
+            tx.parked.withdraw(asked, "it shows the key of another by now")
             tx.deliveries.settle(delivery)
             bind(world, tx, sync, entity, sight.records[ref], "found by its key")
+            note_freed(tx, sync, asked, delivery.cause)
             return True
     late = (tx.links.get(sync.name, ref) for ref in sight.late.get(entity.id, ()))
     for link in [*found, *late, *_keeping(tx, sync, app, entity)]:
@@ -200,6 +203,12 @@ def _others_record(world: World, tx: Transaction, sync: Sync, delivery: Delivery
             fuse(world, tx, sync, tx.entities.get(link.entity), entity, note)
         return True
     return False
+
+
+def _may_be(tx: Transaction, sync: Sync, asked: Parked, fact: Record) -> bool:
+    """Whether the record still shows a key of any of those of whom it was asked whether it is theirs."""
+    shown = set(keys(sync, told(sync, fact)))
+    return any(shown & set(keys(sync, tx.entities.get(id).fields)) for id in asked.concerned)
 
 
 def _is_being_deleted(tx: Transaction, ref: Ref) -> bool:

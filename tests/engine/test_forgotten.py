@@ -10,6 +10,7 @@ from syncd.core.fieldmap import Deletion
 from syncd.core.guard import Limits
 from syncd.core.record import Ref
 from syncd.engine.cycle import pull_app, tend
+from syncd.engine.decide import drop_hold
 from syncd.engine.forgetting import finish, forget
 from syncd.engine.masses import put_aside
 from syncd.engine.remedies import pause, resume
@@ -55,6 +56,27 @@ def test_a_record_that_may_be_somebody_elses_as_well_stays_a_question_when_one_o
         tx.parked.park(replace(work, ref=Ref("news", "people", "news-8"), detail={"entities": [ann], "by": "phone"}))
     forget(scene.world, ann, by="op")
     assert [item.ref for item in scene.parked() if item.kind is ParkedKind.AMBIGUOUS] == [ref]
+
+
+def test_nobody_is_made_beside_a_record_of_which_something_else_was_asked_before_it_had_their_address() -> None:
+    """The address is that of somebody who was forgotten, so nothing else is asked of the record by itself."""
+    scene = linked(3)
+    bea, eve = "p1@example.com", "p2@example.com"
+    second = scene.fake("news").person_creates(email=bea, out=False)
+    later(scene)
+    forget(scene.world, whom(scene), by="op")
+    later(scene)
+    assert [work.kind for work in scene.parked()] == [ParkedKind.DUPLICATE]
+    scene.fake("news").person_edits(second, email=ANN)
+    later(scene)
+    scene.fake("news").person_deletes(record(scene, "news", eve))
+    later(scene)
+    (held,) = [work for work in scene.parked() if work.kind is ParkedKind.HOLD]
+    scene.fake("crm").person_edits(record(scene, "crm", eve), email=ANN)
+    drop_hold(scene.world, held.id, by="op")
+    later(scene)
+    assert shown(scene, "news").count(ANN) == 1
+    assert [work for work in scene.parked() if work.ref == Ref("news", "people", second)] == []
 
 
 def test_an_opt_out_counts_that_is_typed_into_a_record_which_is_held_back_already() -> None:
