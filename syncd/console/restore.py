@@ -9,7 +9,7 @@ from pathlib import Path
 from syncd.console.console import opened
 from syncd.console.outline import Outline
 from syncd.console.status import moment
-from syncd.daemon.lock import sole_on
+from syncd.daemon.lock import sole_on, still
 from syncd.engine.setback import hold
 from syncd.errors import ConfigError, Problem
 from syncd.sdk.clock import WallClock
@@ -51,6 +51,7 @@ def restore(outline: Outline, file: Path) -> Restored:
                 known = kept(tx)
                 changes = sum(tx.log.counts().values())
                 hold(tx, f"it was restored from {file.name}", known.at if known else None)
+                still(tx)
             put_in_place(store, place, replaced)
         _raise_number(outline)
     copied = moment(known.at) if known else None

@@ -21,9 +21,21 @@ from syncd.errors import StoreError, SyncdError
 from syncd.sdk.contract import Clock
 from syncd.settings import Config
 from syncd.store.connect import address
-from syncd.store.ports import Storage
+from syncd.store.ports import Storage, Transaction
 
-__all__ = ["BEAT", "STALE", "AlreadyRunning", "Beat", "Heart", "Held", "Holder", "last_beat", "sole", "sole_on"]
+__all__ = [
+    "BEAT",
+    "STALE",
+    "AlreadyRunning",
+    "Beat",
+    "Heart",
+    "Held",
+    "Holder",
+    "last_beat",
+    "sole",
+    "sole_on",
+    "still",
+]
 
 BEAT: Final = 10.0
 """Seconds between two heartbeats."""
@@ -194,6 +206,11 @@ def last_beat(store: Storage) -> Beat | None:
         return Beat(Holder(**told["holder"]), float(told["at"])) if told else None
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def still(tx: Transaction) -> None:
+    """Nobody is at work on this store: it is a copy of one where somebody was."""
+    tx.meta.put(_META, "")
 
 
 class Heart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,13 @@ def sign_off(heart: Heart, store: Storage, beside: Path | None, log: Any) -> Non
     except StoreError as failed:
         log.critical("store failing", reason=failed.message)
         if beside is not None and not store.in_place:
-            _rescue(store, beside.with_suffix(".rescued"), log)
+            _rescue(store, _free(beside.with_suffix(".rescued")), log)
+
+
+def _free(file: Path) -> Path:
+    """The name, or the next one that nothing has: what was rescued before is not written over."""
+    names = (file.with_name(f"{file.name}{number or ''}") for number in itertools.count())
+    return next(name for name in names if not name.exists())
 
 
 def _rescue(store: Storage, kept: Path, log: Any) -> None:

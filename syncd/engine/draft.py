@@ -16,7 +16,7 @@ from syncd.engine.consent import heed
 from syncd.engine.debts import claims, frozen, lacks, note_debts, note_freed, waits
 from syncd.engine.deletes import gone_everywhere
 from syncd.engine.fuse import fuse
-from syncd.engine.namesakes import ask_about_key, moves_on
+from syncd.engine.namesakes import ask_about_key, being_made, moves_on
 from syncd.engine.revive import is_to_go
 from syncd.engine.setback import ask_again
 from syncd.engine.sight import Sight, asked_about
@@ -118,8 +118,9 @@ def _change(
     wanted = claims(tx, sync, entity, link, parked)
     showing = [known for ref in late if (known := tx.links.get(sync.name, ref))]
     taken = ask_about_key(tx, sync, app, entity, wanted, showing, delivery.cause)
-    if taken:  # what is said of an address is not said either
-        wanted = claims(tx, sync, entity, link, parked | taken)
+    waiting = being_made(tx, sync, app, entity, wanted)
+    if taken or waiting:  # what is said of an address is not said either
+        wanted = claims(tx, sync, entity, link, parked | taken | waiting)
     open_now = {name: value for name, value in wanted.items() if not _unseen(sync.rules[name], link, fact)}
     done = composed(entity, sync, app, fact.fields, open_now, parked)
     link = _without_misfits(tx, sync, link, entity, done, wanted, delivery)
@@ -128,7 +129,7 @@ def _change(
             shown = {name for field in done.goal for name in sync.rules[field].lenses[app].window}
             seen = {**link.seen, **{name: fact.fields[name] for name in shown if name in fact.fields}}
             tx.links.put(sync.name, replace(link, seen=seen, sent={**link.sent, **done.goal}))
-        if len(open_now) < len(wanted):
+        if waiting or len(open_now) < len(wanted):
             tx.deliveries.postpone(delivery, tx.now + backoff(world, delivery))
             return None
         tx.deliveries.settle(delivery)

@@ -99,9 +99,12 @@ def watch(world: World, tx: Transaction, sync: Sync, app: str) -> None:
         counting = partial(_counting, guards)
         counted = world.recent.counted(tx, sync.name, app, (event,), counting, since=since, after=after)
         for guard in open_ones:
-            if mass(guard, linked, len(counted.get(guard, ())), limits) is None:
+            many = len(counted.get(guard, ()))
+            if mass(guard, linked, many, limits) is None:
                 continue
-            linked = tx.links.linked(sync.name, app)
+            linked = world.recent.recount(tx, sync.name, app)
+            if mass(guard, linked, many, limits) is None:
+                continue
             entries = tx.log.find(app=app, sync=sync.name, events=(event,), since=since, after=after, limit=_MOST)
             seen = _seen(entries, guard)
             trip = mass(guard, linked, len(seen.records), limits)

@@ -7,12 +7,22 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import Key, keys
-from syncd.core.record import EntityId
+from syncd.core.record import EntityId, Fields
 from syncd.engine.debts import claims, frozen, note_debts
 from syncd.store.ports import Transaction
 from syncd.store.values import Intent, IntentKind, Parked, ParkedKind
 
-__all__ = ["ask_about_key", "key_field", "moves_on", "not_free", "part", "shows", "tells_apart", "unsettled"]
+__all__ = [
+    "ask_about_key",
+    "being_made",
+    "key_field",
+    "moves_on",
+    "not_free",
+    "part",
+    "shows",
+    "tells_apart",
+    "unsettled",
+]
 
 
 def tells_apart(sync: Sync, names: Iterable[str]) -> bool:
@@ -82,9 +92,21 @@ def unsettled(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]
             yield name, old.casefold()
 
 
-def not_free(sync: Sync, app: str, write: Intent, leaving: Collection[tuple[str, str]]) -> bool:
-    """Would this write give the app a key that another record there has, may have, or has not given up yet?"""
-    own = ((name, write.patch.get(name)) for name in _key_fields(sync, app))
+def being_made(tx: Transaction, sync: Sync, app: str, entity: Entity, wanted: Fields) -> frozenset[str]:
+    """The fields that would give a record the key of another that may just be made there: a create in doubt counts."""
+    creates = [
+        i for i in tx.intents.open(app) if i.ref is None and i.object == sync.apps[app] and i.entity != entity.id
+    ]
+    made = {key for intent in creates for key in unsettled(sync, app, intent)}
+    names = (
+        {key[0]: key_field(sync, app, key) for key in sync.match if len(key) == 1 and key[0] in wanted} if made else {}
+    )
+    return frozenset(own for own, name in names.items() if (name, str(wanted[own]).casefold()) in made)
+
+
+def not_free(sync: Sync, app: str, create: Intent, leaving: Collection[tuple[str, str]]) -> bool:
+    """Would this create give the app a key that another record there has, may have, or has not given up yet?"""
+    own = ((name, create.patch.get(name)) for name in _key_fields(sync, app))
     return any((name, raw.casefold()) in leaving for name, raw in own if isinstance(raw, str))
 
 

@@ -45,6 +45,7 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
         return  # a person sees each of them in a plan: they are not even counted
     sent = sum(tx.log.count(app=app, sync=sync.name, event=event, since=since) for event in _SENT)
     if sent + len(batch) <= least or _is_expected(tx, sync):
+        world.recent.drop(sync.name, app, _SENT)
         return
     after, linked = expected(tx, sync), world.recent.linked(tx, sync.name, app)
     ours = _unexpected(tx, (intent.cause for intent in batch), after)
@@ -61,7 +62,9 @@ def watch_writes(world: World, tx: Transaction, sync: Sync, app: str, batch: Seq
         more = sum(1 for ref in records if str(ref) not in counted)
         if mass(guard, linked, len(counted) + more, limits) is None:
             continue
-        linked = tx.links.linked(sync.name, app)
+        linked = world.recent.recount(tx, sync.name, app)
+        if mass(guard, linked, len(counted) + more, limits) is None:
+            continue
         told = tx.log.find(app=app, sync=sync.name, events=_SENT, since=since, after=after, limit=_MOST)
         for one, entry in counting(told):
             if one is guard and entry.ref is not None:

@@ -112,17 +112,13 @@ def deliver(world: World, sync: Sync, app: str, deliveries: Sequence[Delivery]) 
 
 
 def _one_by_one(world: World, tx: Transaction, sync: Sync, app: str, drafts: list[Draft]) -> list[Draft]:
-    """Without the creates whose key another record there may have, or is only about to give up: that may be refused.
-
-    Nor is a record given the key of one that may just be made: a create in doubt is as good as a record.
-    """
-    open_now = list(tx.intents.open(app))
+    """Without the creates whose key another record there may have, or is only about to give up: that may be refused."""
+    open_now = [intent for intent in tx.intents.open(app) if intent.object == sync.apps[app]]
     under_way = [draft.intent for draft in drafts if draft.intent.ref] + open_now
     leaving = {key for intent in under_way for key in unsettled(sync, app, intent)}
     if not leaving:
         return drafts
-    made = {key for intent in open_now if intent.ref is None for key in unsettled(sync, app, intent)}
-    early = [draft for draft in drafts if not_free(sync, app, draft.intent, made if draft.intent.ref else leaving)]
+    early = [draft for draft in drafts if draft.intent.ref is None and not_free(sync, app, draft.intent, leaving)]
     for draft in early:
         tx.deliveries.postpone(draft.delivery, tx.now + backoff(world, draft.delivery))
     return [draft for draft in drafts if draft not in early]

@@ -56,8 +56,8 @@ class _Counted:
         for guard, entry in counting(entries):
             if entry.ref is not None:
                 told = self.records.setdefault(guard, {})
-                told.pop(str(entry.ref), None)
-                told[str(entry.ref)] = entry.at
+                known = told.pop(str(entry.ref), entry.at)
+                told[str(entry.ref)] = max(known, entry.at)  # the clock may have been set back
         self.last, self.hash = entries[-1].seq, entries[-1].hash
 
     def forget(self, since: float) -> None:
@@ -68,25 +68,35 @@ class _Counted:
                 del told[first[0]]
 
 
+def _hash(tx: Transaction, seq: int) -> str:
+    entry = tx.log.get(seq)
+    return entry.hash if entry is not None else ""
+
+
 class Recent:
     """What is kept, for each app of a sync. It is in memory alone: a new process reads the hour once."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str, Sequence[Event]], _Counted] = {}
-        self._linked: dict[tuple[str, str], tuple[int, int]] = {}
-        """How many were linked, and the last entry of the log by then."""
+        self._linked: dict[tuple[str, str], tuple[int, int, str]] = {}
+        """How many were linked, and the last entry of the log by then with its hash: it may be rolled back."""
 
     def linked(self, tx: Transaction, sync: str, app: str) -> int:
         """How many records are linked at least. To count them takes as long as there are many.
 
         They are counted once more when a tenth of them may have gone.
         """
-        linked, last = self._linked.get((sync, app), (0, 0))
+        linked, last, mark = self._linked.get((sync, app), (0, 0, ""))
         grown = tx.log.last() - last
-        if not last or not 0 <= grown * _AN_ENTRY <= linked * _GONE:
-            linked, grown = tx.links.linked(sync, app), 0
-            self._linked[sync, app] = (linked, tx.log.last())
+        if not last or not 0 <= grown * _AN_ENTRY <= linked * _GONE or _hash(tx, last) != mark:
+            return self.recount(tx, sync, app)
         return linked - grown * _AN_ENTRY
+
+    def recount(self, tx: Transaction, sync: str, app: str) -> int:
+        """How many records are linked."""
+        linked, last = tx.links.linked(sync, app), tx.log.last()
+        self._linked[sync, app] = (linked, last, _hash(tx, last))
+        return linked
 
     def counted(
         self,

@@ -80,9 +80,12 @@ def misplaced(store: Storage, file: Path | None) -> tuple[str, Generation | None
     """Why the store is not the one that was last worked on here, "" if it is, and what it says itself. StoreError."""
     told = beside(file) if file is not None else None
     with store.read() as tx:
-        known = kept(tx)
-        lived = tx.log.get(1) is not None
-        return out_of_place(known, told, lived=lived) if file is not None else dumped(tx), known
+        known, lived = kept(tx), tx.log.get(1) is not None
+        if file is None:
+            return dumped(tx), known
+    if told is None and known is not None:
+        told = beside(file)  # another process may have begun the store between the two looks
+    return out_of_place(known, told, lived=lived), known
 
 
 def advance(store: Storage, file: Path | None) -> None:
@@ -122,9 +125,17 @@ def _write(file: Path, text: str) -> None:
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w") as out:
+            _given(handle, file.with_suffix(""))
             out.write(text)
             out.flush()
             os.fsync(handle)
         draft.replace(file)
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror}", hint="see that there is room") from error
+
+
+def _given(handle: int, store: Path) -> None:
+    """Whoever owns the store must be able to read what lies beside it, also where root has written that."""
+    if os.geteuid() == 0 and store.exists():
+        owner = store.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.pool import StaticPool
 
 from syncd.store.connect import begin, begin_reading, commit, emptied, engine, explained, fleeting, overwriting
@@ -45,6 +47,7 @@ class Store:
         self._lock = threading.RLock()
         self._taken = False
         self._opened = _identity(self.file)
+        event.listen(engine, "do_connect", self._same_file)
         self._shared = isinstance(engine.pool, StaticPool)
         self.on_commit: Callable[[], None] = _nothing
         """Called just before each commit; a simulator kills here."""
@@ -80,6 +83,11 @@ class Store:
     def in_place(self) -> bool:
         """Whether the file that was opened stands there still; True for a store that is no file."""
         return self._opened == _identity(self.file)
+
+    def _same_file(self, *_connecting: Any) -> None:
+        """SQLite would begin an empty file in the place of one that is gone, and share its journal with ours."""
+        if not self.in_place:
+            raise sqlite3.OperationalError("the file was removed or replaced while it is in use")
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:

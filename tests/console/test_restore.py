@@ -55,6 +55,7 @@ def test_after_a_restore_nothing_is_written_until_a_person_agrees_and_then_no_ed
     assert said.code == 6
     assert "writes are held: it was restored from backup.db" in said.err
     assert {app["state"] for app in desk.ask("status")["apps"]} == {"held"}
+    assert desk.ask("status")["silent"] is None
     plan = desk.folder / "plan.json"
     shown = desk.say("plan", "--out", str(plan), "--json")
     assert shown.code == 2
@@ -99,6 +100,16 @@ def test_a_backup_of_a_copy_that_nobody_has_noticed_yet_hides_nothing(desk: Desk
     said = desk.say("run", "--once")
     assert said.code == 6
     assert "writes are held: it is an older copy" in said.err
+
+
+def test_a_backup_can_be_verified_where_it_lies(desk: Desk, lived: Path) -> None:
+    elsewhere = desk.folder / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(lived, elsewhere / "syncd.db")
+    for part in ("", "-wal", "-shm", ".generation"):
+        (desk.folder / f"syncd.db{part}").unlink(missing_ok=True)
+    shutil.copy(elsewhere / "syncd.db", desk.folder / "syncd.db")
+    assert desk.say("verify").code == 0
 
 
 def test_an_empty_file_in_the_place_of_the_store_is_no_new_beginning(desk: Desk, lived: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_store_whose_file_is_removed_takes_no_more_and_the_last_of_it_is_kept(
         for part in ("", "-wal", "-shm"):
             (company.folder / f"syncd.db{part}").unlink(missing_ok=True)
         eventually(lambda: service.daemon.health().store == "down", "the daemon notices")
-        assert httpx.get(f"{service.url}/healthz").status_code == 503
+        eventually(lambda: httpx.get(f"{service.url}/healthz").status_code == 503, "and says so")
         assert service.stops() == 0
     (rescued,) = [line for line in company.said if line["event"] == "store rescued"]
     with closing(sqlite3.connect(rescued["file"])) as db:

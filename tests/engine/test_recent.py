@@ -11,8 +11,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from syncd.core.entity import Link
 from syncd.core.guard import Guard, Limits
-from syncd.core.record import Ref
+from syncd.core.record import EntityId, Ref
 from syncd.engine.cycle import once, pull_app
 from syncd.engine.recent import Recent
 from syncd.engine.world import Safety
@@ -225,3 +226,42 @@ def test_a_person_who_counts_twice_is_one() -> None:
             tx.log.append(one)
         counted = recent.counted(tx, "people", "crm", _EVENTS, _counting, since=tx.now - _HOUR, after=0)
         assert {guard: list(refs) for guard, refs in counted.items()} == {Guard.CHANGES: ["crm/people/1"]}
+
+
+def test_links_of_a_page_that_was_rolled_back_are_not_counted() -> None:
+    store, recent = MemoryStore(TurnedClock(1_800_000_000.0).now), Recent()
+
+    def page(tx: Any, first: int) -> None:
+        for n in range(first, first + 100):
+            ref = Ref("crm", "people", str(n))
+            tx.links.put("people", Link(EntityId(f"e{n}"), ref))
+            tx.log.append(Entry(event=Event.LINKED, sync="people", ref=ref))
+
+    with store.begin() as tx:
+        page(tx, 0)
+    with suppress(_RolledBack), store.begin() as tx:
+        page(tx, 100)
+        assert recent.linked(tx, "people", "crm") == 200
+        _rolls_back()
+    with store.begin() as tx:
+        for _ in range(100):
+            tx.log.append(Entry(event=Event.SENT, sync="people"))
+        assert recent.linked(tx, "people", "crm") <= 100
+
+
+def test_who_counted_before_the_clock_was_set_back_and_again_since_counts_for_the_later_time() -> None:
+    clock = TurnedClock(1_800_000_000.0)
+    store, recent = MemoryStore(clock.now), Recent()
+    for _ in range(2):
+        with store.begin() as tx:
+            tx.log.append(
+                Entry(event=Event.MERGED, sync="people", ref=Ref("crm", "people", "1"), note=Guard.CHANGES.value)
+            )
+        clock.turn(-1800)
+    clock.turn(1800 + _HOUR + 60 - 1800 + 1800)
+    since = clock.now() - _HOUR
+    with store.read() as tx:
+        recent.counted(tx, "people", "crm", (Event.MERGED,), _counting, since=since - _HOUR, after=0)
+        found = recent.counted(tx, "people", "crm", (Event.MERGED,), _counting, since=since, after=0)
+        told = tx.log.find(app="crm", sync="people", events=(Event.MERGED,), since=since)
+        assert len(told) == len(found[Guard.CHANGES]) == 1

@@ -162,3 +162,33 @@ def test_a_database_has_no_file_beside_it_and_counts_all_the_same() -> None:
     advance(store, None)
     with store.read() as tx:
         assert (kept(tx) or Generation("", 0, 0)).number == 1
+
+
+def test_no_new_file_is_begun_where_the_store_s_own_is_gone_and_what_is_kept_of_it_is_whole(folder: Path) -> None:
+    store = opened(folder)
+    with store.begin() as tx:
+        tx.meta.put("told", "before")
+    (folder / "syncd.db").unlink()
+    with store.read() as tx:
+        assert tx.meta.get("told") == "before"
+        with pytest.raises(StoreError, match="removed or replaced"), store.read():
+            pass  # a second connection
+    assert not (folder / "syncd.db").exists()
+    store.copy(folder / "kept.db")
+    kept_store = Store.open(f"sqlite:///{folder / 'kept.db'}", lambda: START)
+    with kept_store.read() as tx:
+        assert tx.meta.get("told") == "before"
+    kept_store.close()
+    store.close()
+
+
+def test_what_root_writes_beside_a_store_belongs_to_whom_the_store_belongs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    works(folder, 0)
+    owner = (folder / "syncd.db").stat()
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.fchown", lambda _handle, user, group: given.append((user, group)))
+    works(folder)
+    assert given == [(owner.st_uid, owner.st_gid)]

@@ -108,12 +108,22 @@ def _here(href: str, base_url: str) -> str:
     try:
         return path(same_origin(whole, base_url))
     except BrokenProtocol as elsewhere:
-        there = "{0.scheme}://{0.netloc}{0.path}".format(urlsplit(whole))
+        if _netloc(whole) == _netloc(base_url):  # behind a proxy that ends TLS a server may take itself for http
+            return path(whole)
+        told = urlsplit(whole)
+        scheme = urlsplit(base_url).scheme if told.scheme == "http" else told.scheme  # no advice to speak in the clear
+        there = f"{scheme}://{told.netloc}{told.path}"
         raise Rejected(
             f"the address books of this user are on another server: {there}",
             hint=f'if that is theirs, set base_url = "{there}"',
             code="another_server",
         ) from elsewhere
+
+
+def _netloc(url: str) -> tuple[str, bool]:
+    """The host of an address, and whether it names a port of its own."""
+    told = urlsplit(url)
+    return (told.hostname or "").lower(), told.port is not None
 
 
 def _is_book(told: Response) -> bool:

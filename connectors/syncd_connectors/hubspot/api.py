@@ -148,7 +148,7 @@ class Api:
 
 
 def searchable(names: Sequence[str]) -> bool:
-    """Whether a search can ask for so many properties."""
+    """Whether a search can ask for so many properties, or values."""
     return sum(len(name) + len('"",') for name in names) <= _LONGEST_SEARCH
 
 

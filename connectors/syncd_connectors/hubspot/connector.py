@@ -15,7 +15,7 @@ from syncd.sdk.pages import by_token
 from syncd.sdk.shapes import in_chunks
 from syncd.sdk.sturdy import sturdy
 from syncd_connectors.hubspot import changes, hooks, reads
-from syncd_connectors.hubspot.api import OBJECTS, TOKEN_PATH, Api, rates
+from syncd_connectors.hubspot.api import OBJECTS, TOKEN_PATH, Api, rates, searchable
 from syncd_connectors.hubspot.consent import fulfil, part
 from syncd_connectors.hubspot.schema import described, modified_property
 from syncd_connectors.hubspot.settings import HubSpotSettings
@@ -127,7 +127,7 @@ class HubSpot:
             plausible = [v for v in asked if "@" in v] if field == "email" else [v for v in dict.fromkeys(values) if v]
             found = reads.by_unique(self._api, object, field, plausible, names)
         elif field in _SEARCHED.get(object, ()):
-            found = [row for chunk in in_chunks(asked, _SOUGHT) for row in self._search(object, field, chunk)]
+            found = [row for chunk in _sought(asked) for row in self._search(object, field, chunk)]
         else:
             raise Rejected(f"HubSpot cannot look for {object} by {field}", field=field)
         holders = [(str(row["id"]), _values(row, field)) for row in found]
@@ -235,6 +235,18 @@ def _http(settings: HubSpotSettings, tools: Tools) -> Http:
         clock=tools.clock,
     )
     return tools.http.at(base, auth=auth, rates=rates)
+
+
+def _sought(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The values in runs that a search can ask for; one that is too long for any is asked for by itself."""
+    run: list[str] = []
+    for value in values:
+        if run and (len(run) == _SOUGHT or not searchable([*run, value])):
+            yield run
+            run = []
+        run.append(value)
+    if run:
+        yield run
 
 
 def _values(row: Mapping[str, Any], field: str) -> frozenset[str]:

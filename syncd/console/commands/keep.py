@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,9 @@ def verify(*, common: Common = COMMON) -> int:
     outline = common.outline()
     with opened(outline) as store:
         wrong = store.verify()
-        if not wrong and (elsewhere := misplaced(store, generation_file(outline.store))[0]):
+        beside = generation_file(outline.store)
+        known_here = beside is None or beside.exists()  # a backup that is looked at where it lies is no store in use
+        if not wrong and known_here and (elsewhere := misplaced(store, beside)[0]):
             raise StoreError(
                 f"this is not the store that syncd last worked on here: {elsewhere}",
                 hint="put that one back, or start syncd: it writes nothing until you have seen what this one leads to",
@@ -45,6 +48,7 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
     """
     from syncd.console import show
     from syncd.console.console import opened
+    from syncd.daemon.lock import STALE, last_beat
     from syncd.engine.setback import notice
     from syncd.store.generation import advance, generation_file
 
@@ -61,7 +65,9 @@ def backup(file: Path, /, *, common: Common = COMMON) -> int:
         except StoreError:
             file.unlink(missing_ok=True)
             raise
-        notice(store, generation_file(outline.store))  # a copy is noticed still, though the number is raised now
+        beat = last_beat(store)
+        if beat is None or time.time() - beat.at > STALE:  # else a daemon is at work, which has looked
+            notice(store, generation_file(outline.store))  # a copy is noticed still, though the number is raised now
         advance(store, generation_file(outline.store))  # from now on the copy is older than the store
     size = file.stat().st_size
     return common.answer({"file": str(file), "bytes": size}, lambda: [show.words(f"{file}: {size:,} bytes")])

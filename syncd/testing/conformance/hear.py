@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import pytest
@@ -220,18 +221,37 @@ class HearContract(Ground):
 
 def _bent(text: str) -> str:
     """The same with one character changed, at a place where no padding hides it."""
-    place = len(text) // 2
-    return text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
+    return _bent_at(text, len(text) // 2)
 
 
 def _forgeries(text: str) -> list[str]:
-    """The same with one character changed, at each place of what may be a signature, and with less and less of one."""
-    forged = [_bent(text)]
+    """The same with one character changed, at each place of what may be a signature, and with less and less of one.
+
+    Where there are several signatures, any of which will do, all of them are changed alike. What stands before a
+    signature names its kind, and in its last character idle bits may hide.
+    """
+    spans = []
     for run in _SIGNATURE.finditer(text):
-        places = range(run.start(), run.end() - 2)  # idle bits hide in the last two
-        forged += [text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :] for place in places]
-        forged += [text[:place] + text[run.end() :] for place in range(run.start(), run.end(), 8)]
-    return forged
+        body = run[0].rstrip("=")
+        spans.append((run.start() + body.rfind("=") + 1, run.start() + len(body)))
+    least = min((end - start for start, end in spans), default=0)
+    bent = [_changed(text, spans, partial(_bent_at, place=place)) for place in range(least - 1)]
+    cut = [_changed(text, spans, partial(_cut_at, place=place)) for place in range(0, least, 8)]
+    return [*bent, *cut] if spans else [_bent(text)]
+
+
+def _changed(text: str, spans: Sequence[tuple[int, int]], change: Callable[[str], str]) -> str:
+    for start, end in reversed(spans):
+        text = text[:start] + change(text[start:end]) + text[end:]
+    return text
+
+
+def _bent_at(text: str, place: int) -> str:
+    return text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
+
+
+def _cut_at(text: str, place: int) -> str:
+    return text[:place]
 
 
 def _is_now(text: str, now: float) -> bool:

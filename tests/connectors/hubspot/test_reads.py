@@ -264,3 +264,11 @@ def test_too_many_calls_from_elsewhere_are_throttled() -> None:
 
     with pytest.raises(Throttled):
         portal.crm.check()
+
+
+def test_companies_of_long_domains_are_found_in_searches_that_hubspot_takes() -> None:
+    portal = Portal()
+    domains = [f"{'a' * 60}.{number:02}.{'b' * 50}.test" for number in range(25)]
+    ids = [portal.twin.person_create("companies", {"name": domain, "domain": domain}) for domain in domains]
+    found = portal.crm.find("companies", "domain", domains)
+    assert [ref.id for domain in domains for ref in found[domain]] == ids
