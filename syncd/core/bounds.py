@@ -1,22 +1,25 @@
-"""How much of a value is kept, and of which characters.
+"""How much of a value is kept, of which characters, and how long a number.
 
-What is longer is known by its length and its hash, and is never taken for a value.
+What is longer is known by its length and its hash, and is never taken for a value. A whole number of more than 64 bits
+is kept as its digits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from syncd.core.record import Raw, Record
 
-__all__ = ["LONGEST", "bounded", "overlong"]
+__all__ = ["LONGEST", "WHOLE", "bounded", "overlong"]
 
 LONGEST: Final = 1024 * 1024
 """Characters of a field of a record, as JSON where it is no text."""
+WHOLE: Final = 2**63
+"""What a whole number stays below, either way, that is kept and sent as a number: JSON in 64 bits has no more."""
 _NUL: Final = "\x00"
 _MARK: Final = "\ufdd0"
 """A code point that is no character (Unicode, section 23.7), so that no text begins with it by chance."""
@@ -25,7 +28,7 @@ _MARK: Final = "\ufdd0"
 def bounded(record: Record) -> Record:
     """The record as it may be kept: in place of a field that is too long stands what it is known by.
 
-    The one character that a database may not take is replaced.
+    The one character that a database may not take is replaced, and a whole number that no store holds by its digits.
     """
     other = {name: kept for name, raw in record.fields.items() if (kept := _kept(raw)) is not raw}
     return replace(record, fields={**record.fields, **other}) if other else record
@@ -39,7 +42,33 @@ def overlong(raw: Raw) -> str:
 def _kept(raw: Raw) -> Raw:
     if _too_long(raw):
         return _mark(raw)
-    return raw.replace(_NUL, "\N{REPLACEMENT CHARACTER}") if isinstance(raw, str) and _NUL in raw else raw
+    if not isinstance(raw, str):
+        return _in_digits(raw) if any(map(_vast, _parts(raw))) else raw
+    return raw.replace(_NUL, "\N{REPLACEMENT CHARACTER}") if _NUL in raw else raw
+
+
+def _vast(raw: Raw) -> bool:
+    return isinstance(raw, int) and not -WHOLE <= raw < WHOLE
+
+
+def _parts(raw: Raw) -> Iterator[Raw]:
+    """The value itself and, of an object or a list, whatever is in it."""
+    parts: list[Raw] = [raw]
+    while parts:
+        part = parts.pop()
+        yield part
+        if isinstance(part, Mapping):
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+
+
+def _in_digits(raw: Raw) -> Raw:
+    if isinstance(raw, Mapping):
+        return {name: _in_digits(part) for name, part in raw.items()}
+    if isinstance(raw, list):
+        return [_in_digits(part) for part in raw]
+    return str(raw) if _vast(raw) else raw
 
 
 def _too_long(raw: Raw) -> bool:

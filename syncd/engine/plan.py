@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
+from syncd.core.fieldmap import Sync
 from syncd.core.guard import expecting
 from syncd.engine.calls import references
 from syncd.engine.cycle import Report, once
+from syncd.engine.debts import note_freed
 from syncd.engine.guards import expect
 from syncd.engine.recent import Recent
 from syncd.engine.rehearsal import rehearsal
@@ -18,10 +21,14 @@ from syncd.engine.world import Safety, Tally, Uncounted, World
 from syncd.engine.wrappers import Gated, Rehearsed
 from syncd.engine.writes import Writes
 from syncd.errors import Halted
+from syncd.store.ports import Transaction
 from syncd.store.store import Store
-from syncd.store.values import Entry, Event
+from syncd.store.values import Entry, Event, ParkedKind
 
 __all__ = ["Plan", "apply", "carry_out", "make_plan", "mark_applied", "unapplied"]
+
+
+_ALL: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +153,22 @@ def _apart(then: Iterator[bytes], today: Iterator[bytes]) -> tuple[int, int]:
 def mark_applied(world: World, *, by: str) -> None:
     """Put the mappings in force: from now on the daemon writes by them."""
     with world.store.begin() as tx:
+        gone = [work for work in tx.parked.open(limit=_ALL) if work.sync and work.sync not in world.syncs]
+        tx.parked.withdraw(gone, "there is no such sync any more")
         for name, sync in world.syncs.items():
             expect(tx, sync)
+            _let_rest(tx, sync)
             if tx.meta.get(f"applied:{name}") != sync.digest:
                 tx.meta.put(f"applied:{name}", sync.digest)
                 tx.log.append(Entry(event=Event.APPLIED, sync=name, by=by, mapping=sync.digest))
+
+
+def _let_rest(tx: Transaction, sync: Sync) -> None:
+    """A question about a field that the mapping has no more can be answered by nobody."""
+    asked = [work for work in tx.parked.open(sync=sync.name, limit=_ALL) if work.kind is not ParkedKind.GUARD]
+    vain = [work for work in asked if work.field and work.field not in sync.rules]
+    tx.parked.withdraw(vain, "the mapping has no such field any more")
+    note_freed(tx, sync, vain, None)
 
 
 def unapplied(world: World) -> tuple[str, ...]:

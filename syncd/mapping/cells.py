@@ -126,6 +126,9 @@ def _misfits(spot: Spot, app_field: Field, path: tuple[str, ...]) -> Iterator[tu
         mapped = kind.name in {"boolean", "consent", "choice"} and app_field.type in _WORDED
         hint = "say which value means what: values = { ... }" if mapped else f"{kind.name} needs {need}"
         yield f"{app_field.name} is of type {app_field.type}, which does not carry {kind.name}", hint
+    if app_field.consent and cell.way != "read" and kind.name != "consent":
+        what = f"{app_field.name} says whether somebody may be mailed, and {kind.name} would let it be taken back"
+        yield what, 'say type = "consent", or way = "read"'
     if cell.write_once:
         if not app_field.creatable:
             yield f"{app_field.name} cannot be given when a record is made", ""

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from syncd.core.bounds import LONGEST, overlong
+from syncd.core.bounds import LONGEST, WHOLE, overlong
 from syncd.core.lens import Misfit
 from syncd.core.record import Raw, Value
 from syncd.sdk.contract import Field, FieldType
@@ -23,7 +23,6 @@ from syncd.sdk.contract import Field, FieldType
 __all__ = ["Unfit", "decimal_text", "decode", "encode", "instant_text", "json_text", "short", "too_long"]
 
 _TEXTS: Final = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.CHOICE, FieldType.REFERENCE})
-_MAX_INT: Final = 2**63
 _NO_YEAR: Final = "1604"
 """The year of a date whose year an app does not keep (a birthday): a leap year, and the one that vCards use."""
 _MAX_EXPONENT: Final = 40
@@ -139,7 +138,7 @@ def _is_int(raw: object) -> bool:
 
 def _whole(raw: Raw) -> int:
     number = Decimal(decimal_text(raw))
-    if number != number.to_integral_value() or abs(number) >= _MAX_INT:
+    if number != number.to_integral_value() or abs(number) >= WHOLE:
         raise Unfit("is not a whole number of at most 63 bits")
     return int(number)
 
@@ -168,7 +167,8 @@ def _number(text: str, codec: str) -> Raw:
     if codec == "string":
         return text
     if "." not in text:
-        return int(text)
+        whole = int(text)
+        return whole if abs(whole) < WHOLE else text
     number = float(text)
     return number if math.isfinite(number) and decimal_text(number) == text else text
 

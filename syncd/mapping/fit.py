@@ -267,8 +267,10 @@ def _vocabulary(rule: FieldRule, without: str) -> list[str]:
 
 
 def _facts(object: Object, name: str) -> dict[str, Raw]:
-    facts = dataclasses.asdict(object.fields[name])
-    facts["options"] = [option.value for option in object.fields[name].options]
+    """What matters of an app's field. Tags come and go by the day, and what takes any option is written alike."""
+    field = object.fields[name]
+    facts = dataclasses.asdict(field)
+    facts["options"] = [] if field.open_options else [option.value for option in field.options]
     return {key: value for key, value in facts.items() if key not in {"label", "personal"}}
 
 

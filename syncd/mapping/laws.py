@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from syncd.core.fieldmap import FieldRule, Way
 from syncd.core.lens import Lens, Misfit
 from syncd.core.record import Absent, Raws, Value
+from syncd.mapping.cells import Once
 from syncd.mapping.lenses import Single
 from syncd.mapping.types import TYPES
 
@@ -40,7 +41,7 @@ def breaches(rule: FieldRule, app: str, samples: Iterable[Raws] = ()) -> Iterato
             values.setdefault(value)
     if way is not Way.READ:
         for value in values:
-            for raws in ({}, *shown):
+            for raws in ({},) if isinstance(lens, Once) else ({}, *shown):
                 yield from _put_get(rule, app, value, raws)
     for raws in shown:
         yield from _get_put(rule, app, raws)

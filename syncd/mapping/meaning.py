@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from syncd.core.fieldmap import Blank, Computed, Filter, Policy, Seed
 from syncd.core.lens import Misfit
 from syncd.core.record import Value
@@ -118,6 +120,8 @@ def _meaning(name: str, shaped: Shaped, names: Names, note: Notes, *, matches: b
     computed = None
     with note.at(*at, "zone"):
         options = Options(shape.region, _zone(shape.zone), shape.empty == "distinct")
+    with note.at(*at, "region"):
+        _check_region(shape.region)
     with note.at(*at, "conflict"):
         policy, order = conflict_policy(shape.conflict, kind, apps, list(shaped.sync.apps))
     with note.at(*at, "blank"):
@@ -181,11 +185,20 @@ def _default(shape: FieldShape, kind: Kind, options: Options) -> Value:
     return value
 
 
+def _check_region(region: str) -> None:
+    if region and region not in SUPPORTED_REGIONS:
+        raise Mistake(f'there is no region "{region}"', 'write the two letters of ISO 3166, such as "GB"')
+
+
 def _computed(
     shape: FieldShape, cells: Mapping[str, Cell], kind: Kind, options: Options, names: Names
 ) -> Computed | None:
     if not shape.expr:
         return None
+    if kind.name == "consent":
+        raise Mistake(
+            "a consent is given or taken back by somebody, and is not computed", "map the fields that bear it"
+        )
     if any(cell.way == "read" for cell in cells.values()):
         raise Mistake("a computed field is written only", 'drop way = "read"')
     compiled = compile_expression(shape.expr, names)

@@ -109,7 +109,7 @@ def glance(url: str, apps: Sequence[str], syncs: Sequence[str]) -> Glance | None
         syncs={
             name: SyncGlance(
                 entities=entities.get(name, 0),
-                linked={app: count for sync, app, count in linked if sync == name},
+                linked={app: count for sync, app, count in linked if sync == name and app in apps},
                 in_force=f"applied:{name}" in applied,
                 owed=count,
                 owed_since=since,

@@ -27,6 +27,20 @@ def test_what_is_short_enough_is_kept_as_it_is(raw: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (2**63, "9223372036854775808"),
+        (-(10**30), "-1" + "0" * 30),
+        ({"a": [1, {"b": 10**20}]}, {"a": [1, {"b": "1" + "0" * 20}]}),
+    ],
+)
+def test_a_whole_number_that_no_store_holds_is_kept_by_its_digits(raw: Any, expected: Any) -> None:
+    assert kept(raw) == expected
+
+
+@pytest.mark.parametrize(
     ("raw", "size"),
     [
         ("x" * (LONGEST + 1), "1048577 characters"),

@@ -8,7 +8,9 @@ from syncd.core.fieldmap import Sync
 from syncd.core.record import Ref
 from syncd.engine.cycle import pull_app, tend
 from syncd.engine.decide import resolve_conflict
+from syncd.engine.plan import mark_applied
 from syncd.engine.push import push
+from syncd.store.values import ParkedKind
 from tests.engine.turns import later, linked
 
 
@@ -54,3 +56,22 @@ def test_what_is_decided_by_a_mapping_that_stands_for_a_while_is_owed_by_the_one
     scene.restart(sync=whole)
     later(scene)
     assert news.shown("news-1")["phone"] == "4"
+
+
+def test_what_was_asked_of_a_field_or_a_sync_that_is_no_more_is_no_question_once_the_mapping_is_in_force() -> None:
+    scene = linked()
+    whole = scene.world.syncs["people"]
+    scene.fake("crm").person_edits("crm-1", phone="1")
+    scene.fake("news").person_edits("news-1", phone="2")
+    scene.run()
+    (asked,) = scene.parked()
+    assert asked.field == "phone"
+    with scene.store.begin() as tx:
+        tx.parked.park(replace(asked, sync="folk", entity=None))
+        tx.parked.park(replace(asked, kind=ParkedKind.GUARD, app="crm", field="mass change"))
+    less = {name: rule for name, rule in whole.rules.items() if name != "phone"}
+    scene.restart(sync=replace(whole, digest="less", rules=less))
+    mark_applied(scene.world, by="op")
+    assert [work.kind for work in scene.parked()] == [ParkedKind.GUARD]
+    scene.run()
+    assert [work.kind for work in scene.parked()] == [ParkedKind.GUARD]

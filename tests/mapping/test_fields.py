@@ -9,7 +9,7 @@ import pytest
 
 from syncd.core.fieldmap import Blank, Policy, Sync, Way
 from syncd.core.lens import Misfit
-from syncd.mapping import describe, load_syncs
+from syncd.mapping import check_laws, describe, load_syncs
 from syncd.sdk.contract import Field, FieldType, Option
 from tests.mapping.ground import APPS, CONTACTS, MEMBERS, PEOPLE, SCHEMAS, config_of, object_of, people
 
@@ -32,7 +32,7 @@ def test_the_first_app_wins_unless_the_field_says_otherwise(tmp_path: Path) -> N
     ("type", "app_field", "policy"),
     [
         ("choices", "interests", "union"),
-        ("boolean", "hs_email_optout", "or"),
+        ("consent", "hs_email_optout", "or"),
         ("integer", "score", "max"),
         ("date", "since", "min"),
         ("text", "firstname", "manual"),
@@ -79,7 +79,7 @@ def test_a_default_is_in_canonical_form(tmp_path: Path) -> None:
 
 
 def test_a_table_of_values_speaks_plain_whatever_the_app_writes(tmp_path: Path) -> None:
-    lines = 'type = "choice"\ncrm = { field = "hs_email_optout", values = { no = true, yes = false } }\n'
+    lines = 'type = "choice"\ncrm = { field = "hs_email_optout", way = "read", values = { no = true, yes = false } }\n'
     lens = people(tmp_path, IT + lines).rules["it"].lenses["crm"]
     assert lens.get({"hs_email_optout": "true"}, {}) == "no"
     assert lens.put("yes", {}) == {"hs_email_optout": "false"}
@@ -190,6 +190,23 @@ def test_several_ways_to_match_are_tried_in_order(tmp_path: Path) -> None:
 def digest(folder: Path, fields: str, schemas: object = None) -> str:
     sync: Sync = people(folder, fields)
     return sync.digest
+
+
+def test_a_new_tag_is_no_other_mapping_and_a_new_option_is(tmp_path: Path) -> None:
+    def with_options(open_options: bool, *names: str) -> str:
+        tags = Field(name="tags", type=FieldType.CHOICES, options=tuple(map(Option, names)), open_options=open_options)
+        members = object_of("members", *(f for f in MEMBERS.fields.values() if f.name != "tags"), tags)
+        config = config_of(tmp_path, APPS + PEOPLE + IT + 'type = "choices"\nnews = "tags"\npartial = true\n')
+        return load_syncs(config, {**SCHEMAS, "news": [members]})["people"].digest
+
+    assert with_options(True, "vip") == with_options(True, "vip", "partner")
+    assert with_options(False, "vip") != with_options(False, "vip", "partner")
+
+
+def test_what_is_written_once_keeps_the_laws_on_records_that_are_there(tmp_path: Path) -> None:
+    lines = 'type = "text"\ncrm = "lastname"\nnews = { field = "merge_fields.FNAME", write_once = true }\n'
+    rule = people(tmp_path, IT + lines).rules["it"]
+    assert check_laws(rule, "news", [{"merge_fields.FNAME": "Ada"}]) == ()
 
 
 def test_the_digest_changes_with_whatever_changes_what_is_written(tmp_path: Path) -> None:

@@ -65,6 +65,24 @@ STAGE = 'type = "choice"\ncrm = "lifecyclestage"\nnews = { field = "merge_fields
             ),
         ),
         (
+            'type = "boolean"\ncrm = "hs_email_optout"',
+            (
+                "24:{}.crm: hs_email_optout says whether somebody may be mailed, "
+                'and boolean would let it be taken back (say type = "consent", or way = "read")'
+            ),
+        ),
+        (
+            'type = "phone"\nregion = "UK"\ncrm = "phone"',
+            '24:{}.region: there is no region "UK" (write the two letters of ISO 3166, such as "GB")',
+        ),
+        (
+            'type = "consent"\nexpr = "email == \\"\\""\ncrm = "hs_email_optout"',
+            (
+                "24:{}.expr: a consent is given or taken back by somebody, and is not computed "
+                "(map the fields that bear it)"
+            ),
+        ),
+        (
             'type = "instant"\ncrm = "created"',
             '24:{}.crm: created is read-only in crm (say way = "read")',
         ),

@@ -122,8 +122,9 @@ def test_only_the_fields_that_both_write_are_told(tmp_path: Path) -> None:
 def test_filters_may_ask_for_numbers_and_for_yes_or_no(
     tmp_path: Path, type: str, field: str, one: str, other: str, meet: bool
 ) -> None:
+    it = f'type = "{type}"\ncrm = {{ field = "{field}", way = "read" }}\n'
     filters = "".join(
-        f'\n[syncs.{sync}.fields.it]\ntype = "{type}"\ncrm = "{field}"\n[syncs.{sync}.filters]\ncrm = "it == {value}"\n'
+        f'\n[syncs.{sync}.fields.it]\n{it}[syncs.{sync}.filters]\ncrm = "it == {value}"\n'
         for sync, value in (("people", one), ("readers", other))
     )
     assert bool(_mistakes(tmp_path, BLOG + filters)) is meet

@@ -132,6 +132,8 @@ def test_what_makes_no_sense_is_a_misfit_with_its_reason(
         ("decimal", T.DECIMAL, "", "0.1234567890123456789", "0.1234567890123456789"),
         ("decimal", T.DECIMAL, "string", "1.1", "1.1"),
         ("decimal", T.INTEGER, "", "3", 3),
+        ("decimal", T.DECIMAL, "", str(2**63), str(2**63)),
+        ("decimal", T.DECIMAL, "", "1000000000000000000000", "1000000000000000000000"),
         ("boolean", T.BOOLEAN, "string", False, "false"),
         ("boolean", T.BOOLEAN, "Yes/No", True, "Yes"),
         ("date", T.DATE, "epoch-ms", "2024-02-29", 1709164800000),
