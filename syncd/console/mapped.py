@@ -13,6 +13,8 @@ from syncd.store.values import Entry
 
 __all__ = ["Version", "Versions"]
 
+_LOGGED: Final = 16
+"""An older log has all digits of a digest."""
 _NAMED: Final = 8
 """So many digits of a digest name a mapping to a person."""
 
@@ -46,14 +48,15 @@ class Versions:
         """
         if not entry.mapping:
             return None
-        same = [told for told in self._told if told.mapping == entry.mapping]
+        own = entry.mapping[:_LOGGED]
+        same = [told for told in self._told if told.mapping[:_LOGGED] == own]
         told = next((told for told in reversed(same) if told.seq < entry.seq), same[0] if same else None)
         return Version(
             mapping=entry.mapping[:_NAMED],
             put_in_force=told.seq if told else 0,
             at=moment(told.at) if told else None,
             by=told.by if told else "",
-            now=told is not None and self._told[-1].mapping == told.mapping,
+            now=told is not None and self._told[-1].mapping[:_LOGGED] == own,
         )
 
     def among(self, entries: Iterable[Entry]) -> tuple[Version, ...]:

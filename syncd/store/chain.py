@@ -34,6 +34,8 @@ __all__ = [
 
 Erasable: TypeAlias = Literal["fields", "note", "record"]
 """What of an entry may say something of somebody."""
+_MAPPING: Final = 16
+"""So many digits of a mapping's digest are kept: enough to tell it from any other."""
 VOUCHING: Final = frozenset({Event.FORGOTTEN, Event.EXPIRED})
 """Entries that say which others were erased."""
 
@@ -74,7 +76,7 @@ def chained(end: ChainEnd, entry: Entry, now: float) -> dict[str, Any]:
         "cause": entry.cause,
         "note": entry.note,
         "by": entry.by,
-        "mapping": entry.mapping,
+        "mapping": entry.mapping[:_MAPPING],
     }
     row["hash"] = _digest(end.hash, row)
     return row

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, func, literal, or_, select
 
 from syncd.core.record import EntityId
 from syncd.store.chain import told
 from syncd.store.codec import dump
+from syncd.store.fields import RULES
 from syncd.store.log import tells_of
 from syncd.store.tables import ChangeRow, table
 from syncd.store.values import Entry, Event
@@ -91,9 +92,9 @@ def _conditions(wanted: Wanted) -> tuple[list[ColumnElement[bool]], bool]:
     if wanted.field:
         where.append(tells_of(wanted.field))
     if wanted.rule:
-        begun = f'rule":{dump(wanted.rule)[:-1]}'
-        older, rule = (CHANGE.c.fields.contains(f'"{sign}{begun}', autoescape=True) for sign in ("", "="))
-        where.append(older | rule)
+        begun = dump(wanted.rule)[:-1]
+        signs = (f'"{sign}":{begun}' for sign in RULES)
+        where.append(or_(*(CHANGE.c.fields.contains(sign, autoescape=True) for sign in signs)))
     if wanted.text:
         part = wanted.text.lower()
         said = fields.contains(dump(part)[1:-1], autoescape=True)

@@ -25,7 +25,15 @@ VALUES = (
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4) | st.lists(st.text(max_size=3), max_size=2)
 )
 TOLD = st.fixed_dictionaries(
-    {}, optional={"old": VALUES, "new": VALUES, "kept": VALUES, "rule": VALUES, "from": VALUES}
+    {},
+    optional={
+        "old": VALUES,
+        "new": VALUES,
+        "kept": VALUES,
+        "rule": VALUES,
+        "from": VALUES,
+        "verdict": st.sampled_from(["taken", "lost", "agreed"]),
+    },
 )
 FIELDS = st.dictionaries(st.text(max_size=5), TOLD, max_size=6)
 
@@ -39,9 +47,9 @@ def test_what_is_told_of_fields_comes_back_as_it_was(fields: dict[str, dict[str,
 
 def test_what_is_so_of_many_fields_is_said_once() -> None:
     text = fields_text({"city": {**FIRST, "new": "Rome"}, "zip": {**FIRST, "new": "00100"}})
-    assert text == (
-        '[[{"=from":null,"=old":null,"=rule":"first filled","=verdict":"taken"},"new",{"city":"Rome","zip":"00100"}]]'
-    )
+    assert text == '[[{"=first":"first filled"},"new",{"city":"Rome","zip":"00100"}]]'
+    edited = {"verdict": "taken", "rule": "edited", "from": 7, "old": "Rome", "new": "Oslo"}
+    assert fields_text({"city": edited}) == '[[{"=from":7,"=taken":"edited"},"old\\nnew",{"city":["Rome","Oslo"]}]]'
     agreed = {"verdict": "agreed", "rule": "agreed", "from": 7, "old": "Rome", "new": "Rome"}
     assert fields_text({"city": agreed}).count("Rome") == 1
 
