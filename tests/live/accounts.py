@@ -287,7 +287,7 @@ class Door:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                door.heard.came.put(Hook(door.url, dict(self.headers.items()), body))
+                door.heard.came.put(Hook(f"{door.place}{self.path}", dict(self.headers.items()), body))
                 self.send_response(204)
                 self.end_headers()
 
@@ -295,7 +295,8 @@ class Door:
                 """Nobody reads it."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        self.place = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.place}/hook"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Self:
