@@ -94,6 +94,20 @@ def test_a_record_is_shown_from_all_sides(place: Office) -> None:
     assert "entry 2" in text
 
 
+def test_by_which_mapping_a_value_was_set_is_shown_beside_it(place: Office) -> None:
+    (sync,) = place.world.syncs.values()
+    place.world = replace(place.world, syncs={sync.name: replace(sync, digest="a" * 32)})
+    place.open(place.console)
+    place.log(Event.APPLIED, sync="people", by="ada", mapping="a" * 32)
+    id = place.person("ben@example.com", "Ben")
+    browser = place.browser()
+    browser.get(f"/record/{id}")
+    assert "by the mapping of" in browser.text()
+    place.log(Event.APPLIED, sync="people", by="ada", mapping="b" * 32)
+    browser.get(f"/record/{id}")
+    assert "by an earlier mapping of" in browser.text()
+
+
 def test_on_the_page_of_somebody_of_whom_nothing_is_asked_no_question_of_others_stands(place: Office) -> None:
     place.conflict()
     place.person("ben@example.com", "Ben")
