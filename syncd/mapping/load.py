@@ -62,7 +62,17 @@ def load_syncs(config: Config, schemas: Mapping[str, Sequence[Object]]) -> Mappi
 
 def doubts(config: Config, schemas: Mapping[str, Sequence[Object]]) -> tuple[Problem, ...]:
     """What may be meant and may be a mistake, of a configuration that loads."""
-    return tuple(shared_objects(*_fitted(config, schemas, [])))
+    return (*_one_account(config), *shared_objects(*_fitted(config, schemas, [])))
+
+
+def _one_account(config: Config) -> Iterable[Problem]:
+    """Apps of two names that are one: what one shows would be written to the other."""
+    apps = list(config.apps.values())
+    for place, one in enumerate(apps):
+        for other in apps[:place]:
+            if (one.connector, one.settings) == (other.connector, other.settings):
+                hint = "what one shows is written to the other; an account needs one name"
+                yield one.places.problem(("apps", one.name), f'is the same account as "{other.name}"', hint)
 
 
 def _fitted(

@@ -68,6 +68,15 @@ def test_records_that_two_syncs_keep_are_a_doubt(tmp_path: Path) -> None:
     ]
 
 
+def test_one_account_by_two_names_is_a_doubt(tmp_path: Path) -> None:
+    twice = '\n[apps.again]\nconnector = "hubspot"\ntoken = { env = "HUBSPOT_TOKEN" }\n'
+    config = config_of(tmp_path, APPS + PEOPLE + twice)
+    (told,) = [str(problem) for problem in doubts(config, {**SCHEMAS_3, "again": [CONTACTS]})]
+    assert 'apps.again: is the same account as "crm"' in told
+    other = twice.replace("HUBSPOT_TOKEN", "MAILCHIMP_API_KEY")
+    assert doubts(config_of(tmp_path, APPS + PEOPLE + other), {**SCHEMAS_3, "again": [CONTACTS]}) == ()
+
+
 def test_other_objects_and_other_apps_are_none(tmp_path: Path) -> None:
     assert _mistakes(tmp_path, "") == _doubts(tmp_path, "") == []
     elsewhere = BLOG.replace("crm  =", "shop =").replace("crm =", "shop =") + '\n[apps.shop]\nconnector = "plain"\n'
