@@ -98,6 +98,9 @@ class TestRealGhost(OnARealServer):
 class TestRealBottleCrm(OnARealServer):
     plugin = bottlecrm.plugin
     step = 0.01
+    impossible: ClassVar = {
+        "text_of_the_full_length_is_kept": "names that together are longer than its note of them holds are answered 500",
+    }
     server: ClassVar[BottleCrmServer]
 
     @pytest.fixture(scope="class", autouse=True)
