@@ -99,7 +99,7 @@ class TestRealBottleCrm(OnARealServer):
     plugin = bottlecrm.plugin
     step = 0.01
     impossible: ClassVar = {
-        "text_of_the_full_length_is_kept": "names that together are longer than its note of them holds are answered 500",
+        "text_of_the_full_length_is_kept": "names longer than its note of them are answered 500, and stay so",
     }
     server: ClassVar[BottleCrmServer]
 
