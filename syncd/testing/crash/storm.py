@@ -26,7 +26,8 @@ from syncd.testing.crash.story import Told, begun
 __all__ = ["Weather", "weathered"]
 
 _PEOPLE: Final = 80
-_SAFETY: Final = 'late_write = "1s"\nsecond_look = "2s"\nmax_deletes = 1000'
+_SAFETY: Final = 'late_write = "1s"\nsecond_look = "2s"\nmax_deletes = 1000\nmass_changes = 100000'
+"""People in a storm edit more records within the hour than a guard lets pass."""
 _BACK: Final = 60.0
 """Seconds within which work must go on after a death."""
 _CALM: Final = 400.0
