@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from syncd.console.status import moment
+from syncd.store.chain import DIGITS
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry
 
 __all__ = ["Version", "Versions"]
 
-_LOGGED: Final = 16
-"""An older log has all digits of a digest."""
 _NAMED: Final = 8
 """So many digits of a digest name a mapping to a person."""
 
@@ -48,15 +47,15 @@ class Versions:
         """
         if not entry.mapping:
             return None
-        own = entry.mapping[:_LOGGED]
-        same = [told for told in self._told if told.mapping[:_LOGGED] == own]
+        own = entry.mapping[:DIGITS]  # an older log has all of them
+        same = [told for told in self._told if told.mapping[:DIGITS] == own]
         told = next((told for told in reversed(same) if told.seq < entry.seq), same[0] if same else None)
         return Version(
             mapping=entry.mapping[:_NAMED],
             put_in_force=told.seq if told else 0,
             at=moment(told.at) if told else None,
             by=told.by if told else "",
-            now=told is not None and self._told[-1].mapping[:_LOGGED] == own,
+            now=told is not None and self._told[-1].mapping[:DIGITS] == own,
         )
 
     def among(self, entries: Iterable[Entry]) -> tuple[Version, ...]:

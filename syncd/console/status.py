@@ -108,6 +108,8 @@ def status(outline: Outline, now: float) -> Status:
     there = found or Glance({}, {}, {}, 0, 0)
     back = _set_back(there.setback) if there.setback else None
     apps = (_app(name, connector, there.apps.get(name)) for name, connector in outline.apps.items())
+    beat = _beat(there.heart)
+    alive = beat is not None and now - beat[1] <= _STALE
     return Status(
         begun=found is not None,
         store=str(outline.store_file or outline.store.rpartition("@")[2]),
@@ -116,8 +118,8 @@ def status(outline: Outline, now: float) -> Status:
         waiting=there.waiting,
         opted_out=there.opted_out,
         changes=there.changes,
-        holder=_holder(there.heart, now),
-        silent=_silent(there.heart, now),
+        holder=beat[0] if beat and alive else None,
+        silent=_silent(*beat) if beat and not alive else None,
         set_back=back,
     )
 
@@ -140,27 +142,17 @@ def _set_back(text: str) -> SetBack:
     )
 
 
-def _holder(heart: str, now: float) -> Holder | None:
+def _silent(who: Holder, at: float) -> Silent:
+    return Silent(pid=who.pid, host=who.host, doing=who.doing, seen=datetime.fromtimestamp(at, UTC))
+
+
+def _beat(heart: str) -> tuple[Holder, float] | None:
+    """Who has shown the last sign of life, and when; None where nobody has, or it cannot be understood."""
     try:
         said = json.loads(heart)
-        if now - said["at"] > _STALE:
-            return None
         who = said["holder"]
         since = datetime.fromisoformat(who["since"])
-        return Holder(pid=who["pid"], host=who["host"], doing=who["doing"], since=since)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _silent(heart: str, now: float) -> Silent | None:
-    try:
-        said = json.loads(heart)
-        if now - said["at"] <= _STALE:
-            return None
-        who = said["holder"]
-        return Silent(
-            pid=who["pid"], host=who["host"], doing=who["doing"], seen=datetime.fromtimestamp(said["at"], UTC)
-        )
+        return Holder(pid=who["pid"], host=who["host"], doing=who["doing"], since=since), float(said["at"])
     except (ValueError, KeyError, TypeError):
         return None
 

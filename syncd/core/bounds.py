@@ -42,9 +42,11 @@ def overlong(raw: Raw) -> str:
 def _kept(raw: Raw) -> Raw:
     if _too_long(raw):
         return _mark(raw)
-    if not isinstance(raw, str):
+    if isinstance(raw, Mapping | list):
         return _in_digits(raw) if any(map(_vast, _parts(raw))) else raw
-    return raw.replace(_NUL, "\N{REPLACEMENT CHARACTER}") if _NUL in raw else raw
+    if isinstance(raw, str):
+        return raw.replace(_NUL, "\N{REPLACEMENT CHARACTER}") if _NUL in raw else raw
+    return _in_digits(raw)
 
 
 def _vast(raw: Raw) -> bool:

@@ -94,13 +94,11 @@ def unsettled(sync: Sync, app: str, intent: Intent) -> Iterator[tuple[str, str]]
 
 def being_made(tx: Transaction, sync: Sync, app: str, entity: Entity, wanted: Fields) -> frozenset[str]:
     """The fields that would give a record the key of another that may just be made there: a create in doubt counts."""
-    creates = [
-        i for i in tx.intents.open(app) if i.ref is None and i.object == sync.apps[app] and i.entity != entity.id
-    ]
-    made = {key for intent in creates for key in unsettled(sync, app, intent)}
-    names = (
-        {key[0]: key_field(sync, app, key) for key in sync.match if len(key) == 1 and key[0] in wanted} if made else {}
-    )
+    names = {key[0]: key_field(sync, app, key) for key in sync.match if len(key) == 1 and key[0] in wanted}
+    if not names:
+        return frozenset()  # as with most changes: the open writes need not be asked for
+    others = (i for i in tx.intents.open(app) if i.object == sync.apps[app] and i.entity != entity.id)
+    made = {key for intent in others if intent.ref is None for key in unsettled(sync, app, intent)}
     return frozenset(own for own, name in names.items() if (name, str(wanted[own]).casefold()) in made)
 
 

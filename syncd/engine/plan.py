@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from syncd.engine.writes import Writes
 from syncd.errors import Halted
 from syncd.store.ports import Transaction
 from syncd.store.store import Store
-from syncd.store.values import Entry, Event, ParkedKind
+from syncd.store.values import Entry, Event, Parked, ParkedKind
 
 __all__ = ["Plan", "apply", "carry_out", "make_plan", "mark_applied", "unapplied"]
 
@@ -153,20 +153,21 @@ def _apart(then: Iterator[bytes], today: Iterator[bytes]) -> tuple[int, int]:
 def mark_applied(world: World, *, by: str) -> None:
     """Put the mappings in force: from now on the daemon writes by them."""
     with world.store.begin() as tx:
-        gone = [work for work in tx.parked.open(limit=_ALL) if work.sync and work.sync not in world.syncs]
+        asked = tx.parked.open(limit=_ALL)
+        gone = [work for work in asked if work.sync and work.sync not in world.syncs]
         tx.parked.withdraw(gone, "there is no such sync any more")
         for name, sync in world.syncs.items():
             expect(tx, sync)
-            _let_rest(tx, sync)
+            _let_rest(tx, sync, [work for work in asked if work.sync == name])
             if tx.meta.get(f"applied:{name}") != sync.digest:
                 tx.meta.put(f"applied:{name}", sync.digest)
                 tx.log.append(Entry(event=Event.APPLIED, sync=name, by=by, mapping=sync.digest))
 
 
-def _let_rest(tx: Transaction, sync: Sync) -> None:
+def _let_rest(tx: Transaction, sync: Sync, asked: Iterable[Parked]) -> None:
     """A question about a field that the mapping has no more can be answered by nobody."""
-    asked = [work for work in tx.parked.open(sync=sync.name, limit=_ALL) if work.kind is not ParkedKind.GUARD]
-    vain = [work for work in asked if work.field and work.field not in sync.rules]
+    of_fields = (work for work in asked if work.field and work.kind is not ParkedKind.GUARD)
+    vain = [work for work in of_fields if work.field not in sync.rules]
     tx.parked.withdraw(vain, "the mapping has no such field any more")
     note_freed(tx, sync, vain, None)
 

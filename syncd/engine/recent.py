@@ -46,10 +46,7 @@ class _Counted:
         """Whether this may be counted on from: the log has only grown, and the time only gone on."""
         if since < self.since or after != self.after:
             return False
-        if not self.hash:
-            return True
-        last = tx.log.get(self.last)
-        return last is not None and last.hash == self.hash
+        return not self.hash or _hash(tx, self.last) == self.hash
 
     def note(self, entries: Sequence[Entry], counting: Counting) -> None:
         """Count these on, which follow one another."""

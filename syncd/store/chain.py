@@ -20,6 +20,7 @@ from syncd.store.fields import ERASED, fields_from, fields_text
 from syncd.store.values import Entry, Event
 
 __all__ = [
+    "DIGITS",
     "VOUCHING",
     "ChainEnd",
     "Erasable",
@@ -34,7 +35,7 @@ __all__ = [
 
 Erasable: TypeAlias = Literal["fields", "note", "record"]
 """What of an entry may say something of somebody."""
-_MAPPING: Final = 16
+DIGITS: Final = 16
 """So many digits of a mapping's digest are kept: enough to tell it from any other."""
 VOUCHING: Final = frozenset({Event.FORGOTTEN, Event.EXPIRED})
 """Entries that say which others were erased."""
@@ -76,7 +77,7 @@ def chained(end: ChainEnd, entry: Entry, now: float) -> dict[str, Any]:
         "cause": entry.cause,
         "note": entry.note,
         "by": entry.by,
-        "mapping": entry.mapping[:_MAPPING],
+        "mapping": entry.mapping[:DIGITS],
     }
     row["hash"] = _digest(end.hash, row)
     return row
