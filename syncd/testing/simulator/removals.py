@@ -41,7 +41,7 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Ordered) -> I
             told[str(entry.entity)].append(entry)
     yield from _own(story, entries)
     for app in story.apps.values():
-        unasked: list[float] = []
+        unasked: dict[str, float] = {}
         for wrote in app.journal:
             if wrote.field != "" or wrote.author != API:
                 continue
@@ -56,7 +56,7 @@ def removals(story: Simulation, entries: Sequence[Entry], ordered: Ordered) -> I
                 yield f"S6: {app.name} {wrote.id} was deleted by syncd, and nobody had said yes"
             if not approved:
                 yield from _too_many(story, app, wrote, unasked)
-                unasked.append(wrote.at)
+                unasked[wrote.id] = wrote.at
             yield from _edited(story, app, wrote, known, approved)
 
 
@@ -96,11 +96,15 @@ def _only_ours(app: SimApp, id: str) -> bool:
     return all(wrote.author == API for wrote in app.journal if wrote.id == id)
 
 
-def _too_many(story: Simulation, app: SimApp, wrote: Wrote, before: Sequence[float]) -> Iterator[str]:
-    """The cap: what people said yes to is under none."""
-    lately = sum(1 for at in before if at > wrote.at - _HOUR)
+def _too_many(story: Simulation, app: SimApp, wrote: Wrote, before: Mapping[str, float]) -> Iterator[str]:
+    """The cap: what people said yes to is under none.
+
+    It counts records, each once: a delete without an answer, whose record a person has brought back before anybody
+    looked, cannot be told from one that never was, and a second delete of it takes nobody else away.
+    """
+    lately = sum(1 for id, at in before.items() if id != wrote.id and at > wrote.at - _HOUR)
     if lately >= story.limits.deletes and wrote.at not in app.landed:
-        yield f"S6: {app.name} {wrote.id} was deleted by syncd, the {lately + 1}th within an hour"
+        yield f"S6: {app.name} {wrote.id} was deleted by syncd, number {lately + 1} within an hour"
 
 
 def _edited(story: Simulation, app: SimApp, wrote: Wrote, known: Sequence[Entry], approved: float) -> Iterator[str]:
