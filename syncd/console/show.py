@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from syncd.console.questions import Foreseen
     from syncd.console.restore import Restored
     from syncd.console.runs import Outcome, Proposal
-    from syncd.console.status import AppStatus, SetBack, Status
+    from syncd.console.status import AppStatus, SetBack, Status, SyncStatus
     from syncd.console.templates import Template
     from syncd.console.work import Answered, Work
 
@@ -94,7 +94,7 @@ def status(found: Status) -> Iterable[RenderableType]:
     rows = (
         (
             sync.name,
-            "applied" if sync.in_force else "not applied",
+            "applied" if sync.in_force else "changed, not applied" if sync.changed else "not applied",
             sync.entities,
             ", ".join(f"{app} {count}" for app, count in sorted(sync.linked.items())),
         )
@@ -103,6 +103,7 @@ def status(found: Status) -> Iterable[RenderableType]:
     yield grid(("sync", "mapping", "entities", "linked records"), rows)
     yield words("")
     yield from _troubles(found.apps)
+    yield from _still(found.syncs)
     if (gone := found.silent) is not None:
         told = (
             f"syncd {gone.doing}, process {gone.pid} on {gone.host}, has shown no sign of life since {when(gone.seen)}"
@@ -159,11 +160,21 @@ def _troubles(apps: Iterable[AppStatus]) -> Iterable[RenderableType]:
             yield words(f"  what is known of it is in: syncd log --app {app.name}")
 
 
+def _still(syncs: Iterable[SyncStatus]) -> Iterable[RenderableType]:
+    """What the process at work does not work on, with what to do."""
+    for sync in syncs:
+        if sync.changed:
+            yield words(f"{sync.name} stands still: its mapping was changed in the file since it was applied", "yellow")
+            yield words("  stop syncd, and look at what it would do with: syncd plan; then: syncd apply")
+
+
 def _waiting(found: Status) -> Iterable[RenderableType]:
     if found.waiting:
         told = ", ".join(f"{n} {kind} (syncd {_LISTED[kind]})" for kind, n in sorted(found.waiting.items()))
         yield words(f"waiting for a person: {told}", "yellow")
-    elif found.silent is None and all(app.state in ("running", "new") for app in found.apps):
+        return
+    at_work = found.silent is None and not any(sync.changed for sync in found.syncs)
+    if at_work and all(app.state in ("running", "new") for app in found.apps):
         yield words("nothing waits for a person", "green")
 
 

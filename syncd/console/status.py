@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from syncd.console.outline import Outline
 from syncd.store.glance import AppGlance, Glance, SyncGlance, glance
@@ -37,12 +37,14 @@ class AppStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncStatus:
-    """One sync. `in_force`: some mapping of it was applied."""
+    """One sync. `in_force`: some mapping of it was applied, and the process at work works by it."""
 
     name: str
     entities: int
     linked: Mapping[str, int]
     in_force: bool
+    changed: bool
+    """Its mapping in the file is another than was applied, so the process at work leaves it alone."""
     owed: int
     owed_since: datetime | None
 
@@ -109,17 +111,19 @@ def status(outline: Outline, now: float) -> Status:
     back = _set_back(there.setback) if there.setback else None
     apps = (_app(name, connector, there.apps.get(name)) for name, connector in outline.apps.items())
     beat = _beat(there.heart)
-    alive = beat is not None and now - beat[1] <= _STALE
+    alive = beat is not None and now - beat.at <= _STALE
     return Status(
         begun=found is not None,
         store=str(outline.store_file or outline.store.rpartition("@")[2]),
         apps=tuple(replace(app, state="held") if back and app.state == "running" else app for app in apps),
-        syncs=tuple(_sync(name, there.syncs.get(name)) for name in outline.syncs),
+        syncs=tuple(
+            _sync(name, there.syncs.get(name), beat.waiting if beat and alive else ()) for name in outline.syncs
+        ),
         waiting=there.waiting,
         opted_out=there.opted_out,
         changes=there.changes,
-        holder=beat[0] if beat and alive else None,
-        silent=_silent(*beat) if beat and not alive else None,
+        holder=beat.holder if beat and alive else None,
+        silent=_silent(beat) if beat and not alive else None,
         set_back=back,
     )
 
@@ -142,17 +146,27 @@ def _set_back(text: str) -> SetBack:
     )
 
 
-def _silent(who: Holder, at: float) -> Silent:
-    return Silent(pid=who.pid, host=who.host, doing=who.doing, seen=datetime.fromtimestamp(at, UTC))
+def _silent(beat: _Beat) -> Silent:
+    who = beat.holder
+    return Silent(pid=who.pid, host=who.host, doing=who.doing, seen=datetime.fromtimestamp(beat.at, UTC))
 
 
-def _beat(heart: str) -> tuple[Holder, float] | None:
+class _Beat(NamedTuple):
+    """A sign of life: who showed it, when, and which syncs it does not work on since their mapping was changed."""
+
+    holder: Holder
+    at: float
+    waiting: tuple[str, ...]
+
+
+def _beat(heart: str) -> _Beat | None:
     """Who has shown the last sign of life, and when; None where nobody has, or it cannot be understood."""
     try:
         said = json.loads(heart)
         who = said["holder"]
         since = datetime.fromisoformat(who["since"])
-        return Holder(pid=who["pid"], host=who["host"], doing=who["doing"], since=since), float(said["at"])
+        holder = Holder(pid=who["pid"], host=who["host"], doing=who["doing"], since=since)
+        return _Beat(holder, float(said["at"]), tuple(said.get("waiting", ())))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -180,13 +194,14 @@ def _app(name: str, connector: str, seen: AppGlance | None) -> AppStatus:
     )
 
 
-def _sync(name: str, seen: SyncGlance | None) -> SyncStatus:
+def _sync(name: str, seen: SyncGlance | None, waiting: Collection[str]) -> SyncStatus:
     seen = seen or SyncGlance(linked={})
     return SyncStatus(
         name=name,
         entities=seen.entities,
         linked=seen.linked,
-        in_force=seen.in_force,
+        in_force=seen.in_force and name not in waiting,
+        changed=seen.in_force and name in waiting,
         owed=seen.owed,
         owed_since=moment(seen.owed_since),
     )

@@ -108,7 +108,7 @@ class Daemon:
         self._meter = Meter(assembly.gates)
         self._world = replace(_in_force(assembly.world, self._waiting, self._leaving), counts=self._meter)
         self._log = self._world.log
-        self._heart = Heart(self._world.store, held.holder, self._world.clock)
+        self._heart = Heart(self._world.store, held.holder, self._world.clock, self._waiting)
         # A signal handler may only do what can interrupt itself; putting into a SimpleQueue can.
         self._inbox: queue.SimpleQueue[_Stop | _Ailing | _Ended] = queue.SimpleQueue()
         self._footing = Footing(lambda: self._inbox.put(_Ailing()))

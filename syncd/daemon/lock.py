@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -192,6 +192,8 @@ class Beat:
     holder: Holder
     at: float
     """Seconds since the epoch."""
+    waiting: tuple[str, ...] = ()
+    """Syncs that stand still, since their mapping in the file is not the one that was applied."""
 
 
 def last_beat(store: Storage) -> Beat | None:
@@ -203,7 +205,7 @@ def last_beat(store: Storage) -> Beat | None:
         found = tx.meta.get(_META)
     try:
         told = json.loads(found) if found else None
-        return Beat(Holder(**told["holder"]), float(told["at"])) if told else None
+        return Beat(Holder(**told["holder"]), float(told["at"]), tuple(told.get("waiting", ()))) if told else None
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -216,10 +218,11 @@ def still(tx: Transaction) -> None:
 class Heart:
     """The sign of life of the process that holds the lock, kept in the store."""
 
-    def __init__(self, store: Storage, holder: Holder, clock: Clock) -> None:
+    def __init__(self, store: Storage, holder: Holder, clock: Clock, waiting: Sequence[str] = ()) -> None:
         self._store = store
         self._holder = holder
         self._clock = clock
+        self._waiting = tuple(waiting)
 
     def listen(self) -> None:
         """Make sure that no other machine works on this store, where its folder is shared and the lock is not.
@@ -237,7 +240,7 @@ class Heart:
     def beat(self) -> None:
         """Show that we live. Raises StoreError if the store cannot take it."""
         with self._store.begin() as tx:
-            tx.meta.put(_META, json.dumps(asdict(Beat(self._holder, tx.now))))
+            tx.meta.put(_META, json.dumps(asdict(Beat(self._holder, tx.now, self._waiting))))
 
     def rest(self) -> None:
         """Say that we are done."""

@@ -12,7 +12,7 @@ from syncd.core.fieldmap import Sync, Way
 from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent, Version
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debt, note_referrers
+from syncd.engine.debts import note_debt, note_debts, note_referrers
 from syncd.engine.fuse import fuse
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on, part, tells_apart
@@ -26,7 +26,7 @@ from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Intent, IntentKind, IntentState, Parked, ParkedKind
 
-__all__ = ["applied", "doubt_all", "store_outcomes"]
+__all__ = ["applied", "doubt_all", "removed", "store_outcomes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,33 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
     return link
 
 
+def removed(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, note: str = "") -> None:
+    """Our own delete stands in the app: remembered, so that the record's absence is never taken for a person's deed.
+
+    Whoever was brought back while it was on its way is made there anew.
+    """
+    entity = tx.entities.get(intent.entity)
+    link = tx.links.get(sync.name, ref)
+    fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
+    tx.log.append(
+        Entry(
+            event=Event.REMOVED,
+            sync=sync.name,
+            entity=intent.entity,
+            ref=ref,
+            fields=fields,
+            cause=intent.cause,
+            note=note,
+        )
+    )
+    if entity.deleted:
+        if link is not None:
+            tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+        return
+    tx.links.drop(sync.name, ref)
+    note_debts(tx, sync, entity, intent.cause)
+
+
 def _read_back(
     world: World,
     app: str,
@@ -173,8 +200,8 @@ def _store(
     tx.intents.drop([intent.key])
     match outcome:
         case Stored(_, ref, record) if intent.kind is IntentKind.DELETE:
-            _removed(tx, sync, intent, ref, delivery)
             tx.deliveries.settle(delivery)
+            removed(tx, sync, intent, ref)
             return Tally(deleted=1)
         case Stored(_, ref, record):
             created = intent.kind is IntentKind.CREATE
@@ -344,14 +371,3 @@ def _canonical(sync: Sync, intent: Intent, field: str | None) -> list[str]:
     if field is None:
         return []
     return [name for name in intent.goal if field in sync.rules[name].lenses[intent.app].window]
-
-
-def _removed(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, delivery: Delivery) -> None:
-    """Our own delete: remembered, so that the record's absence is never taken for a person's deed."""
-    link = tx.links.get(sync.name, ref)
-    if link is not None:
-        tx.links.put(sync.name, replace(link, state=LinkState.GONE))
-    fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
-    tx.log.append(
-        Entry(event=Event.REMOVED, sync=sync.name, entity=intent.entity, ref=ref, fields=fields, cause=delivery.cause)
-    )

@@ -21,7 +21,7 @@ from syncd.engine.debts import note_debts
 from syncd.engine.deletes import gone_everywhere
 from syncd.engine.fuse import follow_merge
 from syncd.engine.ours import kept_ours
-from syncd.engine.outcome import applied
+from syncd.engine.outcome import applied, removed
 from syncd.engine.pull import pull, unswept
 from syncd.engine.revive import revive
 from syncd.engine.sight import find_records, searchable
@@ -100,7 +100,7 @@ def _known(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tal
             elif isinstance(fact, Record):
                 tally += _settle(world, tx, sync, intent, fact)
             elif isinstance(fact, Gone) and intent.kind is IntentKind.DELETE:
-                _deleted(tx, sync, intent)
+                _deleted(tx, sync, intent, fact.ref)
                 tally += Tally(deleted=1)
             else:
                 _not_believed(world, tx, sync, intent, fact)
@@ -114,7 +114,10 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     lost = link is None or link.state is LinkState.GONE or link.entity != intent.entity
     if link is None or lost or another(link, fact):
         # It was deleted meanwhile, and is back, or its id is another's: the merge tells what it shows.
-        tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
+        if intent.kind is IntentKind.DELETE and not lost:
+            _deleted(tx, sync, intent, fact.ref)  # and nobody else is known to have deleted it
+        else:
+            tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
         tally = take(world, tx, sync, [fact], READ)
         note_debts(tx, sync, tx.entities.get(entity.id), intent.cause)
         return tally
@@ -145,17 +148,12 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     return tally + Tally(updated=1)
 
 
-def _deleted(tx: Transaction, sync: Sync, intent: Intent) -> None:
+def _deleted(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> None:
     tx.intents.drop([intent.key])
-    ref = intent.ref or Ref(intent.app, intent.object, "")
-    link = tx.links.get(sync.name, ref)
-    if link is not None:
-        tx.links.put(sync.name, replace(link, state=LinkState.GONE))
-    fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
-    tx.log.append(replace(_entry(Event.REMOVED, intent, "the delete in doubt had been applied"), fields=fields))
     debt = tx.deliveries.get(sync.name, intent.app, intent.entity)
     if debt is not None:
         tx.deliveries.settle(debt)
+    removed(tx, sync, intent, ref, f"{intent.kind.value}: the delete in doubt had been applied")
 
 
 def _not_believed(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: object) -> None:

@@ -62,6 +62,7 @@ def test_the_status_counts_records_debts_and_work_and_tells_a_pause_with_its_rea
     assert status["syncs"] == [
         {
             "entities": 6,
+            "changed": False,
             "in_force": True,
             "linked": {"crm": 6, "news": 6},
             "name": "people",
@@ -86,6 +87,23 @@ def test_the_status_tells_how_often_somebody_typed_in_just_the_moment_of_a_write
     store.close()
     assert [app["suspected"] for app in desk.ask("status")["apps"]] == [0, 3]
     assert "news: 3 times somebody seems to have typed in just the moment of a write" in desk.say("status").out
+
+
+def test_the_status_tells_of_a_sync_that_stands_still_since_its_mapping_was_changed_in_the_file(desk: Desk) -> None:
+    desk.say("apply", "--yes")
+    store = Store.open(f"sqlite:///{desk.folder / 'syncd.db'}", WallClock().now)
+    heart = Heart(store, Holder(4711, "box", "run", "2030-01-31T12:00:00+00:00"), WallClock(), ["people"])
+    heart.beat()
+    (sync,) = desk.ask("status")["syncs"]
+    assert (sync["in_force"], sync["changed"]) == (False, True)
+    out = desk.say("status").out
+    assert "people stands still: its mapping was changed in the file since it was applied" in out
+    assert "syncd plan" in out
+    assert "nothing waits" not in out
+    heart.rest()
+    (sync,) = desk.ask("status")["syncs"]
+    assert (sync["in_force"], sync["changed"]) == (True, False)
+    store.close()
 
 
 def test_the_status_names_the_process_at_work_while_its_heart_beats(desk: Desk) -> None:

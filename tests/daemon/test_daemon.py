@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event
 
 from syncd.core.lately import Lately
-from syncd.daemon.lock import AlreadyRunning, Heart, Holder, sole
+from syncd.daemon.lock import AlreadyRunning, Heart, Holder, last_beat, sole
 from syncd.daemon.signals import on_signals
 from syncd.engine.remedies import resume
 from syncd.errors import StoreError, Unavailable
@@ -99,6 +99,9 @@ def test_a_mapping_that_nobody_applied_is_neither_read_nor_written(company: Comp
         assert list(health.unapplied) == ["people"]
         assert health.status == "attention"
         assert {app.state for app in health.apps.values()} == {"unused"}
+        beat = last_beat(company.store)
+        assert beat is not None
+        assert beat.waiting == ("people",)
     assert [app.calls for app in company.apps.values()] == [0, 0]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from syncd.core.fieldmap import Deletion
 from syncd.core.record import Outcome, Ref, Stored, Write
 from syncd.engine.cycle import once, pull_app, tend
 from syncd.engine.remedies import paused
@@ -234,3 +235,80 @@ def test_a_write_in_doubt_to_a_record_that_somebody_else_has_by_now_is_let_go_of
     with scene.store.read() as tx:
         assert tx.intents.open("news") == []
     assert [scene.fake("news").shown(id)["first"] for id in (own, other)] == ["P0", "P1"]
+
+
+def _being_deleted() -> tuple[Scene, str]:
+    """Ada was deleted in the CRM; the newsletter and the shop are about to be told. Ada's id in the newsletter."""
+    apps = ("crm", "news", "shop")
+    scene = Scene(apps, replace(people(apps), deletes=Deletion.PROPAGATE))
+    for number in range(30):
+        scene.fake("crm").person_creates(email=f"p{number}@example.com", first=f"P{number}")
+    scene.run()
+    scene.run()
+    scene.fake("crm").person_deletes("crm-1")
+    scene.run()
+    scene.wait(minutes=30)
+    return scene, scene.fake("news").find_one(email="p0@example.com")
+
+
+def _edited_in_the_shop(scene: Scene) -> None:
+    shop = scene.fake("shop")
+    shop.person_edits(shop.find_one(email="p0@example.com"), first="Ada")
+
+
+def test_who_is_brought_back_while_a_delete_is_in_doubt_is_made_anew_where_it_had_been_applied() -> None:
+    scene, ada = _being_deleted()
+    news, shop = scene.fake("news"), scene.fake("shop")
+    news.fault, shop.fault = "after", "outage"
+    scene.run()
+    assert ada not in news.rows
+    news.fault = shop.fault = ""
+    _edited_in_the_shop(scene)
+    for _ in range(4):
+        scene.run()
+        scene.wait(minutes=10)
+    assert [fake.shown(fake.find_one(email="p0@example.com"))["first"] for fake in scene.fakes.values()] == ["Ada"] * 3
+    assert scene.run().tally.written == 0
+
+
+def test_who_is_brought_back_while_an_app_is_told_to_delete_them_is_made_anew_there() -> None:
+    scene, ada = _being_deleted()
+    news, shop = scene.fake("news"), scene.fake("shop")
+    shop.fault = "outage"
+    tell = news.write
+
+    def write(writes: Sequence[Write]) -> Sequence[Outcome]:
+        if ada in news.rows:  # meanwhile, in the thread of the shop
+            shop.fault = ""
+            _edited_in_the_shop(scene)
+            pull_app(scene.world, "shop")
+        return tell(writes)
+
+    news.write = write  # type: ignore[method-assign]
+    for _ in range(3):
+        scene.run()
+    assert ada not in news.rows
+    assert [fake.shown(fake.find_one(email="p0@example.com"))["first"] for fake in scene.fakes.values()] == ["Ada"] * 3
+    assert scene.run().tally.written == 0
+
+
+def test_when_the_id_of_a_delete_in_doubt_is_somebody_elses_by_now_the_delete_was_ours_and_nobodys() -> None:
+    scene, ada = _being_deleted()
+    news, shop = scene.fake("news"), scene.fake("shop")
+    news.fault, shop.fault = "after", "outage"
+    scene.run()
+    news.fault = shop.fault = ""
+    _edited_in_the_shop(scene)
+    scene.run()
+    made, news.made = news.made, int(ada.removeprefix("news-")) - 1
+    assert news.person_creates(email="bob@example.com", first="Bob") == ada
+    news.made = made
+    for _ in range(4):
+        scene.wait(minutes=10)
+        scene.run()
+    for fake in scene.fakes.values():
+        assert fake.shown(fake.find_one(email="p0@example.com"))["first"] == "Ada"
+        assert fake.shown(fake.find_one(email="bob@example.com"))["first"] == "Bob"
+    assert [str(entry.ref) for entry in scene.log() if entry.event is Event.GONE] == ["crm/people/crm-1"]
+    (removed,) = [entry for entry in scene.log() if entry.event is Event.REMOVED]
+    assert str(removed.ref) == f"news/people/{ada}"
