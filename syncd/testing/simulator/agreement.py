@@ -73,12 +73,18 @@ def _by_syncd(app: SimApp, link: Link, name: str) -> bool:
     return written[-1:] == [API]
 
 
+def _removed_by_syncd(app: SimApp, link: Link) -> bool:
+    """The record is gone since syncd deleted it, which keeps nobody away who is back."""
+    deleted = [wrote.author for wrote in app.journal if wrote.id == app.called(link.ref.id) and not wrote.field]
+    return deleted[-1:] == [API]
+
+
 def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, work: list[Parked]) -> Iterator[str]:
     """L1, L3: an app that may be given new records has one of everybody."""
     wants = story.sync.filters.get(app.name)
     if app.name not in story.sync.creates or not entity.value("email") or (wants and not wants(entity.fields)):
         return
-    gone = any(link.ref.app == app.name for link in tx.links.of(entity.id))
+    gone = any(link.ref.app == app.name and not _removed_by_syncd(app, link) for link in tx.links.of(entity.id))
     asked = any(item.kind is ParkedKind.HOLD or item.app in ("", app.name) for item in work)
     rivals = any(entity.id in item.concerned for item in tx.parked.rivals(app.name))
     if not gone and not asked and not rivals:
