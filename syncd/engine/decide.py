@@ -12,7 +12,7 @@ from syncd.engine.consent import all_keys, opt_in
 from syncd.engine.debts import note_debts, note_freed, unreckoned
 from syncd.engine.decree import CONTESTED, decree
 from syncd.engine.deletes import REFUSED, bring_back
-from syncd.engine.fuse import follow_merge, found_again
+from syncd.engine.fuse import follow_merge, found_again, fuse_again
 from syncd.engine.namesakes import part
 from syncd.engine.promises import APPROVED, SPARED
 from syncd.engine.take import READ, take
@@ -136,6 +136,7 @@ def retry(world: World, id: int, *, by: str) -> None:
         if work.kind is not ParkedKind.QUARANTINE and work.sync in world.syncs:
             unreckoned(tx, world.syncs[work.sync])
             note_freed(tx, world.syncs[work.sync], [work], seq)
+            fuse_again(world, tx, world.syncs[work.sync], work)
 
 
 def _unsee(world: World, tx: Transaction, work: Parked) -> None:

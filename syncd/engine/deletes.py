@@ -12,7 +12,7 @@ from syncd.core.fieldmap import Deletion, Sync
 from syncd.core.guard import ABSENCE
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import frozen, note_debts
-from syncd.engine.fuse import fuse_at_last
+from syncd.engine.fuse import fuse_at_last, make_anew, settle_pairs
 from syncd.engine.guards import refused
 from syncd.engine.namesakes import part
 from syncd.engine.promises import SPARED
@@ -47,11 +47,14 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     part(tx, sync, entity.id, f"the record in {link.ref.app} is gone")
     if fuse_at_last(world, tx, sync, entity.id):
         return
+    if sync.deletes is not Deletion.IGNORE:
+        make_anew(tx, sync, entity.id, link.ref.app, seq)
     if refused(tx, sync, link.ref.app) & ABSENCE:
         bring_back(tx, sync, entity, REFUSED, cause=seq)
         return
     if not apps:
         tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
+        settle_pairs(tx, sync, entity.id, seq)
         return
     if sync.deletes is Deletion.IGNORE or entity.deleted:  # a delete elsewhere was let through already
         return
@@ -85,6 +88,7 @@ def gone_everywhere(tx: Transaction, sync: Sync, entity: Entity) -> bool:
     asked = tx.parked.of([entity.id]).get(entity.id, [])
     tx.parked.withdraw([work for work in asked if work.kind is ParkedKind.HOLD], "no record of theirs is left")
     tx.entities.put(replace(entity, deleted=True), all_keys(sync, entity.fields))
+    settle_pairs(tx, sync, entity.id, None)
     return True
 
 

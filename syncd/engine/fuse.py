@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Deletion, Sync
 from syncd.core.match import keys
 from syncd.core.record import EntityId, Fields, Merged, Ref
 from syncd.engine.consent import all_keys, enrol
@@ -20,7 +20,17 @@ from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
 
-__all__ = ["MERGED_INTO", "bearer", "follow_merge", "found_again", "fuse", "fuse_at_last"]
+__all__ = [
+    "MERGED_INTO",
+    "bearer",
+    "follow_merge",
+    "found_again",
+    "fuse",
+    "fuse_again",
+    "fuse_at_last",
+    "make_anew",
+    "settle_pairs",
+]
 
 MERGED_INTO: Final = "merged by the app into"
 """How the log notes that a record is gone since it was merged into another."""
@@ -145,7 +155,8 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     kept = replace(keep, held=held)
     tx.entities.put(kept, all_keys(sync, kept.fields))
     tx.entities.put(replace(lose, deleted=True), ())
-    closed = tx.parked.of([lose.id]).get(lose.id, [])
+    others = [work for work in _pairs(tx, lose.id) if keep.id not in work.detail["entities"]]
+    closed = {work.id: work for work in (*tx.parked.of([lose.id]).get(lose.id, []), *others)}.values()
     tx.parked.withdraw(closed, f"fused with {keep.id}")
     part(tx, sync, lose.id, f"fused with {keep.id}")
     there = {link.ref.app for link in moving}
@@ -158,9 +169,25 @@ def fuse(world: World, tx: Transaction, sync: Sync, keep: Entity, lose: Entity, 
     said = {rule.name: kept.value(rule.name) for rule in sync.consents}
     for addresses in (kept.fields, lose.fields):  # an opt-out of one address holds for the other, too
         enrol(world, tx, sync, {**addresses, **said}, "", seq)
+    if sync.deletes is not Deletion.IGNORE and not kept.deleted:
+        _everywhere(tx, sync, kept.id)
     note_debts(tx, sync, kept, seq)
     note_freed(tx, sync, [*closed, *asked], seq)
+    for work in others:  # whoever was to be one with the lost one is to be one with this
+        pair = (keep.id if id == lose.id else id for id in work.detail["entities"])
+        _again(world, tx, sync, replace(work, detail={**work.detail, "entities": list(pair)}))
     return True
+
+
+def _everywhere(tx: Transaction, sync: Sync, id: EntityId) -> None:
+    """Who is alive is in every app: that one of both was deleted in one keeps them away while that is asked about."""
+    if any(work.kind is ParkedKind.HOLD for work in tx.parked.of([id]).get(id, [])):
+        return
+    links = tx.links.of(id)
+    there = {link.ref.app for link in links if link.state is not LinkState.GONE}
+    for link in links:
+        if link.ref.app not in there:
+            tx.links.drop(sync.name, link.ref)
 
 
 def bearer(tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
@@ -199,13 +226,59 @@ def _leads(tx: Transaction, asked: Sequence[Parked], id: EntityId) -> None:
             tx.parked.park(replace(work, entity=id, detail={**work.detail, "entities": [id, pair[0]]}))
 
 
+def fuse_again(world: World, tx: Transaction, sync: Sync, work: Parked) -> None:
+    """Try once more what was asked about: whether two that ought to be one can be. If not, it is asked again."""
+    if work.kind is ParkedKind.AMBIGUOUS and "why" in work.detail:
+        _again(world, tx, sync, work)
+
+
+def _again(world: World, tx: Transaction, sync: Sync, work: Parked) -> None:
+    keep, lose = (tx.entities.get(one) for one in work.detail["entities"])
+    if not keep.deleted and not lose.deleted:
+        fuse(world, tx, sync, keep, lose, work.detail["why"])
+    elif keep.deleted != lose.deleted:  # one of them is to go, and with it perhaps the record of both
+        tx.parked.park(replace(work, entity=keep.id))
+        settle_pairs(tx, sync, (keep if keep.deleted else lose).id, work.cause)
+
+
+def _pairs(tx: Transaction, id: EntityId) -> list[Parked]:
+    """The open questions whether somebody is one with another, but for an app where both had a record."""
+    asked = (work for work in tx.parked.rivals("") if work.kind is ParkedKind.AMBIGUOUS and "why" in work.detail)
+    return [work for work in asked if id in work.detail["entities"]]
+
+
+def make_anew(tx: Transaction, sync: Sync, id: EntityId, app: str, cause: int | None) -> None:
+    """Somebody's record was deleted: one delete takes one away, and whoever shared it is given one of their own.
+
+    They shared it since the app had merged theirs into it, while in another app both had one, so they are two.
+    """
+    for work in _pairs(tx, id):
+        (other,) = (tx.entities.get(one) for one in work.detail["entities"] if one != id)
+        lost = [link for link in tx.links.of(other.id) if link.ref.app == app and _was_merged(tx, link)]
+        if lost and not other.deleted and tx.links.at(other.id, app) is None:
+            for link in lost:
+                tx.links.drop(sync.name, link.ref)
+            note_debts(tx, sync, other, cause)
+    settle_pairs(tx, sync, id, cause)
+
+
+def settle_pairs(tx: Transaction, sync: Sync, id: EntityId, cause: int | None) -> None:
+    """Nobody is one with whoever was deleted and has no record left."""
+    if not any(link.state is not LinkState.GONE for link in tx.links.of(id)):
+        vain = _pairs(tx, id)
+        tx.parked.withdraw(vain, f"{id} was deleted")
+        note_freed(tx, sync, vain, cause)
+
+
+def _was_merged(tx: Transaction, link: Link) -> bool:
+    told = tx.log.find(ref=link.ref, events=(Event.GONE,), limit=1)  # it may have been another's then
+    return link.state is LinkState.GONE and any(entry.note.startswith(MERGED_INTO) for entry in told)
+
+
 def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:
     """Two that ought to be one, but for an app where both had a record, may be one now. True if they are."""
-    for work in [work for app in sync.apps for work in tx.parked.rivals(app)]:
-        pair = work.detail.get("entities", ())
-        if work.kind is not ParkedKind.AMBIGUOUS or "why" not in work.detail or id not in pair:
-            continue
-        keep, lose = (tx.entities.get(one) for one in pair)
+    for work in _pairs(tx, id):
+        keep, lose = (tx.entities.get(one) for one in work.detail["entities"])
         if not keep.deleted and not lose.deleted and fuse(world, tx, sync, keep, lose, work.detail["why"]):
             return True
     return False

@@ -13,7 +13,7 @@ from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stor
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debt, note_debts, note_referrers
-from syncd.engine.fuse import fuse
+from syncd.engine.fuse import fuse, make_anew
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on, part, tells_apart
 from syncd.engine.promises import expected, one_each
@@ -153,6 +153,7 @@ def removed(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, note: str = "
     if entity.deleted:
         if link is not None:
             tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+        make_anew(tx, sync, entity.id, ref.app, intent.cause)
         return
     tx.links.drop(sync.name, ref)
     note_debts(tx, sync, entity, intent.cause)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from syncd.core.entity import Entity, Link, LinkState
-from syncd.core.fieldmap import Way
+from syncd.core.fieldmap import Deletion, Way
 from syncd.core.record import Ref
 from syncd.engine.guards import is_set_aside
 from syncd.sdk.contract import Deletes
@@ -28,6 +28,7 @@ def agreement(story: Simulation, tx: Transaction) -> Iterator[str]:
     """Whatever is not as agreed, and whom an app lacks, unless a person was asked about it."""
     for entity in tx.entities.all("people"):
         if entity.deleted:
+            yield from _remaining(story, tx, entity)
             continue
         work = tx.parked.of([entity.id]).get(entity.id, [])
         for app in story.apps.values():
@@ -73,10 +74,12 @@ def _by_syncd(app: SimApp, link: Link, name: str) -> bool:
     return written[-1:] == [API]
 
 
-def _removed_by_syncd(app: SimApp, link: Link) -> bool:
-    """The record is gone since syncd deleted it, which keeps nobody away who is back."""
-    deleted = [wrote.author for wrote in app.journal if wrote.id == app.called(link.ref.id) and not wrote.field]
-    return deleted[-1:] == [API]
+def _remaining(story: Simulation, tx: Transaction, entity: Entity) -> Iterator[str]:
+    """L1: whoever was deleted is nowhere, unless a person was asked about it."""
+    for link in tx.links.of(entity.id):
+        there = link.state in (LinkState.LIVE, LinkState.MISSING)
+        if there and link.ref.id in story.apps[link.ref.app].rows and not tx.parked.of([entity.id]).get(entity.id, []):
+            yield f"L1: {entity.id} was deleted, and {link.ref} is still there"
 
 
 def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, work: list[Parked]) -> Iterator[str]:
@@ -84,10 +87,11 @@ def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, wo
     wants = story.sync.filters.get(app.name)
     if app.name not in story.sync.creates or not entity.value("email") or (wants and not wants(entity.fields)):
         return
-    gone = any(link.ref.app == app.name and not _removed_by_syncd(app, link) for link in tx.links.of(entity.id))
+    let_go = story.sync.deletes is Deletion.IGNORE or wants is not None  # outside its filter a delete is nobody else's
+    stays = let_go and any(link.ref.app == app.name for link in tx.links.of(entity.id))
     asked = any(item.kind is ParkedKind.HOLD or item.app in ("", app.name) for item in work)
     rivals = any(entity.id in item.concerned for item in tx.parked.rivals(app.name))
-    if not gone and not asked and not rivals:
+    if not stays and not asked and not rivals:
         yield f"L1: {app.name} has no record of {entity.id} ({entity.value('email')}), and nobody was asked"
 
 

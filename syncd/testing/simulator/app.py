@@ -187,7 +187,7 @@ class SimApp(Fake):
             fields = dict(self.rows[keep].fields)
             del self.rows[keep], self.rows[lose]
             new = self._create(fields, "person")
-            self.merged[keep] = self.merged[lose] = new
+            self.merged.update({id: new for id in (keep, lose) if id != new})  # the third may be given the id of either
             self.joined[kept] = self.joined[lost] = self.called(new)
         for id in (keep, lose):
             self._tells(id)

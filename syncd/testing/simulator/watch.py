@@ -42,19 +42,24 @@ def watched(story: Simulation, app: SimApp, writes: Sequence[Write]) -> Iterator
                 link = tx.links.at(intent.entity, app.name)
                 if link is not None and link.state is not LinkState.GONE:
                     yield f"S4: {app.name} is given a second record of {intent.entity}, beside {link.ref.id}"
-                yield from _not_looked_for(story, app, write)
+                yield from _not_looked_for(story, app, write, intent)
 
 
-def _not_looked_for(story: Simulation, app: SimApp, write: Create) -> Iterator[str]:
+def _not_looked_for(story: Simulation, app: SimApp, write: Create, intent: Intent) -> Iterator[str]:
     """S4: somebody is made anew whom the app would have shown to whoever asked; one that keeps them unique says so.
 
-    A record that its filter keeps out is none of the sync's, though it may be of the same person.
+    A record that its filter keeps out is none of the sync's, though it may be of the same person; one of which a
+    person has said that it is somebody else's is not theirs.
     """
     unique = "email" in app.capabilities.unique
     if not app.finds or app.capabilities.list_lag or unique or app.name in story.sync.filters:
         return
     address, now = str(write.fields.get("email") or "").casefold(), app.clock.now()
+    said = (one for one in story.words.said if one.ref.app == app.name and one.entity == intent.entity)
+    others = {one.name for one in said if not one.theirs}
     for id, row in app.rows.items():
+        if app.called(id) in others:
+            continue
         own = [wrote.at for wrote in app.journal if wrote.id == app.called(id) and wrote.field == "email"]
         if str(row.fields["email"]).casefold() == address and own[-1] < now:
             yield f"S4: {app.name} is given a second {address}, beside {id}, which it would have shown"
