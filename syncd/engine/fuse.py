@@ -51,15 +51,13 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     if is_to_go(tx, entity):
         return  # whoever is to be forgotten becomes nobody else
     if survivor is not None and is_to_go(tx, tx.entities.get(survivor.entity)):
-        tx.links.drop(sync.name, merged.ref)  # and nobody becomes them: the one that stays is made anew
-        note_debts(tx, sync, entity, None)
+        _anew(tx, sync, entity, merged.ref.app, None)  # and nobody becomes them
         return
     if survivor is not None and survivor.state is LinkState.GONE and survivor.entity != entity.id:
         survivor = _there_after_all(tx, sync, survivor)
     if (survivor is None or survivor.state is LinkState.GONE) and _removed_by_us(tx, sync, merged.into):
-        # Whoever it was merged into was deleted by syncd, which did not know of the merge: they are made anew.
-        tx.links.drop(sync.name, merged.ref)
-        note_debts(tx, sync, entity, None)
+        # Whoever it was merged into was deleted by syncd, which did not know of the merge.
+        _anew(tx, sync, entity, merged.ref.app, None)
         return
     if survivor is None or survivor.state is LinkState.GONE:
         if survivor is not None and survivor.entity != entity.id:
@@ -254,12 +252,17 @@ def make_anew(tx: Transaction, sync: Sync, id: EntityId, app: str, cause: int | 
     """
     for work in _pairs(tx, id):
         (other,) = (tx.entities.get(one) for one in work.detail["entities"] if one != id)
-        lost = [link for link in tx.links.of(other.id) if link.ref.app == app and _was_merged(tx, link)]
-        if lost and not other.deleted and tx.links.at(other.id, app) is None:
-            for link in lost:
-                tx.links.drop(sync.name, link.ref)
-            note_debts(tx, sync, other, cause)
+        if not other.deleted and tx.links.at(other.id, app) is None:
+            _anew(tx, sync, other, app, cause)
     settle_pairs(tx, sync, id, cause)
+
+
+def _anew(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int | None) -> None:
+    """They are made anew in an app that had merged their records away."""
+    for link in tx.links.of(entity.id):
+        if link.ref.app == app and _was_merged(tx, link):
+            tx.links.drop(sync.name, link.ref)
+    note_debts(tx, sync, entity, cause)
 
 
 def settle_pairs(tx: Transaction, sync: Sync, id: EntityId, cause: int | None) -> None:

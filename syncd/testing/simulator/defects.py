@@ -339,7 +339,7 @@ def holds_nothing(held_back: Function) -> Function:
 
 
 def forgets_its_own_delete(removed: Function) -> Function:
-    """`_removed`, `_deleted`: the record is thought to be there, until somebody else seems to have deleted it."""
+    """`removed`: the record is thought to be there, until somebody else seems to have deleted it."""
 
     def forgetful(tx: Transaction, sync: Sync, intent: Intent, *rest: Any) -> None:
         removed(tx, sync, intent, *rest)

@@ -148,7 +148,7 @@ _ALL: Final = (
         "own delete forgotten",
         "what syncd has deleted is missed there, and taken for deleted by a person",
         ("S4", "S6", "S8", "L1"),
-        _engine(outcome___removed=wrong.forgets_its_own_delete, resolve___deleted=wrong.forgets_its_own_delete),
+        _engine(outcome__removed=wrong.forgets_its_own_delete, resolve__removed=wrong.forgets_its_own_delete),
     ),
     Mutant(
         "no search before create",
