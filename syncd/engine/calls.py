@@ -8,7 +8,7 @@ that has no record in the app (yet) is not owed, see `reachable`. Ties between r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import Key
 from syncd.core.record import (
+    ABSENT,
     Create,
     Cursor,
     EntityId,
@@ -192,10 +193,13 @@ def _with_ties(
 
 
 def _translated(
-    world: World, app: str, records: Iterable[Record], pointing: Mapping[tuple[str, str], str]
+    world: World, app: str, records: Sequence[Record], pointing: Mapping[tuple[str, str], str]
 ) -> list[Record]:
     """The records with entities in place of ids; a reference to an unknown record is taken out."""
-    known = list(records)
+    if not pointing:
+        return list(records)
+    fallen = _fallen_away(world, app, records)
+    known = [_without(record, {name for ref, name in fallen if ref == record.ref}) for record in records]
     by_target: dict[str, list[Ref]] = defaultdict(list)
     for record in known:
         for (object, field), target in pointing.items():
@@ -208,6 +212,39 @@ def _translated(
             tx.links.load(target, refs)
             links |= {(target, ref): tx.links.get(target, ref) for ref in refs}
     return [_one_inward(world, app, record, pointing, links) for record in known]
+
+
+def _without(record: Record, names: Collection[str]) -> Record:
+    if not names:
+        return record
+    return replace(record, fields={name: raw for name, raw in record.fields.items() if name not in names})
+
+
+def _fallen_away(world: World, app: str, records: Sequence[Record]) -> set[tuple[Ref, str]]:
+    """References that are empty only since what they pointed to is gone: nobody has emptied them, so none is shown.
+
+    The app empties them at once; that the record is gone is found out, and believed, only later.
+    """
+    pointed: dict[tuple[Ref, str], Ref] = {}
+    with world.store.read() as tx:
+        for sync in [sync for sync in world.syncs.values() if app in sync.apps]:
+            fields = [name for rule in sync.mapped(app) if rule.refers for name in rule.lenses[app].window]
+            own = [record for record in records if record.ref.object == sync.apps[app]]
+            empty = [(one.ref, name) for one in own for name in fields if one.fields.get(name, ABSENT) in (None, "")]
+            tx.links.load(sync.name, [ref for ref, _ in empty])
+            for ref, name in empty:
+                link = tx.links.get(sync.name, ref)
+                end = tx.links.at(EntityId(str(link.seen[name])), app) if link and link.seen.get(name) else None
+                if end is not None:
+                    pointed[ref, name] = end.ref
+    if not pointed:
+        return set()
+    try:
+        with understood(app):
+            found = world.apps[app].connector.read(list(dict.fromkeys(pointed.values())))
+    except ConnectorError:
+        return set(pointed)  # nobody knows: they are looked at again, for they are not as they were seen
+    return {shown for shown, end in pointed.items() if isinstance(found.get(end), Gone)}
 
 
 def _one_inward(

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from syncd.engine.canary import guarded
-from syncd.engine.debts import reckon
 from syncd.engine.forgetting import finish
 from syncd.engine.gone import look_again
 from syncd.engine.optouts import hear_opt_outs, tell_opt_outs, urgent
 from syncd.engine.pull import pull, read_hints
 from syncd.engine.push import payable, push, waiting
+from syncd.engine.reckoning import reckon
 from syncd.engine.remedies import attempt
 from syncd.engine.resolve import resolve, ripened
 from syncd.engine.setback import listed_since

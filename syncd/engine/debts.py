@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.match import keys
-from syncd.core.record import EntityId, Fields, Value
+from syncd.core.record import Fields, Value
 from syncd.engine.calls import reachable
-from syncd.engine.world import World
 from syncd.store.codec import plain
 from syncd.store.ports import Transaction
 from syncd.store.values import Delivery, Entry, Event, Parked, ParkedKind
@@ -22,13 +21,11 @@ __all__ = [
     "note_debt",
     "note_debts",
     "note_freed",
-    "note_referrers",
-    "reckon",
+    "reckoned",
     "unreckoned",
     "waits",
 ]
 
-_CHUNK = 1000
 _WHOLE = (ParkedKind.CONFLICT, ParkedKind.OPT_IN, ParkedKind.BLANK, ParkedKind.LOOP)
 
 
@@ -75,40 +72,15 @@ def note_debt(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int 
         tx.deliveries.owe(Delivery(sync.name, app, entity.id, tx.now, cause))
 
 
-def reckon(world: World, sync: Sync) -> None:
-    """Where the mapping is another than when debts were last reckoned: what does everybody lack by this one?
-
-    A field that was let go and comes back, a wider filter, an app that may be given new records: no record has
-    changed, and yet something is owed.
-    """
-    name = _reckoned(sync)
-    with world.store.read() as tx:
-        if tx.meta.get(name) == sync.digest:
-            return
-    last = ""
-    while True:
-        with world.store.begin() as tx:
-            part = tx.entities.living(sync.name, last, _CHUNK)
-            if not part:
-                tx.meta.put(name, sync.digest)
-                return
-            last = part[-1]
-            tx.entities.load(part)
-            tx.links.load_of(part)
-            tx.parked.of(part)
-            for id in part:
-                note_debts(tx, sync, tx.entities.get(id), None)
-
-
 def unreckoned(tx: Transaction, sync: Sync) -> None:
     """Debts are about to be noted, of a person's answer. If by a mapping that was not reckoned by yet, what it leaves
     out is nobody's debt; once the mapping is what it was before, that is found out only if all is reckoned anew."""
-    name = _reckoned(sync)
+    name = reckoned(sync)
     if tx.meta.get(name) != sync.digest:
         tx.meta.put(name, "anew")
 
 
-def _reckoned(sync: Sync) -> str:
+def reckoned(sync: Sync) -> str:
     """The fact of the store that says by which mapping debts were last reckoned."""
     return f"reckoned:{sync.name}"
 
@@ -119,15 +91,6 @@ def note_freed(tx: Transaction, sync: Sync, works: Iterable[Parked], cause: int 
         entity = tx.entities.get(id)
         if not entity.deleted:
             note_debts(tx, sync, entity, cause)
-
-
-def note_referrers(tx: Transaction, syncs: Mapping[str, Sync], target: str, entity: EntityId) -> None:
-    """An entity has a record in one more app: whoever points to it may be owed there now."""
-    if not any(rule.refers == target for sync in syncs.values() for rule in sync.rules.values()):
-        return
-    for name, id in tx.entities.by_key((f"reference:{target}", str(entity))):
-        if name in syncs:
-            note_debts(tx, syncs[name], tx.entities.get(id), None)
 
 
 def _scope(tx: Transaction, sync: Sync, entity: Entity, link: Link, parked: frozenset[str]) -> None:

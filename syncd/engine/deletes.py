@@ -15,6 +15,7 @@ from syncd.engine.debts import frozen, note_debts
 from syncd.engine.fuse import fuse_at_last, make_anew, settle_pairs
 from syncd.engine.guards import refused
 from syncd.engine.namesakes import part
+from syncd.engine.pointers import note_gone
 from syncd.engine.promises import SPARED
 from syncd.engine.revive import revive
 from syncd.engine.world import World
@@ -33,6 +34,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     `doubt`: why a person is to be asked before more is deleted, whatever the policy; "" if nothing speaks against it.
     """
     tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+    note_gone(tx, world.syncs, sync.name, link.ref)
     entity = tx.entities.get(link.entity)
     seq = tx.log.append(
         Entry(event=Event.GONE, sync=sync.name, entity=entity.id, ref=link.ref, fields=_snapshot(entity))

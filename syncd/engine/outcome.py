@@ -12,10 +12,11 @@ from syncd.core.fieldmap import Sync, Way
 from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent, Version
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debt, note_debts, note_referrers
+from syncd.engine.debts import note_debt, note_debts
 from syncd.engine.fuse import fuse, make_anew
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on, part, tells_apart
+from syncd.engine.pointers import note_gone, note_referrers
 from syncd.engine.promises import expected, one_each
 from syncd.engine.strangers import ask_whose, is_strange
 from syncd.engine.take import READ, succeeded, take
@@ -131,13 +132,14 @@ def applied(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, record: Recor
     return link
 
 
-def removed(tx: Transaction, sync: Sync, intent: Intent, ref: Ref, note: str = "") -> None:
+def removed(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref, note: str = "") -> None:
     """Our own delete stands in the app: remembered, so that the record's absence is never taken for a person's deed.
 
     Whoever was brought back while it was on its way is made there anew.
     """
     entity = tx.entities.get(intent.entity)
     link = tx.links.get(sync.name, ref)
+    note_gone(tx, world.syncs, sync.name, ref)
     fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
     tx.log.append(
         Entry(
@@ -202,7 +204,7 @@ def _store(
     match outcome:
         case Stored(_, ref, record) if intent.kind is IntentKind.DELETE:
             tx.deliveries.settle(delivery)
-            removed(tx, sync, intent, ref)
+            removed(world, tx, sync, intent, ref)
             return Tally(deleted=1)
         case Stored(_, ref, record):
             created = intent.kind is IntentKind.CREATE

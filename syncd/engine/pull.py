@@ -8,10 +8,10 @@ from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import apart, calls, guards
-from syncd.engine.debts import reckon
 from syncd.engine.forgotten import held_back, let_go
 from syncd.engine.fuse import follow_merge
 from syncd.engine.gone import probe
+from syncd.engine.reckoning import reckon
 from syncd.engine.setback import counts
 from syncd.engine.take import LISTED, READ, take
 from syncd.engine.world import Tally, World

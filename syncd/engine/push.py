@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from syncd.core.fieldmap import Sync
 from syncd.core.record import Outcome, Record, Ref, Write
 from syncd.engine import calls, promises
-from syncd.engine.debts import lacks, reckon
+from syncd.engine.debts import lacks
 from syncd.engine.draft import Draft, backoff, drafted
 from syncd.engine.gap import Look
 from syncd.engine.namesakes import not_free, unsettled
 from syncd.engine.outcome import doubt_all, store_outcomes
 from syncd.engine.outgoing import watch_writes
+from syncd.engine.reckoning import reckon
 from syncd.engine.sight import load, look
 from syncd.engine.world import Tally, World
 from syncd.errors import BrokenProtocol, ConnectorError, InDoubt

@@ -100,7 +100,7 @@ def _known(world: World, sync: Sync, app: str, intents: Sequence[Intent]) -> Tal
             elif isinstance(fact, Record):
                 tally += _settle(world, tx, sync, intent, fact)
             elif isinstance(fact, Gone) and intent.kind is IntentKind.DELETE:
-                _deleted(tx, sync, intent, fact.ref)
+                _deleted(world, tx, sync, intent, fact.ref)
                 tally += Tally(deleted=1)
             else:
                 _not_believed(world, tx, sync, intent, fact)
@@ -115,7 +115,7 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     if link is None or lost or another(link, fact):
         # It was deleted meanwhile, and is back, or its id is another's: the merge tells what it shows.
         if intent.kind is IntentKind.DELETE and not lost:
-            _deleted(tx, sync, intent, fact.ref)  # and nobody else is known to have deleted it
+            _deleted(world, tx, sync, intent, fact.ref)  # and nobody else is known to have deleted it
         else:
             tx.log.append(_entry(Event.RESOLVED, intent, "not known: the record had been deleted meanwhile"))
         tally = take(world, tx, sync, [fact], READ)
@@ -148,12 +148,12 @@ def _settle(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: Rec
     return tally + Tally(updated=1)
 
 
-def _deleted(tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> None:
+def _deleted(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref) -> None:
     tx.intents.drop([intent.key])
     debt = tx.deliveries.get(sync.name, intent.app, intent.entity)
     if debt is not None:
         tx.deliveries.settle(debt)
-    removed(tx, sync, intent, ref, f"{intent.kind.value}: the delete in doubt had been applied")
+    removed(world, tx, sync, intent, ref, f"{intent.kind.value}: the delete in doubt had been applied")
 
 
 def _not_believed(world: World, tx: Transaction, sync: Sync, intent: Intent, fact: object) -> None:

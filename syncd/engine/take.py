@@ -14,13 +14,14 @@ from syncd.core.merge import Merge, Verdict, merge
 from syncd.core.record import EntityId, Fields, Record, Ref, echoes
 from syncd.engine.asks import ask
 from syncd.engine.consent import all_keys, enrol, heed, newly_opted_out, opt_in, register
-from syncd.engine.debts import note_debts, note_freed, note_referrers
+from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.deletes import believe
 from syncd.engine.forgotten import hear, keep_out, turn_away
 from syncd.engine.fuse import bearer
 from syncd.engine.guards import is_set_aside, left_aside, refused, set_aside
 from syncd.engine.namesakes import part, tells_apart
 from syncd.engine.ours import adopted, made_by, touched
+from syncd.engine.pointers import note_referrers
 from syncd.engine.promises import agreed, one_each, reserved, wanted
 from syncd.engine.revive import is_to_go, revive
 from syncd.engine.strangers import age_of, any_strange, ask_whose, is_strange, made_for
@@ -117,6 +118,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
             changed += fold(page, tx.entities.get(link.entity), found, fact)
             for id in {owner: 0, link.entity: 0} if back else ():  # what they were owed had been let go
                 note_debts(tx, sync, tx.entities.get(id), None)
+                note_referrers(tx, world.syncs, sync.name, id)
     return Tally(read=read, changed=changed)
 
 

@@ -10,9 +10,11 @@ import httpx
 import pytest
 
 from syncd.core.record import Ref
+from syncd.engine.decide import approve, drop_hold
 from syncd.engine.plan import apply, make_plan
 from syncd.errors import ConfigError
 from syncd.sdk.contract import Associates
+from syncd.store.values import Event, ParkedKind
 from syncd.testing.twin import Call
 from tests.flows.stage import Stage, staged
 
@@ -184,3 +186,78 @@ def test_a_person_who_was_stored_but_not_tied_is_looked_at_again_and_not_made_tw
         assert _company_in_crm(stage, "eve.new@example.com") == ""
     stage.settle(12)
     assert _company_in_crm(stage, "eve.new@example.com") == _name(stage, "desk", "accounts", account)
+
+
+def _employer(stage: Stage) -> tuple[str, list[str]]:
+    """The account of most contacts in the desk, and who they are."""
+    contacts = [(email, str(row["account"])) for email, (_, row) in stage.by_email("desk", "email").items()]
+    accounts = [account for _, account in contacts if account != "None"]
+    most = max(accounts, key=accounts.count)
+    return most, [email for email, account in contacts if account == most]
+
+
+def _deleted_in_desk(stage: Stage) -> tuple[str, list[str], list[int]]:
+    """Somebody deletes a company there, which empties it in its contacts; its name, who they are, what is asked."""
+    account, people = _employer(stage)
+    name = _name(stage, "desk", "accounts", account)
+    stage.twins["desk"].person_delete("accounts", account)
+    for _ in range(3):
+        stage.run(whole=True, wait=700.0)
+    with stage.assembly.world.store.read() as tx:
+        return name, people, [work.id for work in tx.parked.open() if work.kind is ParkedKind.HOLD]
+
+
+def test_nobody_leaves_a_company_elsewhere_because_it_was_deleted_in_one_app(stage: Stage) -> None:
+    name, people, asked = _deleted_in_desk(stage)
+    assert len(asked) == 1
+    assert {_company_in_crm(stage, email) for email in people} == {name}
+    assert {_company_in_desk(stage, email) for email in people} == {""}
+
+
+def test_whoever_says_no_to_the_delete_of_a_company_has_its_people_in_it_again(stage: Stage) -> None:
+    name, people, (asked,) = _deleted_in_desk(stage)
+    drop_hold(stage.assembly.world, asked, by="op")
+    stage.settle(12)
+    assert {_company_in_crm(stage, email) for email in people} == {name}
+    assert {_company_in_desk(stage, email) for email in people} == {name}
+
+
+def test_whoever_says_yes_has_it_deleted_and_nothing_else_written(stage: Stage) -> None:
+    name, _, (asked,) = _deleted_in_desk(stage)
+    approve(stage.assembly.world, asked, by="op")
+    stage.settle(12)
+    assert name not in {company["name"] for company in stage.twins["crm"].records("companies").values()}
+    with stage.assembly.world.store.read() as tx:
+        assert not [
+            e for e in tx.log.find(sync="people", events=(Event.SENT,), limit=3) if e.fields.keys() == {"company"}
+        ]
+
+
+def test_whoever_moves_somebody_out_of_a_deleted_company_moves_them_everywhere(stage: Stage) -> None:
+    _, (email, *_), _ = _deleted_in_desk(stage)
+    account, row = next(iter(stage.twins["desk"].records("accounts").items()))
+    stage.twins["desk"].person_edit("contacts", stage.by_email("desk", "email")[email][0], {"account": account})
+    stage.settle(12)
+    assert _company_in_crm(stage, email) == row["name"]
+
+
+def test_whoever_is_taken_out_of_a_company_that_is_there_leaves_it_everywhere(stage: Stage) -> None:
+    _, (email, *_) = _employer(stage)
+    stage.twins["desk"].person_edit("contacts", stage.by_email("desk", "email")[email][0], {"account": None})
+    stage.settle(12)
+    assert _company_in_crm(stage, email) == ""
+
+
+def test_while_nobody_can_tell_whether_a_company_is_there_nobody_leaves_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, people = _employer(stage)
+    name = _name(stage, "desk", "accounts", account)
+
+    def down(call: Call) -> httpx.Response | None:
+        return httpx.Response(500) if call.path.rstrip("/").endswith(account) else None
+
+    stage.twins["desk"].person_delete("accounts", account)
+    monkeypatch.setattr(stage.twins["desk"], "refuses", down)
+    stage.run(whole=True, wait=700.0)
+    assert {_company_in_crm(stage, email) for email in people} == {name}

@@ -341,8 +341,8 @@ def holds_nothing(held_back: Function) -> Function:
 def forgets_its_own_delete(removed: Function) -> Function:
     """`removed`: the record is thought to be there, until somebody else seems to have deleted it."""
 
-    def forgetful(tx: Transaction, sync: Sync, intent: Intent, *rest: Any) -> None:
-        removed(tx, sync, intent, *rest)
+    def forgetful(world: World, tx: Transaction, sync: Sync, intent: Intent, *rest: Any) -> None:
+        removed(world, tx, sync, intent, *rest)
         link = tx.links.get(sync.name, intent.ref) if intent.ref else None
         if link is not None:
             tx.links.put(sync.name, replace(link, state=LinkState.LIVE))
