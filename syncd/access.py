@@ -38,6 +38,7 @@ __all__ = [
     "console_table",
     "fits",
     "hashed",
+    "host_of",
     "loopback",
 ]
 
@@ -73,6 +74,14 @@ def fits(password: str, kept: str) -> bool:
     if form is None:
         return False
     return hmac.compare_digest(_text(_digest(password, _bytes(form[2]), int(form[1]))), form[3])
+
+
+def host_of(header: str) -> str:
+    """Whom a call says it is for, in small letters and without the port; "" where that is no name."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").lower()
+    except ValueError:  # half a pair of brackets
+        return ""
 
 
 def loopback(host: str) -> bool:

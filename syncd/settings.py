@@ -304,11 +304,20 @@ def _store(table: Mapping[str, Any], document: Document, problems: list[Problem]
     for at, message, hint in faults:
         problem = document.places.problem(("store", *at), message, hint.replace("VARIABLE", variable("store", at)))
         problems.append(problem)
-    if isinstance(url := table.get("url"), str) and urlsplit(url).password:
+    if isinstance(url := table.get("url"), str) and _has_password(url):
         hint = 'write url = { env = "DATABASE_URL" }, or set SYNCD_STORE_URL'
         problems.append(document.places.problem(("store", "url"), "has a password in it", hint))
         del given["url"]
     return given
+
+
+def _has_password(url: str) -> bool:
+    """Whether a secret stands in an address; so it does if one with an odd character has made it unreadable."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return True
+    return bool(parts.password) or "password=" in parts.query
 
 
 def _from_environment(problem: Problem) -> Problem:

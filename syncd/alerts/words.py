@@ -35,7 +35,8 @@ def subject(message: Message) -> str:
     """The message in one line."""
     first, *more = message.items
     others = f" (and {len(more)} more)" if more else ""
-    return f"[syncd] {message.severity.word}: {_AGAIN[first.news]}{first.text}{others}"
+    # What a server or a folder says of itself is in some, and may have more lines than a header can have.
+    return " ".join(f"[syncd] {message.severity.word}: {_AGAIN[first.news]}{first.text}{others}".split())
 
 
 def body(message: Message, place: str) -> str:

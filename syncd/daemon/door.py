@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from syncd.access import host_of
 from syncd.daemon.health import Health
 from syncd.daemon.intake import Intake
 from syncd.daemon.wire import Prompt
@@ -78,7 +79,7 @@ class _KnownHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             named = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-            host = (urlsplit(f"//{named}").hostname or "").lower()
+            host = host_of(named)
             if host not in self._hosts and not _numeric(host):
                 await Response("unknown host", 400)(scope, receive, send)
                 return

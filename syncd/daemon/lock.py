@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.errors import StoreError, SyncdError
 from syncd.sdk.contract import Clock
 from syncd.settings import Config
-from syncd.store.connect import address
+from syncd.store.connect import address, explained, server, shown
 from syncd.store.ports import Storage, Transaction
 
 __all__ = [
@@ -137,14 +137,11 @@ def _file(path: Path, holder: Holder) -> Iterator[None]:
 
 @contextmanager
 def _advisory(url: URL, holder: Holder) -> Iterator[Held]:
-    place = url.render_as_string(hide_password=True)
     with ExitStack() as closing:
-        try:
-            engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with explained(url):
+            engine = server(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
             db = closing.enter_context(engine.connect())
             rival = _rival(db, holder)
-        except SQLAlchemyError as error:
-            raise StoreError(f"store {place}: cannot be locked", hint="see that the database is up") from error
         if rival:
             raise _busy(rival)
 
@@ -152,7 +149,7 @@ def _advisory(url: URL, holder: Holder) -> Iterator[Held]:
             try:
                 db.execute(text("SELECT 1"))
             except SQLAlchemyError as error:
-                raise StoreError(f"store {place}: the connection that held the lock is lost") from error
+                raise StoreError(f"store {shown(url)}: the connection that held the lock is lost") from error
 
         yield Held(holder, check)
 

@@ -29,6 +29,8 @@ __all__ = [
     "fleeting",
     "overwriting",
     "private",
+    "server",
+    "shown",
 ]
 
 _BEGIN: Final = text("BEGIN")
@@ -53,11 +55,17 @@ _SERVER: Final[Mapping[str, int]] = {
 _WRITER: Final = 0x5359_4E57
 """Names the advisory lock of PostgreSQL that makes a transaction the only one that writes in its schema."""
 
+_SECRET: Final = ("password", "sslpassword")
+"""What libpq takes behind the question mark, too, and nobody is to read."""
+
 _EXAMPLES: Final = "sqlite:////var/lib/syncd/syncd.db, or postgresql://syncd@localhost/syncd"
+
+_ODD: Final = "in a password, @ is written %40, : %3A, / %2F, ? %3F, # %23 and % %25"
 
 _HINTS: Final = {
     "disk is full": "free some space; syncd has stopped writing to the apps and goes on by itself",
     "No space left": "free some space; syncd has stopped writing to the apps and goes on by itself",
+    "permission denied": "give the role in its URL the right to make tables there, and to read and write them",
     "readonly database": "give the daemon's user the right to write there",
     "unable to open database file": "see that the folder exists and may be written",
     "database is locked": "another process is writing for long: see which syncd runs, and try again",
@@ -73,8 +81,11 @@ def address(url: str) -> URL:
     """Where the store is, with `~` and the driver filled in. Raises StoreError for a URL that names no store."""
     try:
         place = make_url(url)
-    except ArgumentError as error:
-        raise StoreError("the URL of the store cannot be read", hint=f"write it like {_EXAMPLES}") from error
+    except (ArgumentError, ValueError):
+        place = None
+    if place is None or "@" in (place.host or ""):
+        # Not chained: what is no port, or stands before an @ too many, may be of the password.
+        raise StoreError("the URL of the store cannot be read", hint=f"write it like {_EXAMPLES}; {_ODD}") from None
     match place.drivername:
         case "sqlite":
             return place if _in_memory(place) else place.set(database=str(Path(place.database or "").expanduser()))
@@ -91,11 +102,7 @@ def engine(url: str) -> Engine:
     place = address(url)
     if place.get_backend_name() == "sqlite":
         return _sqlite(place, _DURABLE)
-    try:
-        bounds = {name: bound for name, bound in _SERVER.items() if name not in place.query}
-        made = create_engine(place, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=bounds)
-    except ModuleNotFoundError as error:
-        raise StoreError("PostgreSQL needs psycopg", hint="pip install 'syncd[postgres]'") from error
+    made = server(place, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
     @event.listens_for(made, "connect")
     def _settings(raw: Any, _record: Any) -> None:
@@ -103,6 +110,23 @@ def engine(url: str) -> Engine:
         raw.commit()
 
     return made
+
+
+def server(place: URL, **settings: Any) -> Engine:
+    """Connections to PostgreSQL, waited for no longer than we mean to, unless the address says so. Raises StoreError.
+
+    `settings` are those of SQLAlchemy. Nothing is connected yet.
+    """
+    bounds = {name: bound for name, bound in _SERVER.items() if name not in place.query}
+    try:
+        return create_engine(place, connect_args=bounds, **settings)
+    except ModuleNotFoundError as error:
+        raise StoreError("PostgreSQL needs psycopg", hint="pip install 'syncd[postgres]'") from error
+
+
+def shown(place: URL) -> str:
+    """Where the store is, as anybody may read it."""
+    return place.difference_update_query(_SECRET).render_as_string(hide_password=True)
 
 
 def fleeting(file: Path) -> Engine:
@@ -161,7 +185,7 @@ def explained(place: URL) -> Iterator[None]:
         # Only the first line: further ones quote values, and those may be somebody's.
         said = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
         hint = next((hint for words, hint in _HINTS.items() if words in said), "")
-        raise StoreError(f"store {place.render_as_string(hide_password=True)}: {said}", hint=hint) from error
+        raise StoreError(f"store {shown(place)}: {said}", hint=hint) from error
 
 
 def private(path: Path) -> None:

@@ -175,17 +175,14 @@ def _file(path: Path) -> Iterator[_Ask | None]:
 
 @contextmanager
 def _server(url: str) -> Iterator[_Ask | None]:
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import text
 
-    from syncd.store.connect import address
+    from syncd.store.connect import address, explained, server
 
-    engine = create_engine(address(url))
+    place = address(url)
+    engine = server(place)
     try:
-        with engine.connect() as db:
+        with explained(place), engine.connect() as db:
             yield lambda sql: [tuple(row) for row in db.execute(text(sql))]
-    except SQLAlchemyError as error:
-        place = engine.url.render_as_string(hide_password=True)
-        raise StoreError(f"store {place}: {getattr(error, 'orig', error)}") from error
     finally:
         engine.dispose()

@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from syncd.access import Console, loopback
+from syncd.access import Console, host_of, loopback
 
 __all__ = ["MOST_BYTES", "Denied", "Form", "Headers", "address_of", "form_of", "same_origin", "stranger"]
 
@@ -68,7 +68,7 @@ class Headers:
 
 def stranger(request: Request, console: Console) -> str:
     """Why a call cannot have come the way that was declared; "" if it did."""
-    host = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
+    host = host_of(request.headers.get("host", ""))
     if console.url:
         declared = (urlsplit(console.url).hostname or "").lower()
         return "" if host == declared or loopback(host) else f"{host} is not the address of this console"
@@ -90,7 +90,7 @@ def same_origin(request: Request, console: Console) -> bool:
 
 
 def _local(host: str) -> bool:
-    return loopback((urlsplit(f"//{host}").hostname or "").lower())
+    return loopback(host_of(host))
 
 
 def address_of(request: Request, console: Console) -> str:

@@ -128,6 +128,19 @@ def test_a_mail_goes_encrypted_and_by_login(security: str, tmp_path: Path, closi
     assert "warning: over: news answers again\n" in text
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\x0b", "\x85", "\u2028"])
+def test_what_a_server_says_in_several_lines_is_one_in_the_subject(
+    end: str, tmp_path: Path, closing: ExitStack
+) -> None:
+    text = f"it fails{end}Bcc: a stranger"
+    said = Item(group="store", news=News.BEGUN, severity=Severity.URGENT, since=0.0, text=text)
+    with post(tmp_path, security="none", login=False) as box:
+        sender(email(box.port, security="none"), closing)(Message((said,)), "msg_1", 1_900_000_000.0)
+    (mail,) = box.mails
+    assert mail["Subject"] == "[syncd] urgent: it fails Bcc: a stranger"
+    assert mail["Bcc"] is None
+
+
 def test_a_server_on_this_machine_may_take_mail_in_the_open(tmp_path: Path, closing: ExitStack) -> None:
     with post(tmp_path, security="none", login=False) as box:
         sender(email(box.port, security="none"), closing)(MESSAGE, "msg_1", 0.0)

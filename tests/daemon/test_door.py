@@ -72,6 +72,13 @@ def test_an_app_that_takes_no_webhooks_is_polled_all_the_same(company: Company) 
     assert len([line for line in company.said if line["event"] == "webhooks not registered"]) == 1
 
 
+@pytest.mark.parametrize("host", ["[::1", "[", "]", "[::g]"])
+def test_a_host_that_is_no_name_is_unknown_and_no_mishap(company: Company, host: str) -> None:
+    with company.running() as service:
+        for path in ("/healthz", "/login"):
+            assert httpx.get(f"{service.url}{path}", headers={"host": host}).status_code == 400
+
+
 def test_a_caller_that_sends_its_body_too_slowly_is_let_go(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncd.daemon.intake._READING", 0.1)
     with company.running() as service, socket.create_connection(("127.0.0.1", service.daemon.port)) as caller:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from syncd import settings
 from syncd.daemon.lock import AlreadyRunning, sole
 from syncd.errors import StoreError
-from syncd.settings import Config, Daemon, Log, Safety, Store
+from syncd.settings import Config, Daemon, Log, Safety
+from syncd.store.store import Store
 from tests.live.servers.postgres import Postgres, running_postgres
 
 pytestmark = pytest.mark.live
@@ -31,7 +33,7 @@ def on(postgres: Postgres, database: str) -> Config:
         apps={},
         syncs={},
         daemon=Daemon(),
-        store=Store(url=url),
+        store=settings.Store(url=url),
         safety=Safety(),
         log=Log(),
     )
@@ -61,6 +63,15 @@ def test_a_lock_that_is_lost_with_its_connection_is_noticed(postgres: Postgres) 
 
 def test_a_database_that_is_down_is_told_of(postgres: Postgres) -> None:
     config = on(postgres, "one")
-    away = Store(url=config.store.url.replace(str(postgres.port), "1"))
-    with pytest.raises(StoreError, match="cannot be locked"), sole(replace(config, store=away)):
+    away = settings.Store(url=config.store.url.replace(str(postgres.port), "1"))
+    with pytest.raises(StoreError, match="connection failed"), sole(replace(config, store=away)):
         pass
+
+
+def test_who_may_not_read_the_store_is_told_which_rights_are_missing(postgres: Postgres) -> None:
+    config = on(postgres, "one")
+    postgres.execute("drop role if exists nobody_much")
+    postgres.execute("create role nobody_much login")
+    url = config.store.url.replace("postgres@", "nobody_much@")
+    with pytest.raises(StoreError, match=r"permission denied .*\n.*the right to make tables"):
+        Store.open(url, lambda: 0.0)

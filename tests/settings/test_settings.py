@@ -153,6 +153,18 @@ def test_a_wrong_variable_is_told_by_its_name(
                 )
             ],
         ),
+        *(
+            (
+                f'[store]\nurl = "postgresql://{address}"\n',
+                [
+                    (
+                        'syncd.toml:2:store.url: has a password in it (write url = { env = "DATABASE_URL" }, '
+                        "or set SYNCD_STORE_URL)"
+                    )
+                ],
+            )
+            for address in ("me:ca[nary@localhost/x", "me@localhost/x?password=canary")
+        ),
         (
             '[store]\nurl = "postgresql://localhost/x"\n',
             [

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,6 +101,28 @@ def test_a_place_that_is_none_is_told_with_a_hint_and_without_a_password(url: st
         Store.open(url, lambda: START)
     assert caught.value.hint
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["a:secret", "a@secret", "[secret", "a@secret:b/c", "secret@"])
+def test_a_password_with_odd_characters_is_told_how_to_write_and_no_part_of_it_is_shown(password: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Store.open(f"postgresql://ann:{password}@localhost:1/syncd", lambda: START)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "secret" not in told
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:p@a:b/c@localhost/syncd", "postgresql://ann:p@b@localhost/syncd"])
+def test_an_address_that_a_password_has_split_is_refused_with_how_to_write_it(url: str) -> None:
+    with pytest.raises(StoreError, match=r"cannot be read\n.*%40"):
+        address(url)
+
+
+def test_a_password_behind_the_question_mark_is_not_shown_either() -> None:
+    with pytest.raises(StoreError) as caught:
+        Store.open("postgresql://ann@localhost:1/syncd?password=canary", lambda: START)
+    assert "localhost:1/syncd" in str(caught.value)
+    assert "canary" not in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_a_hint(tmp_path: Path) -> None:

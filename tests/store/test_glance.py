@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from syncd.core.entity import LinkState
 from syncd.errors import StoreError
+from syncd.store import connect
 from syncd.store.glance import AppGlance, SyncGlance, glance
 from syncd.store.store import Store
 from syncd.store.values import Entry, Event, IntentState, OptOut
@@ -71,5 +74,15 @@ def test_what_is_no_store_is_told_with_a_hint(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_answer_is_told_without_its_password() -> None:
     with pytest.raises(StoreError) as caught:
-        glance("postgresql://ann:secret@localhost:1/syncd", [], [])
+        glance("postgresql://ann:secret@localhost:1/syncd?password=secret", [], [])
     assert "secret" not in str(caught.value)
+    assert "lets this user in" in caught.value.hint
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "_SERVER", {**connect._SERVER, "connect_timeout": 2})
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="can be reached from here"):
+            glance(f"postgresql://ann@127.0.0.1:{mute.getsockname()[1]}/syncd", [], [])
+        assert time.monotonic() - began < 8

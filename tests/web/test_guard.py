@@ -33,6 +33,13 @@ def test_every_answer_forbids_what_no_page_of_ours_needs(place: Office) -> None:
     assert browser.get("/").headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("host", ["[::1", "]", "[::g]"])
+def test_a_host_that_is_no_name_is_refused_in_words(place: Office, host: str) -> None:
+    browser = place.browser()
+    assert browser.get("/", host=host).status_code == 403
+    assert browser.send("/login", {}, host=host).status_code == 403
+
+
 def test_a_file_of_ours_is_kept_for_good_under_the_address_of_its_content_and_under_no_other(place: Office) -> None:
     browser = place.browser()
     found = re.findall(r'"(/static/[^"]+)"', browser.get("/").text)
