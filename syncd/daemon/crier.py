@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from syncd.alerts.kept import STANDING, Standing, from_json, name_of, to_json
@@ -12,7 +13,7 @@ from syncd.alerts.senders import NotTold, Sender
 from syncd.alerts.words import message_id, subject
 from syncd.daemon.lanes import Lane
 from syncd.daemon.meter import Meter
-from syncd.daemon.standing import store_down
+from syncd.daemon.standing import store_down, store_lost
 from syncd.destinations import Alerts
 from syncd.engine.world import World
 from syncd.errors import StoreError
@@ -24,6 +25,8 @@ _LOOK: Final = 5.0
 _AGAIN: Final = 30.0
 """Seconds before a destination that failed is tried again; twice as long each time, up to an hour."""
 _LONGEST: Final = 3600.0
+_DECENT: Final = 15.0
+"""Seconds for which a process that goes waits for its last word to be said."""
 
 
 def terms_of(alerts: Alerts, destination: str) -> Terms:
@@ -72,6 +75,9 @@ class Crier:
         for name in senders:
             meter.expects(name)
         self._begun = False
+        self._last = ""
+        """Why the process goes, and there is no later; "" while it stays."""
+        self._done = threading.Event()
         self._seen: Sequence[Trouble] = ()
         self._said: Any = None
         self.lane = Lane("alerts", self.step, self._ended)
@@ -81,9 +87,24 @@ class Crier:
         """Which destinations cannot be reached now."""
         return {name: bool(ear.failing) for name, ear in self._ears.items()}
 
+    def last_word(self, why: str) -> None:
+        """Tell at once that the store is lost and the process goes. Waits for that, but no longer than is decent."""
+        if self.lane.alive:
+            self._last = why
+            self.lane.poke()
+            self._done.wait(_DECENT)
+
     def step(self) -> float:
         """Look, tell and remember once. Seconds until the next time."""
         now = self._world.clock.now()
+        if self._last:
+            self._seen = [store_lost(self._last)]
+            for name, ear in self._ears.items():
+                ear.terms, ear.until = replace(ear.terms, gather=0.0), 0.0
+                self._tell(name, ear, now)
+            self.lane.stop()
+            self._done.set()
+            return _LOOK
         try:
             if not self._begun:
                 self._begin()

@@ -233,6 +233,8 @@ class Daemon:
                     return 0
                 case _Ended(name):
                     self._log.critical("part died, stopping", part=name)
+                    if self._footing.trouble:
+                        self._crier.last_word(self._footing.trouble)
                     return 1
                 case _Ailing():
                     self._log.critical("store failing", reason=self._footing.trouble)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 import threading
@@ -23,10 +24,10 @@ from syncd.access import host_of
 from syncd.daemon.health import Health
 from syncd.daemon.intake import Intake
 from syncd.daemon.wire import Prompt
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, SyncdError
 from syncd.settings import Daemon
 
-__all__ = ["Door", "application"]
+__all__ = ["Door", "Occupied", "application"]
 
 _LOCAL: Final = frozenset({"localhost"})
 _HEADERS: Final = 16 * 1024
@@ -69,6 +70,12 @@ def _hosts(settings: Daemon) -> frozenset[str]:
     return _LOCAL | {settings.host.lower(), public.lower(), socket.gethostname().lower()} - {""}
 
 
+class Occupied(SyncdError):
+    """Another program has the port: for a moment, it may be, so this is no fault of the configuration."""
+
+    exit_code = 7
+
+
 class _KnownHosts:
     """Lets in only calls for a host we know, so that no web page can reach us through a name of its own."""
 
@@ -96,7 +103,10 @@ def _numeric(host: str) -> bool:
 
 
 class Door:
-    """The application as a server in a thread of its own. Takes the port at once; ConfigError if it is not free."""
+    """The application as a server in a thread of its own. Takes the port at once.
+
+    Raises Occupied if another program has it, and ConfigError if it cannot be had.
+    """
 
     def __init__(self, app: Starlette, settings: Daemon, ended: Callable[[str], None]) -> None:
         self._ended = ended
@@ -156,6 +166,11 @@ def _listen(settings: Daemon) -> socket.socket:
         door.listen(128)
     except OSError as error:
         door.close()
-        hint = "another program has this port, or this machine has not this address: set daemon.listen"
+        if error.errno == errno.EADDRINUSE:
+            raise Occupied(
+                f"cannot listen on {settings.listen}: another program has this port",
+                hint="stop it, or set daemon.listen",
+            ) from error
+        hint = "this machine has not this address, or lets you not have this port: set daemon.listen"
         raise ConfigError(f"cannot listen on {settings.listen}: {error.strerror}", hint=hint) from error
     return door

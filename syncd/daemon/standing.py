@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from syncd.alerts.news import LOOKED, Trouble
@@ -72,6 +72,15 @@ def store_down(why: str) -> Trouble:
         text=f"the store cannot be used, and nothing is read or written: {why}",
         hint="syncd goes on by itself once it holds; docs/operations.md has what to look for",
         good="the store holds again",
+    )
+
+
+def store_lost(why: str) -> Trouble:
+    """The store is lost to this process, which therefore ends."""
+    return replace(
+        store_down(why),
+        text=f"syncd ends, for its store cannot be used: {why}",
+        hint="it goes on once it is started anew, which systemd does by itself, and the store holds",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -249,3 +250,26 @@ def test_a_daemon_goes_on_while_nobody_can_be_told_and_says_so(company: Company)
         calls = company.apps["crm"].calls
         eventually(lambda: company.apps["crm"].calls > calls, "the CRM is still polled")
     assert service.code == 0
+
+
+def test_the_last_word_of_a_daemon_that_loses_its_store_is_said_at_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = threading.Event()
+
+    def lost() -> None:
+        if serving.is_set():
+            raise StoreError("the connection that held the lock is lost")
+
+    monkeypatch.setattr("syncd.daemon.daemon.BEAT", 0.1)
+    with receiver() as there:
+        company.alerts = Alerts(
+            gather=timedelta(hours=1), to={"ops": Webhook(kind="webhook", url=there.url, secret=SECRET)}
+        )
+        with company.running(lost=lost) as service:
+            serving.set()
+            service.thread.join(20)
+            assert service.code == 1
+    (call,) = there.calls
+    words = "[syncd] urgent: syncd ends, for its store cannot be used: the connection that held the lock is lost"
+    assert json.loads(call[2])["text"] == words

@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from syncd.daemon.door import Occupied, _listen
 from syncd.engine.plan import mark_applied
 from syncd.engine.world import World
 from syncd.errors import ConfigError
+from syncd.settings import Daemon
 from tests.daemon.company import SELDOM, Company
 from tests.daemon.house import eventually
 from tests.daemon.test_daemon import ADA, both, disk_full, nothing
@@ -118,7 +120,7 @@ def test_a_port_that_is_taken_is_named_before_anything_begins(company: Company) 
         other.bind(("127.0.0.1", 0))
         other.listen()
         company.listen = f"127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(ConfigError, match=company.listen), company.running():
+        with pytest.raises(Occupied, match=company.listen), company.running():
             pass
     assert company.apps["crm"].calls == 0
 
@@ -147,3 +149,15 @@ def test_figures_are_there_while_the_store_is_not(company: Company) -> None:
 
 def figures(url: str) -> str:
     return httpx.get(f"{url}/metrics").text
+
+
+def test_a_port_that_another_program_has_is_no_fault_of_the_configuration() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(Occupied) as told:
+        _listen(Daemon(listen=f"127.0.0.1:{other.getsockname()[1]}"))
+    assert told.value.exit_code == 7
+    assert "another program has this port" in told.value.message
+
+
+def test_an_address_that_this_machine_has_not_is_a_fault_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match="cannot listen on"):
+        _listen(Daemon(listen="192.0.2.1:8080"))
