@@ -12,7 +12,7 @@ from syncd.core.fieldmap import Deletion, Sync
 from syncd.core.guard import ABSENCE
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import frozen, note_debts
-from syncd.engine.fuse import fuse_at_last, make_anew, settle_pairs
+from syncd.engine.fuse import free_sharers, fuse_at_last, settle_pairs
 from syncd.engine.guards import refused
 from syncd.engine.namesakes import part
 from syncd.engine.pointers import note_gone
@@ -50,7 +50,7 @@ def believe(world: World, tx: Transaction, sync: Sync, link: Link, *, doubt: str
     if fuse_at_last(world, tx, sync, entity.id):
         return
     if sync.deletes is not Deletion.IGNORE:
-        make_anew(tx, sync, entity.id, link.ref.app, seq)
+        free_sharers(tx, sync, entity.id, link.ref.app, seq)
     if refused(tx, sync, link.ref.app) & ABSENCE:
         bring_back(tx, sync, entity, REFUSED, cause=seq)
         return

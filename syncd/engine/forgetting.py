@@ -23,7 +23,7 @@ from syncd.core.record import EntityId
 from syncd.engine.consent import all_keys, consent_keys, own_keys
 from syncd.engine.debts import note_debts, unreckoned
 from syncd.engine.forgotten import bury_records
-from syncd.engine.fuse import MERGED_INTO
+from syncd.engine.fuse import make_anew
 from syncd.engine.namesakes import part
 from syncd.engine.person import person
 from syncd.engine.revive import is_to_go
@@ -133,10 +133,8 @@ def _leave(tx: Transaction, sync: Sync, id: EntityId, cause: int) -> None:
         entity = tx.entities.get(other)
         if is_to_go(tx, entity):
             continue
-        for link in tx.links.of(other):
-            if link.state is LinkState.GONE and _was_merged(tx, link):
-                tx.links.drop(sync.name, link.ref)
-        note_debts(tx, sync, entity, cause)
+        for app in [app for app in sync.apps if tx.links.at(other, app) is None]:
+            make_anew(tx, sync, entity, app, cause)
 
 
 def _look_again(tx: Transaction, entity: Entity, ids: Sequence[EntityId]) -> None:
@@ -145,11 +143,6 @@ def _look_again(tx: Transaction, entity: Entity, ids: Sequence[EntityId]) -> Non
     about = [work for work in works if entity.id in work.concerned and {*work.concerned} <= {*ids}]
     tx.parked.withdraw(about, "forgotten")
     tx.hints.add([work.ref for work in about if work.ref is not None], tx.now)
-
-
-def _was_merged(tx: Transaction, link: Link) -> bool:
-    told = tx.log.find(entity=link.entity, ref=link.ref, events=(Event.GONE,), limit=1)
-    return any(entry.note.startswith(MERGED_INTO) for entry in told)
 
 
 def lift(world: World, id: int, *, by: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +25,7 @@ __all__ = [
     "bearer",
     "follow_merge",
     "found_again",
+    "free_sharers",
     "fuse",
     "fuse_again",
     "fuse_at_last",
@@ -51,13 +52,13 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
     if is_to_go(tx, entity):
         return  # whoever is to be forgotten becomes nobody else
     if survivor is not None and is_to_go(tx, tx.entities.get(survivor.entity)):
-        _anew(tx, sync, entity, merged.ref.app, None)  # and nobody becomes them
+        _all_anew(tx, sync, entity, merged.ref.app)  # and nobody becomes them
         return
     if survivor is not None and survivor.state is LinkState.GONE and survivor.entity != entity.id:
         survivor = _there_after_all(tx, sync, survivor)
     if (survivor is None or survivor.state is LinkState.GONE) and _removed_by_us(tx, sync, merged.into):
         # Whoever it was merged into was deleted by syncd, which did not know of the merge.
-        _anew(tx, sync, entity, merged.ref.app, None)
+        _all_anew(tx, sync, entity, merged.ref.app)
         return
     if survivor is None or survivor.state is LinkState.GONE:
         if survivor is not None and survivor.entity != entity.id:
@@ -74,7 +75,10 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
             keep, lose = lose, keep
         if lost.state is LinkState.OUT_OF_SCOPE and keep.deleted and lose.deleted:
             tx.links.put(sync.name, replace(survivor, state=lost.state))  # no delete had reached a part of it
-        fuse(world, tx, sync, keep, lose, _MERGED)
+        if not fuse(world, tx, sync, keep, lose, _MERGED):
+            for other in _sharers(tx, entity.id, merged.ref.app):  # theirs is in this one by now
+                if other.id != survivor.entity:
+                    fuse(world, tx, sync, tx.entities.get(survivor.entity), other, _MERGED)
     tx.hints.add([merged.into], tx.now)
 
 
@@ -245,23 +249,33 @@ def _pairs(tx: Transaction, id: EntityId) -> list[Parked]:
     return [work for work in asked if id in work.detail["entities"]]
 
 
-def make_anew(tx: Transaction, sync: Sync, id: EntityId, app: str, cause: int | None) -> None:
-    """Somebody's record was deleted: one delete takes one away, and whoever shared it is given one of their own.
-
-    They shared it since the app had merged theirs into it, while in another app both had one, so they are two.
-    """
-    for work in _pairs(tx, id):
-        (other,) = (tx.entities.get(one) for one in work.detail["entities"] if one != id)
-        if not other.deleted and tx.links.at(other.id, app) is None:
-            _anew(tx, sync, other, app, cause)
+def free_sharers(tx: Transaction, sync: Sync, id: EntityId, app: str, cause: int | None) -> None:
+    """Somebody's record was deleted: one delete takes one away, and whoever shared it is given one of their own."""
+    for other in _sharers(tx, id, app):
+        make_anew(tx, sync, other, app, cause)
     settle_pairs(tx, sync, id, cause)
 
 
-def _anew(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int | None) -> None:
+def _sharers(tx: Transaction, id: EntityId, app: str) -> list[Entity]:
+    """Whose records the app has merged into somebody's, while in another app both had one, so that they are two."""
+    others = [tx.entities.get(one) for work in _pairs(tx, id) for one in work.detail["entities"] if one != id]
+    return [
+        other
+        for other in others
+        if not other.deleted and tx.links.at(other.id, app) is None and any(_merged(tx, tx.links.of(other.id), app))
+    ]
+
+
+def _all_anew(tx: Transaction, sync: Sync, entity: Entity, app: str) -> None:
+    """They and all who shared their record are made anew."""
+    for one in (*_sharers(tx, entity.id, app), entity):
+        make_anew(tx, sync, one, app, None)
+
+
+def make_anew(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int | None) -> None:
     """They are made anew in an app that had merged their records away."""
-    for link in tx.links.of(entity.id):
-        if link.ref.app == app and _was_merged(tx, link):
-            tx.links.drop(sync.name, link.ref)
+    for link in _merged(tx, tx.links.of(entity.id), app):
+        tx.links.drop(sync.name, link.ref)
     note_debts(tx, sync, entity, cause)
 
 
@@ -273,9 +287,11 @@ def settle_pairs(tx: Transaction, sync: Sync, id: EntityId, cause: int | None) -
         note_freed(tx, sync, vain, cause)
 
 
-def _was_merged(tx: Transaction, link: Link) -> bool:
-    told = tx.log.find(ref=link.ref, events=(Event.GONE,), limit=1)  # it may have been another's then
-    return link.state is LinkState.GONE and any(entry.note.startswith(MERGED_INTO) for entry in told)
+def _merged(tx: Transaction, links: Iterable[Link], app: str) -> list[Link]:
+    """Those of an app that are gone since it has merged them into others, whoever's they were then."""
+    gone = [link for link in links if link.ref.app == app and link.state is LinkState.GONE]
+    told = {link.ref: tx.log.find(ref=link.ref, events=(Event.GONE,), limit=1) for link in gone}
+    return [link for link in gone if any(entry.note.startswith(MERGED_INTO) for entry in told[link.ref])]
 
 
 def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:

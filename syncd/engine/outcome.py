@@ -13,7 +13,7 @@ from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stor
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
 from syncd.engine.debts import note_debt, note_debts
-from syncd.engine.fuse import fuse, make_anew
+from syncd.engine.fuse import free_sharers, fuse
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on, part, tells_apart
 from syncd.engine.pointers import note_gone, note_referrers
@@ -155,7 +155,7 @@ def removed(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref,
     if entity.deleted:
         if link is not None:
             tx.links.put(sync.name, replace(link, state=LinkState.GONE))
-        make_anew(tx, sync, entity.id, ref.app, intent.cause)
+        free_sharers(tx, sync, entity.id, ref.app, intent.cause)
         return
     tx.links.drop(sync.name, ref)
     note_debts(tx, sync, entity, intent.cause)

@@ -168,7 +168,8 @@ def _returned(page: _Page, link: Link, fact: Record) -> Link | None:
     note = "the record is back in the app"
     tx.log.append(Entry(event=Event.RETURNED, sync=sync.name, entity=entity.id, ref=fact.ref, note=note))
     work = tx.parked.of([entity.id]).get(entity.id, [])
-    tx.parked.withdraw([item for item in work if item.kind is ParkedKind.HOLD], "the record came back")
+    asked = [item for item in work if item.kind is ParkedKind.HOLD and item.app == fact.ref.app]
+    tx.parked.withdraw(asked, "the record came back")
     if entity.deleted:
         revive(tx, sync, entity, note)  # what syncd had deleted elsewhere is made again
     return replace(link, state=LinkState.LIVE, missed_at=None)

@@ -142,6 +142,21 @@ def test_who_was_two_records_once_is_made_anew_though_the_app_merges_them_into_w
     assert scene.parked() == []
 
 
+def test_the_same_where_they_are_forgotten_after_the_merge() -> None:
+    scene = linked(3)
+    news = scene.fake("news")
+    twin, other = news.person_creates(email="twin@example.com"), record(scene, "news", "p1@example.com")
+    pull_app(scene.world, "news")
+    news.person_merges(other, twin)
+    later(scene)
+    news.person_merges(record(scene, "news"), other)
+    scene.run()
+    forget(scene.world, whom(scene), by="op")
+    later(scene, 5)
+    assert shown(scene, "crm") == shown(scene, "news") == ["p1@example.com", "p2@example.com"]
+    assert scene.parked() == []
+
+
 def test_an_opt_out_counts_that_a_listing_has_shown_of_whoever_is_to_be_forgotten() -> None:
     """Their record may be gone before anybody has read it."""
     scene = linked(2)

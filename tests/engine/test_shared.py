@@ -162,3 +162,37 @@ def test_who_becomes_one_with_somebody_that_was_deleted_in_an_app_is_in_that_app
     _rest(scene)
     assert scene.parked() == []
     assert _has(scene, ADA) == list(apps)
+
+
+def test_who_shares_a_record_that_is_merged_on_shares_the_next_one() -> None:
+    scene = _two()
+    _merge(scene, into=CAT, lose=ADA)
+    assert [_whom(scene, work) for work in _asked(scene)] == [{ADA, BOB}, {CAT, ADA}, {CAT, BOB}]
+    scene.fake("crm").person_deletes(scene.fake("crm").find_one(email=CAT))
+    _rest(scene)
+    assert _has(scene, CAT) == []
+    assert [_whom(scene, work) for work in _asked(scene)] == [{ADA, BOB}]
+    scene.fake("news").person_deletes(scene.fake("news").find_one(email=ADA))
+    _rest(scene)
+    assert _has(scene, ADA) == []
+    assert _has(scene, BOB) == list(APPS)
+    assert scene.parked() == []
+
+
+def test_a_record_that_is_brought_back_in_one_app_leaves_the_delete_in_another_to_be_answered() -> None:
+    scene = Scene(APPS, replace(people(APPS), deletes=Deletion.HOLD))
+    for number in range(20):
+        scene.fake("news").person_creates(email=f"p{number}@example.com", first=f"P{number}")
+    scene.run()
+    scene.run()
+    crm, news = scene.fake("crm"), scene.fake("news")
+    lost, kept = crm.find_one(email="p0@example.com"), news.find_one(email="p0@example.com")
+    row = news.rows[kept]
+    crm.person_deletes(lost)
+    news.person_deletes(kept)
+    _rest(scene)
+    assert {work.app for work in scene.parked()} == {"crm", "news"}
+    news.rows[kept] = row
+    news.person_edits(kept, phone="5")
+    _rest(scene)
+    assert {work.app for work in scene.parked()} == {"crm"}
