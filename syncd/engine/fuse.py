@@ -76,9 +76,7 @@ def follow_merge(world: World, tx: Transaction, sync: Sync, merged: Merged) -> N
         if lost.state is LinkState.OUT_OF_SCOPE and keep.deleted and lose.deleted:
             tx.links.put(sync.name, replace(survivor, state=lost.state))  # no delete had reached a part of it
         if not fuse(world, tx, sync, keep, lose, _MERGED):
-            for other in _sharers(tx, entity.id, merged.ref.app):  # theirs is in this one by now
-                if other.id != survivor.entity:
-                    fuse(world, tx, sync, tx.entities.get(survivor.entity), other, _MERGED)
+            _share_on(world, tx, sync, merged.ref.app, entity.id, survivor.entity)
     tx.hints.add([merged.into], tx.now)
 
 
@@ -192,7 +190,14 @@ def _everywhere(tx: Transaction, sync: Sync, id: EntityId) -> None:
             tx.links.drop(sync.name, link.ref)
 
 
-def bearer(tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
+def _share_on(world: World, tx: Transaction, sync: Sync, app: str, before: EntityId, now: EntityId) -> None:
+    """A record of several is somebody else's by now: whoever shared it with the one before shares it with this one."""
+    for other in _sharers(tx, before, app):
+        if other.id != now:
+            fuse(world, tx, sync, tx.entities.get(now), other, _MERGED)
+
+
+def bearer(world: World, tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
     """Whose is a record that an app made of two, now that it is read: theirs whose key it shows.
 
     Which of the two records was heard of first says nothing.
@@ -215,6 +220,7 @@ def bearer(tx: Transaction, sync: Sync, link: Link, own: Fields) -> Link:
             moved = replace(link, entity=other)
             tx.links.put(sync.name, moved)
             _leads(tx, asked, other)
+            _share_on(world, tx, sync, link.ref.app, link.entity, other)
             return moved
     return link
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from syncd.core.entity import Link, LinkState
-from syncd.core.fieldmap import Sync
+from syncd.core.fieldmap import Sync, told
+from syncd.core.match import keys
 from syncd.core.record import Gone, Merged, Record, Ref
 from syncd.engine import apart, calls, guards
 from syncd.engine.forgotten import held_back, let_go
@@ -87,7 +88,8 @@ def _page(world: World, sync: Sync, app: str, page: Page, sweep: int | None) -> 
     with world.store.read() as tx:
         tx.links.load(sync.name, rows)
         news = [row for row in page.rows if _news(tx, sync, row)]
-    doubted = [row.ref for row in news if not (page.facts and isinstance(row, Record))]
+        born = {row.ref for row in news if _is_unseen(tx.links.get(sync.name, row.ref))}
+    doubted = [row.ref for row in news if not (page.facts and isinstance(row, Record)) or row.ref in born]
     tally, unasked = _facts_of(world, sync, app, doubted)
     with world.store.begin() as tx:
         tx.hints.add(unasked, tx.now)
@@ -126,6 +128,7 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         return tally, set()
     asked = apart.read(world, sync, app, list(dict.fromkeys(refs)))
     found = asked.found
+    _follow_other_halves(world, sync, app, found.values())
     gone = [fact for fact in found.values() if isinstance(fact, Gone)]
     with world.store.begin() as tx:
         facts = [fact for fact in found.values() if isinstance(fact, Record)]
@@ -139,6 +142,34 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         let_go(tx, sync, app, found)
         known = [fact.ref for fact in gone if tx.links.get(sync.name, fact.ref) is not None]
     return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
+
+
+def _follow_other_halves(world: World, sync: Sync, app: str, facts: Iterable[Record | Gone | Merged]) -> None:
+    """A record that an app made of two is known by one of them: is the other, whose key it shows, merged into it, too?
+
+    Else it would be taken in as an edit of the one that was heard of first.
+    """
+    with world.store.read() as tx:
+        halves: dict[Ref, None] = {}
+        for fact in facts:
+            link = tx.links.get(sync.name, fact.ref)
+            if link is None or not isinstance(fact, Record) or not _is_unseen(link):
+                continue
+            holders = tx.entities.holders(sync.name, keys(sync, told(sync, fact)))
+            others = (tx.links.at(id, app) for ids in holders.values() for id in ids if id != link.entity)
+            halves |= {other.ref: None for other in others if other is not None and other.ref != fact.ref}
+    if not halves:
+        return
+    found = apart.read(world, sync, app, list(halves)).found
+    with world.store.begin() as tx:
+        for half in found.values():
+            if isinstance(half, Merged):
+                follow_merge(world, tx, sync, half)
+
+
+def _is_unseen(link: Link | None) -> bool:
+    """A record that is known only since another was merged into it."""
+    return link is not None and link.state is LinkState.LIVE and not link.seen
 
 
 def _absent(world: World, sync: Sync, app: str, sweep: int, listed: int) -> Tally:

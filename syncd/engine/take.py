@@ -111,7 +111,7 @@ def take(world: World, tx: Transaction, sync: Sync, facts: Sequence[Record], sou
         elif link.state is LinkState.OUT_OF_SCOPE:
             changed += _outside(page, link, fact)
         else:
-            owner, link = link.entity, link if link.seen else bearer(tx, sync, link, told(sync, fact))
+            owner, link = link.entity, link if link.seen else bearer(world, tx, sync, link, told(sync, fact))
             if newly_opted_out(whole, link, fact):  # by the address that it shows itself, whatever else is agreed
                 enrol(world, tx, whole, told(whole, fact), app, None)
             found = replace(link, state=LinkState.LIVE, missed_at=None) if back else link

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from syncd.core.fieldmap import Deletion
+from syncd.core.record import Ref
 from syncd.engine.decide import approve, retry
+from syncd.engine.pull import read_hints
 from syncd.sdk.contract import Deletes
 from syncd.store.values import Parked, ParkedKind
 from syncd.testing.fake import capable
@@ -196,3 +198,28 @@ def test_a_record_that_is_brought_back_in_one_app_leaves_the_delete_in_another_t
     news.person_edits(kept, phone="5")
     _rest(scene)
     assert {work.app for work in scene.parked()} == {"crm"}
+
+
+@pytest.mark.parametrize("heard", [ADA, BOB])
+def test_a_third_record_made_of_two_is_theirs_whose_key_it_shows_whichever_is_heard_of_first(heard: str) -> None:
+    scene = Scene(APPS, people(APPS))
+    crm = scene.fake("crm")
+    for email, first in ((ADA, "Ada"), (BOB, "Bob")):
+        crm.person_creates(email=email, first=first)
+    scene.run()
+    scene.run()
+    ids = {email: crm.find_one(email=email) for email in (ADA, BOB)}
+    for id in ids.values():
+        del crm.rows[id]
+    third = crm.person_creates(email=BOB, first="Bob")
+    crm.merged.update(dict.fromkeys(ids.values(), third))
+    with scene.store.begin() as tx:
+        tx.hints.add([Ref("crm", "people", ids[heard])], tx.now)
+    read_hints(scene.world, "crm")
+    read_hints(scene.world, "crm")
+    _rest(scene)
+    for name in ("news", "shop"):
+        fake = scene.fake(name)
+        assert [fake.shown(fake.find_one(email=email))["first"] for email in (ADA, BOB)] == ["Ada", "Bob"]
+    (work,) = _asked(scene)
+    assert _whom(scene, work) == {ADA, BOB}
