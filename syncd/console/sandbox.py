@@ -29,6 +29,8 @@ class Sandbox:
     def settings(self, url: str) -> str:
         """The table of an app that lives at `url`."""
         lines = [f"[apps.{self.connector}]", f'connector = "{self.connector}"', f'base_url  = "{url}"']
+        if package := plugins.origin(self.connector):
+            lines.insert(2, f'package   = "{package}"')
         lines += [
             f'{name:<9} = {{ env = "{self.variable(name)}" }}    # export {self.variable(name)}={value}'
             for name, value in self.twin.credentials.items()

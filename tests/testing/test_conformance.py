@@ -94,6 +94,44 @@ MUTANTS = (
         'self._http.call("GET", _path(ref), expect=(404,)); self._http._shared.log.info(answer.text)',
     ),
     (
+        "no_secret_is_told_of_an_answer_of_another_shape_or_of_a_refusal",
+        "return Gone(ref) if answer.status == 404 else self._record(answer.json)",
+        """if answer.status == 200 and "rev" not in answer.json:
+            raise Unauthorised("odd, for twin-token")
+        return Gone(ref) if answer.status == 404 else self._record(answer.json)
+
+    from syncd.sdk import Unauthorised
+    import builtins
+    builtins.Unauthorised = Unauthorised""",
+    ),
+    (
+        "a_connector_waits_by_its_clock_and_starts_nothing",
+        'answer = self._http.call("GET", _path(ref), expect=(404,))',
+        '__import__("time").sleep(0.01); answer = self._http.call("GET", _path(ref), expect=(404,))',
+    ),
+    (
+        "every_ref_that_is_asked_is_answered",
+        "{ref: self._read(ref) for ref in refs}",
+        "dict(zip(refs, map(self._read, sorted(refs))))",
+    ),
+    (
+        "an_update_to_a_value_that_another_record_has_is_refused",
+        "json=dict(patch), headers=_if(write), expect=(404, 412)",
+        "json=dict(patch), headers=_if(write), expect=(404, 409, 412)",
+    ),
+    (
+        "a_webhook_that_lacks_only_its_signature_is_refused",
+        'hmac_sha256(request.body, request.headers.get("x-guestbook-signature", ""), self._secrets)',
+        """if request.headers.get("x-guestbook-signature"):
+            hmac_sha256(request.body, request.headers["x-guestbook-signature"], self._secrets)""",
+    ),
+    (
+        "without_its_secret_a_connector_believes_no_forged_webhook",
+        'hmac_sha256(request.body, request.headers.get("x-guestbook-signature", ""), self._secrets)',
+        """if self._secrets:
+            hmac_sha256(request.body, request.headers.get("x-guestbook-signature", ""), self._secrets)""",
+    ),
+    (
         "opening_a_connector_makes_no_call_and_starts_no_thread",
         "auth=Bearer(settings.token))",
         "auth=Bearer(settings.token)); self.check()",

@@ -158,7 +158,7 @@ class Audience:
     def named(cls, api: Api, wanted: str) -> Audience:
         """By id, or by name. Raises ConfigError where that names none, or more than one."""
         rows = api.mapping("GET", "/lists", params={"count": _MANY, "fields": "lists.id,lists.name,lists.double_optin"})
-        lists = [cls(row["id"], row["name"], bool(row.get("double_optin"))) for row in rows.get("lists") or ()]
+        lists = [cls(row["id"], row["name"], bool(row.get("double_optin"))) for row in rows["lists"]]
         found = [one for one in lists if one.id == wanted] or [one for one in lists if wanted in {"", one.name}]
         if len(found) == 1:
             return found[0]

@@ -149,6 +149,22 @@ class ChangesContract(Ground):
         seen = ids([first, *rest, *crowd.pages(rest[-1].cursor)])
         assert set(crowd.people()) - seen == set()
 
+    def test_an_edit_or_a_delete_while_pages_are_read_moves_nobody_out_of_sight(self, crowd: Bench) -> None:
+        name, everyone = self.text(crowd), crowd.some(len(crowd.people()))
+        for id_ in everyone:  # each of another time, so that going on from the last of them shows nobody again
+            crowd.person_edits(id_, name, f"Before {id_}")
+        crowd.settle()
+        for act in (self._edit, self._delete):
+            listing = crowd.connector.changes(crowd.subject, None)
+            first = next(listing)
+            crowd.pass_time()
+            for id_ in sorted(ids([first]))[:2]:
+                act(crowd, id_)
+            crowd.settle()
+            rest = list(listing)
+            seen = ids([first, *rest, *crowd.pages(rest[-1].cursor)])
+            assert set(crowd.people()) - seen == set()
+
     def test_a_record_that_is_made_while_pages_are_read_is_not_lost(self, crowd: Bench) -> None:
         listing = crowd.connector.changes(crowd.subject, None)
         first = next(listing)
@@ -196,3 +212,9 @@ class ChangesContract(Ground):
         before = bench.people()
         bench.pages(bench.cursor())
         assert bench.people() == before
+
+    def _edit(self, bench: Bench, id: str) -> None:
+        bench.twin.person_edit(bench.subject, id, {self.text(bench): "Changed meanwhile"})
+
+    def _delete(self, bench: Bench, id: str) -> None:
+        bench.twin.person_delete(bench.subject, id)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
+import httpx
 import pytest
 
 from syncd.core.record import (
@@ -24,6 +25,7 @@ from syncd.core.record import (
 )
 from syncd.errors import ConnectorError, InDoubt, Throttled, Transient, Unauthorised, Unavailable
 from syncd.sdk.contract import Finds, Hears, Request, Subscribes
+from syncd.sdk.verdicts import retry_after
 from syncd.testing.conformance.bench import Bench, ids, secrets
 from syncd.testing.conformance.ground import Ground, needs
 
@@ -113,10 +115,10 @@ class FaultsContract(Ground):
             for _ in range(3):
                 with pytest.raises(Throttled) as refusal:
                     bench.seen(id_)
-        told = [float(answer.headers.get("retry-after", "0.2")) for _, answer in seen]
+        told = [_plea(answer, now) for now, answer in seen]
         assert all(then - now >= wait for (now, _), (then, _), wait in zip(seen, seen[1:], told, strict=False))
         if "retry-after" in seen[-1][1].headers:
-            assert refusal.value.retry_after == told[-1]
+            assert refusal.value.retry_after == pytest.approx(told[-1])
 
     def test_the_declared_quota_is_one_that_the_app_keeps_to(self, bench: Bench) -> None:
         few = [quota for quota in self.plugin.quotas if not quota.bucket and quota.calls <= _MANY]
@@ -124,7 +126,10 @@ class FaultsContract(Ground):
         (id_,) = bench.some()
         with bench.watching() as seen:
             for _ in range(2 * min(quota.calls for quota in few) + 5):
-                bench.seen(id_)
+                try:
+                    bench.seen(id_)
+                except Throttled as held:  # by our own gate, where the window is longer than its patience
+                    bench.clock.turn(held.retry_after or 1.0)
         assert [answer.status_code for _, answer in seen if answer.status_code == 429] == []
 
     # --- writes: nothing was applied ---------------------------------------------------------------------------
@@ -362,6 +367,13 @@ class FaultsContract(Ground):
         unknown = sum(isinstance(outcome, Unknown) for outcome in outcomes.values())
         made = set(after) - set(before)
         assert len(made - stored) <= unknown, "records were made that no outcome owns up to"
+
+
+def _plea(answer: httpx.Response, now: float) -> float:
+    """How long the app asks to wait, in seconds or by a date; a moment where it does not say."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    told = retry_after(headers, now)
+    return 0.2 if told is None else told
 
 
 def _kinds(outcomes: Mapping[str, Outcome] | ConnectorError) -> set[type]:

@@ -9,12 +9,14 @@ from syncd.core.record import ABSENT, Raw, Record, Refused, Stored, Update
 from syncd.sdk.contract import Field, FieldType
 from syncd.testing.conformance.bench import Bench
 from syncd.testing.conformance.ground import Ground, needs
-from syncd.testing.conformance.samples import days, is_blank, moments, same, sample, spoken
+from syncd.testing.conformance.samples import days, is_blank, moments, same, sample, spoken, twice
 
 __all__ = ["FieldsContract"]
 
 _LONG = 70_000
 """Longer fields are not filled to the brim."""
+_LENGTHY = 500
+"""Times four characters: more than a line of text that an app cuts off."""
 _SEVERAL = 60
 _DISGUISED = ("null", "0", "true", "1e5", "2026-01-01", "[]", "{}", '"quoted"', "007")
 
@@ -76,7 +78,8 @@ class FieldsContract(Ground):
         needs(fields, "fields for instants")
         for field in fields:
             for value in moments(field):
-                assert self._keeps(bench, field, value), f"{field.name} does not take {value}"
+                taken = self._keeps(bench, field, value)
+                assert taken or value in twice(field), f"{field.name} does not take {value}"
 
     def test_a_date_is_the_same_day_all_year(self, bench: Bench) -> None:
         fields = self._fields(bench, FieldType.DATE)
@@ -116,6 +119,13 @@ class FieldsContract(Ground):
                     kept = bench.seen(self._one(bench)).fields
                     assert outcome.record.fields[field.name] == kept[field.name], field.name
 
+    def test_text_of_no_declared_length_is_kept_whole_or_refused(self, bench: Bench) -> None:
+        fields = [bench.object.fields[name] for name in self.texts(bench)]
+        endless = [field for field in fields if not (field.max_chars or field.max_bytes)][:3]
+        needs(endless, "text of no declared length")
+        for field in endless:
+            self._keeps(bench, field, "ab ü" * _LENGTHY + "x")
+
     # --- how it is asked ---------------------------------------------------------------------------------------
 
     def _fields(self, bench: Bench, *types: FieldType) -> list[Field]:
@@ -146,6 +156,9 @@ class FieldsContract(Ground):
         kept = bench.seen(self._one(bench)).fields.get(field.name, ABSENT)
         assert kept is not ABSENT, f"{field.name} was set to {value!r}, and is not shown"
         assert same(field, value, kept), f"{field.name} was set to {value!r}, and shows {kept!r}"
+        # A mistake that is made on the way there and again on the way back shows only to persons.
+        theirs = bench.people()[self._one(bench)].get(field.name, value)
+        assert same(field, value, theirs), f"{field.name} was set to {value!r}, and persons see {theirs!r}"
         return True
 
     def _set(self, bench: Bench, field: Field, value: Raw) -> bool:

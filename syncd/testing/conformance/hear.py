@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, get_args
 
 import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from syncd.core.record import Ref
 from syncd.errors import Unauthorised
@@ -104,6 +106,29 @@ class HearContract(Ground):
             for one in forged:
                 with pytest.raises(Unauthorised):
                     ear.hear(one)
+
+    def test_a_webhook_that_lacks_only_its_signature_is_refused(self, bench: Bench) -> None:
+        ear = self.ear(bench)
+        for hook in self._some_hooks(bench):
+            signatures = {n for n, value in hook.headers.items() if n not in _HARMLESS and _SIGNATURE.search(value)}
+            needs(signatures, "a signature in the headers")
+            bare = {name: value for name, value in hook.headers.items() if name not in signatures}
+            for headers in (bare, bare | dict.fromkeys(signatures, "")):
+                with pytest.raises(Unauthorised):
+                    ear.hear(replace(hook, headers=headers))
+
+    def test_without_its_secret_a_connector_believes_no_forged_webhook(self, bench: Bench) -> None:
+        self.ear(bench)
+        hooks = self._some_hooks(bench)
+        keys = type(self.settings).model_fields
+        unset = {name: None for name in bench.twin.also if _is_spare(keys[name])}
+        needs(unset, "a secret of webhooks that may be left out")
+        ear = bench.open(self.settings.model_copy(update=unset))
+        assert isinstance(ear, Hears)
+        for hook in hooks:
+            needs(set(hook.headers) - _HARMLESS, "a signature in the headers")
+            with pytest.raises(Unauthorised):
+                ear.hear(replace(hook, body=hook.body + b" "))
 
     def test_an_old_webhook_is_refused_where_its_time_is_signed(self, bench: Bench) -> None:
         ear, hooks = self.ear(bench), self._some_hooks(bench)
@@ -219,6 +244,11 @@ class HearContract(Ground):
 
     def _heard(self, ear: Hears, hooks: Sequence[Request]) -> set[Ref]:
         return {ref for hook in hooks for ref in ear.hear(hook)}
+
+
+def _is_spare(key: FieldInfo) -> bool:
+    """Whether a setting is a secret that an admin may leave out."""
+    return key.default is None and SecretStr in get_args(key.annotation)
 
 
 def _bent(text: str) -> str:

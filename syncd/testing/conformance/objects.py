@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final
 
 import pytest
 from pydantic import ValidationError
 
-from syncd.core.record import Record
+from syncd.core.record import Record, Update
 from syncd.errors import ConnectorError, Transient, Unauthorised, Unavailable
 from syncd.sdk.contract import FieldType, Finds
+from syncd.testing.conformance.account import Account
 from syncd.testing.conformance.bench import Bench, secrets
 from syncd.testing.conformance.ground import Ground, needs
 from syncd.testing.conformance.samples import suits
 
 __all__ = ["ObjectsContract"]
+
+_ODD: Final = (b"{}", b"[]", b"null", b'"ok"', b'{"error": "no"}')
+"""What a changed API may answer, with status 200."""
 
 
 class ObjectsContract(Ground):
@@ -52,6 +62,44 @@ class ObjectsContract(Ground):
         assert bench.subject in [found.name for found in first]
         assert len({found.name for found in first}) == len(first)
         assert [dict(found.fields) for found in first] == [dict(found.fields) for found in second]
+
+    def test_no_secret_is_told_of_an_answer_of_another_shape_or_of_a_refusal(self, bench: Bench) -> None:
+        needs(secrets(self.settings), "settings with a secret")
+        refs, unfit = [bench.ref(id_) for id_ in bench.some(2)], dict(self.unfit(bench))
+        told = [f"{bench.write(Update(refs[0], unfit, bench.key()))}"] if unfit and bench.can.updates else []
+        asks: tuple[Callable[[], object], ...] = (
+            partial(bench.connector.read, refs),
+            bench.pages,
+            bench.connector.objects,
+        )
+        for ask in asks:
+            for body in _ODD:
+                try:
+                    with bench.answering(body):
+                        ask()
+                except ConnectorError as error:
+                    told.append(f"{error} {error!r} {error.hint} {error.__cause__} {error.__cause__!r}")
+        told += [str(line) for line in bench.log.entries]
+        assert [secret for secret in secrets(self.settings) if any(secret in text for text in told)] == []
+
+    def test_a_connector_waits_by_its_clock_and_starts_nothing(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        needs(not isinstance(bench.twin, Account), "a clock that is turned")
+        name, refs, done = self.text(bench), [bench.ref(id_) for id_ in bench.some(2)], list[str]()
+        monkeypatch.setattr(time, "sleep", lambda _: done.append("time.sleep: wait with Tools.clock.sleep"))
+        monkeypatch.setattr(threading.Thread, "start", lambda _: done.append("Thread.start: read one after the other"))
+        monkeypatch.setattr(socket, "socket", lambda *_, **__: done.append("socket: call with Tools.http"))
+        for act in (
+            bench.connector.objects,
+            bench.connector.check,
+            lambda: bench.pages(bench.cursor()),
+            lambda: bench.connector.read(refs),
+            lambda: bench.connector.write([Update(refs[0], {name: "Changed"}, bench.key())]),
+        ):
+            with suppress(OSError, AttributeError, RuntimeError):  # what comes of a thread or a socket that is none
+                act()
+        assert sorted(set(done)) == []
 
     def test_fields_are_filed_under_their_names(self, bench: Bench) -> None:
         assert [name for name, field in bench.object.fields.items() if name != field.name] == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from syncd.core.record import Delete, Gone, Merged, Record, Stale, Stored, Version
-from syncd.sdk.contract import Deletes
-from syncd.testing.conformance.bench import Bench, ids
+from syncd.sdk.contract import Deletes, Page
+from syncd.testing.conformance.bench import Bench, Wrong, ids
 from syncd.testing.conformance.ground import Ground, needs
 
 __all__ = ["RemoveContract"]
@@ -48,6 +50,42 @@ class RemoveContract(Ground):
         bench.settle()
         assert gone in {row.ref.id for page in bench.pages(cursor) for row in page.rows if not isinstance(row, Record)}
 
+    def test_deletes_of_one_instant_are_all_told_on_whichever_side_of_a_cursor(self, crowd: Bench) -> None:
+        needs(crowd.can.deletes is Deletes.TOLD, "deletes that are told")
+        cursor, (first, *others) = crowd.cursor(), crowd.some(crowd.can.page_size + 3)
+        crowd.pass_time()
+        crowd.twin.person_delete(crowd.subject, first)
+        since = crowd.pages(cursor)[-1].cursor
+        for id_ in others:
+            crowd.twin.person_delete(crowd.subject, id_)
+        crowd.settle()
+        pages = crowd.pages(since)
+        assert set(others) - _told(pages) == set()
+        for number, page in enumerate(pages, start=1):
+            assert set(others) - _told([*pages[:number], *crowd.pages(page.cursor)]) == set()
+
+    def test_deletes_while_a_listing_is_read_are_told(self, crowd: Bench) -> None:
+        needs(crowd.can.deletes is Deletes.TOLD, "deletes that are told")
+        listing = crowd.connector.changes(crowd.subject, None)
+        first = next(listing)
+        gone = sorted(ids([first]))[:2]
+        for id_ in gone:
+            crowd.pass_time()
+            crowd.twin.person_delete(crowd.subject, id_)
+        crowd.settle()
+        rest = list(listing)
+        assert set(gone) - _told([*rest, *crowd.pages(rest[-1].cursor)]) == set()
+
+    def test_a_clock_that_is_wrong_by_a_minute_hides_no_delete(self, bench: Bench) -> None:
+        needs(bench.can.deletes is Deletes.TOLD, "deletes that are told")
+        for wrong, gone in zip((-60.0, 60.0), bench.some(2), strict=True):
+            connector = bench.open(self.settings, Wrong(bench.clock, wrong))
+            cursor = list(connector.changes(bench.subject, None))[-1].cursor
+            bench.pass_time()
+            bench.twin.person_delete(bench.subject, gone)
+            bench.settle()
+            assert gone in _told(connector.changes(bench.subject, cursor)), f"a clock that is wrong by {wrong:g} s"
+
     def test_a_full_listing_no_longer_shows_a_deleted_record(self, bench: Bench) -> None:
         needs(bench.can.deletes is not Deletes.HIDDEN, "deletes that a listing shows")
         gone, *stay = bench.some(4)
@@ -65,3 +103,8 @@ class RemoveContract(Ground):
         write = self.delete(bench, id_, expect=expected)
         assert isinstance(bench.write(write)[write.key], Stale)
         assert id_ in bench.people()
+
+
+def _told(pages: Iterable[Page]) -> set[str]:
+    """The ids of the records that pages show as no longer there."""
+    return {row.ref.id for page in pages for row in page.rows if not isinstance(row, Record)}

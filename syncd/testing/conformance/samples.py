@@ -10,7 +10,7 @@ from typing import Any, Final
 from syncd.core.record import ABSENT, Absent, Raw
 from syncd.sdk.contract import Field, FieldType
 
-__all__ = ["days", "is_blank", "moments", "same", "sample", "spoken", "suits"]
+__all__ = ["days", "is_blank", "moments", "same", "sample", "spoken", "suits", "twice"]
 
 _DAY: Final = datetime(2026, 1, 15, tzinfo=UTC)
 _MOMENTS: Final = (
@@ -21,6 +21,7 @@ _MOMENTS: Final = (
     "2026-01-15T23:45:00-08:00",
     "2026-07-15T00:15:00+13:45",
 )
+_TWICE: Final = _MOMENTS[2:4]
 _DAYS: Final = ("2026-03-29", "2026-10-25", "2026-12-31", "2026-01-01", "2026-07-01")
 
 
@@ -60,6 +61,11 @@ def spoken(field: Field, values: Sequence[str]) -> Raw:
 def moments(field: Field) -> list[Raw]:
     """Instants around the hours that summer time skips and repeats, in several zones, in the form of the field."""
     return [_time(field, datetime.fromisoformat(text)) for text in _MOMENTS]
+
+
+def twice(field: Field) -> list[Raw]:
+    """Those in the hour that a wall clock shows twice: an app that keeps times by one may refuse them."""
+    return [_time(field, datetime.fromisoformat(text)) for text in _TWICE]
 
 
 def days(field: Field) -> list[Raw]:

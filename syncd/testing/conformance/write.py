@@ -140,8 +140,11 @@ class WriteContract(Ground):
         name, (id_,) = self.text(bench), bench.some()
         writable = [field.name for field in bench.object.fields.values() if field.writable]
         before, others = bench.seen(id_).fields, {other: raws for other, raws in bench.people().items() if other != id_}
+        filled = {field: raw for field, raw in bench.people()[id_].items() if field not in bench.object.fields}
         bench.store(self.update(bench, id_, {name: "Changed"}))
         after = bench.seen(id_).fields
+        # Also what only persons see: a write of the whole record would blank what the connector never read.
+        assert {field: bench.people()[id_].get(field) for field in filled} == filled
         assert [n for n in writable if before.get(n) != after.get(n)] == [name]
         assert {other: raws for other, raws in bench.people().items() if other != id_} == others
 
@@ -222,6 +225,18 @@ class WriteContract(Ground):
         with bench.meddling(lambda: bench.person_edits(id_, name, "A person was faster")):
             bench.write(write)
         assert bench.people()[id_][name] == "A person was faster"
+
+    def test_an_update_to_a_value_that_another_record_has_is_refused(self, bench: Bench) -> None:
+        taken, (id_, other) = self.fields(bench, 962), bench.some(2)
+        names = [n for n in bench.can.unique if n in taken and bench.object.fields[n].writable]
+        needs(names, "unique fields that can be written")
+        for name in names:
+            bench.person_edits(other, name, taken[name])
+            before = bench.people()
+            write = self.update(bench, id_, {name: taken[name]})
+            outcome = bench.write(write)[write.key]
+            assert isinstance(outcome, Refused), f"{name}: {outcome}"
+            assert bench.people() == before
 
     # --- refusals ----------------------------------------------------------------------------------------------
 

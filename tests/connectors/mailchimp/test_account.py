@@ -59,6 +59,13 @@ def test_an_audience_that_is_not_one_is_an_error_that_names_them(audience: str, 
         connector("k-us6", router, audience=audience).objects()
 
 
+def test_an_answer_without_any_list_of_audiences_is_no_word_about_them() -> None:
+    router = respx.MockRouter()
+    router.get("https://us6.api.mailchimp.com/3.0/lists").respond(json={})
+    with pytest.raises(BrokenProtocol):
+        connector("k-us6", router, audience="Customers").objects()
+
+
 def test_an_audience_may_be_named_by_its_id_or_left_out_if_it_is_the_only_one() -> None:
     for audience in ("57afe96172", "", "Customers"):
         (members,) = ground(audience=audience).app.objects()
