@@ -108,6 +108,7 @@ class Daemon:
         self._meter = Meter(assembly.gates)
         self._world = replace(_in_force(assembly.world, self._waiting, self._leaving), counts=self._meter)
         self._log = self._world.log
+        self._world.store.on_commit = held.check  # who has lost the lock commits, and so writes, nothing more
         self._heart = Heart(self._world.store, held.holder, self._world.clock, self._waiting)
         # A signal handler may only do what can interrupt itself; putting into a SimpleQueue can.
         self._inbox: queue.SimpleQueue[_Stop | _Ailing | _Ended] = queue.SimpleQueue()

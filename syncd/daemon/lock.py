@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -145,9 +146,12 @@ def _advisory(url: URL, holder: Holder) -> Iterator[Held]:
         if rival:
             raise _busy(rival)
 
+        turn = threading.Lock()
+
         def check() -> None:
             try:
-                db.execute(text("SELECT 1"))
+                with turn:
+                    db.execute(text("SELECT 1"))
             except SQLAlchemyError as error:
                 raise StoreError(f"store {shown(url)}: the connection that held the lock is lost") from error
 

@@ -216,6 +216,25 @@ def test_a_second_stop_cuts_the_grace_short_and_leaves_the_write_in_doubt_for_th
         assert again.daemon.health().apps["news"].unknown == 1
 
 
+def test_a_daemon_that_has_lost_its_lock_writes_nothing_more(company: Company) -> None:
+    """Another may have it by then; the heart, which finds out, beats but every ten seconds."""
+    serving = threading.Event()
+
+    def lost() -> None:
+        if serving.is_set():
+            raise StoreError("the connection that held the lock is lost")
+
+    with company.running(lost=lost) as service:
+        company.person(ADA, "Ada")
+        eventually(lambda: both(company, "Ada"), "both know Ada")
+        serving.set()
+        written = len(company.apps["news"].writes)
+        company.person("bob@example.com", "Bob")
+        service.thread.join(20)
+        assert service.code == 1
+    assert len(company.apps["news"].writes) == written
+
+
 def test_a_daemon_that_loses_its_lock_goes(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     serving = threading.Event()
 

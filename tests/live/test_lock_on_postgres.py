@@ -61,6 +61,21 @@ def test_a_lock_that_is_lost_with_its_connection_is_noticed(postgres: Postgres) 
             held.check()
 
 
+def test_who_has_lost_the_lock_commits_nothing_more(postgres: Postgres) -> None:
+    config = on(postgres, "one")
+    with sole(config) as held:
+        store = Store.open(config.store.url, lambda: 0.0)
+        store.on_commit = held.check
+        with store.begin() as tx:
+            tx.meta.put("name", "before")
+        postgres.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        with pytest.raises(StoreError, match="lost"), store.begin() as tx:
+            tx.meta.put("name", "after")
+        with store.read() as tx:
+            assert tx.meta.get("name") == "before"
+        store.close()
+
+
 def test_a_database_that_is_down_is_told_of(postgres: Postgres) -> None:
     config = on(postgres, "one")
     away = settings.Store(url=config.store.url.replace(str(postgres.port), "1"))
