@@ -23,7 +23,7 @@ from syncd.core.record import EntityId
 from syncd.engine.consent import all_keys, consent_keys, own_keys
 from syncd.engine.debts import note_debts, unreckoned
 from syncd.engine.forgotten import bury_records
-from syncd.engine.fuse import make_anew
+from syncd.engine.fuse import make_anew, sharers
 from syncd.engine.namesakes import part
 from syncd.engine.person import person
 from syncd.engine.revive import is_to_go
@@ -128,13 +128,13 @@ def _leave(tx: Transaction, sync: Sync, id: EntityId, cause: int) -> None:
     """Whoever may be one with them stays apart, and is made anew where an app has merged their record into theirs."""
     works = {work.id: work for app in sync.apps for work in tx.parked.rivals(app) if "why" in work.detail}
     about = [work for work in works.values() if id in work.concerned and work.sync == sync.name]
+    sharing = [(other, app) for app in sync.apps for other in sharers(tx, id, app) if not is_to_go(tx, other)]
     tx.parked.withdraw(about, "forgotten")
-    for other in {one: 0 for work in about for one in work.concerned if one != id}:
-        entity = tx.entities.get(other)
-        if is_to_go(tx, entity):
-            continue
-        for app in [app for app in sync.apps if tx.links.at(other, app) is None]:
-            make_anew(tx, sync, entity, app, cause)
+    for other, app in sharing:
+        make_anew(tx, sync, other, app, cause)
+    for one in {one: 0 for work in about for one in work.concerned if one != id}:
+        if not is_to_go(tx, tx.entities.get(one)):
+            note_debts(tx, sync, tx.entities.get(one), cause)
 
 
 def _look_again(tx: Transaction, entity: Entity, ids: Sequence[EntityId]) -> None:

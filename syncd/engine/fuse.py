@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -31,6 +31,7 @@ __all__ = [
     "fuse_at_last",
     "make_anew",
     "settle_pairs",
+    "sharers",
 ]
 
 MERGED_INTO: Final = "merged by the app into"
@@ -192,7 +193,7 @@ def _everywhere(tx: Transaction, sync: Sync, id: EntityId) -> None:
 
 def _share_on(world: World, tx: Transaction, sync: Sync, app: str, before: EntityId, now: EntityId) -> None:
     """A record of several is somebody else's by now: whoever shared it with the one before shares it with this one."""
-    for other in _sharers(tx, before, app):
+    for other in sharers(tx, before, app):
         if other.id != now:
             fuse(world, tx, sync, tx.entities.get(now), other, _MERGED)
 
@@ -257,47 +258,48 @@ def _pairs(tx: Transaction, id: EntityId) -> list[Parked]:
 
 def free_sharers(tx: Transaction, sync: Sync, id: EntityId, app: str, cause: int | None) -> None:
     """Somebody's record was deleted: one delete takes one away, and whoever shared it is given one of their own."""
-    for other in _sharers(tx, id, app):
+    for other in sharers(tx, id, app):
         make_anew(tx, sync, other, app, cause)
     settle_pairs(tx, sync, id, cause)
 
 
-def _sharers(tx: Transaction, id: EntityId, app: str) -> list[Entity]:
+def sharers(tx: Transaction, id: EntityId, app: str) -> list[Entity]:
     """Whose records the app has merged into somebody's, while in another app both had one, so that they are two."""
     others = [tx.entities.get(one) for work in _pairs(tx, id) for one in work.detail["entities"] if one != id]
     return [
         other
         for other in others
-        if not other.deleted and tx.links.at(other.id, app) is None and any(_merged(tx, tx.links.of(other.id), app))
+        if not other.deleted
+        and tx.links.at(other.id, app) is None
+        and any(link.ref.app == app and _was_merged(tx, link) for link in tx.links.of(other.id))
     ]
 
 
 def _all_anew(tx: Transaction, sync: Sync, entity: Entity, app: str) -> None:
     """They and all who shared their record are made anew."""
-    for one in (*_sharers(tx, entity.id, app), entity):
+    for one in (*sharers(tx, entity.id, app), entity):
         make_anew(tx, sync, one, app, None)
 
 
 def make_anew(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int | None) -> None:
-    """They are made anew in an app that had merged their records away."""
-    for link in _merged(tx, tx.links.of(entity.id), app):
-        tx.links.drop(sync.name, link.ref)
+    """They are made anew in an app that has no record of theirs any more; what had become of earlier ones is past."""
+    for link in tx.links.of(entity.id):
+        if link.ref.app == app and link.state is LinkState.GONE:
+            tx.links.drop(sync.name, link.ref)
     note_debts(tx, sync, entity, cause)
 
 
 def settle_pairs(tx: Transaction, sync: Sync, id: EntityId, cause: int | None) -> None:
     """Nobody is one with whoever was deleted and has no record left."""
-    if not any(link.state is not LinkState.GONE for link in tx.links.of(id)):
+    if tx.entities.get(id).deleted and all(link.state is LinkState.GONE for link in tx.links.of(id)):
         vain = _pairs(tx, id)
         tx.parked.withdraw(vain, f"{id} was deleted")
         note_freed(tx, sync, vain, cause)
 
 
-def _merged(tx: Transaction, links: Iterable[Link], app: str) -> list[Link]:
-    """Those of an app that are gone since it has merged them into others, whoever's they were then."""
-    gone = [link for link in links if link.ref.app == app and link.state is LinkState.GONE]
-    told = {link.ref: tx.log.find(ref=link.ref, events=(Event.GONE,), limit=1) for link in gone}
-    return [link for link in gone if any(entry.note.startswith(MERGED_INTO) for entry in told[link.ref])]
+def _was_merged(tx: Transaction, link: Link) -> bool:
+    told = tx.log.find(ref=link.ref, events=(Event.GONE,), limit=1)  # it may have been another's then
+    return link.state is LinkState.GONE and any(entry.note.startswith(MERGED_INTO) for entry in told)
 
 
 def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:

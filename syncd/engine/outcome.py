@@ -12,8 +12,8 @@ from syncd.core.fieldmap import Sync, Way
 from syncd.core.record import Exists, Outcome, Record, Ref, Refused, Stale, Stored, Unknown, Unsent, Version
 from syncd.engine import calls
 from syncd.engine.consent import all_keys
-from syncd.engine.debts import note_debt, note_debts
-from syncd.engine.fuse import free_sharers, fuse
+from syncd.engine.debts import note_debt
+from syncd.engine.fuse import free_sharers, fuse, make_anew
 from syncd.engine.gap import Look, watch
 from syncd.engine.namesakes import moves_on, part, tells_apart
 from syncd.engine.pointers import note_gone, note_referrers
@@ -152,13 +152,12 @@ def removed(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref,
             note=note,
         )
     )
-    if entity.deleted:
-        if link is not None:
-            tx.links.put(sync.name, replace(link, state=LinkState.GONE))
-        free_sharers(tx, sync, entity.id, ref.app, intent.cause)
-        return
-    tx.links.drop(sync.name, ref)
-    note_debts(tx, sync, entity, intent.cause)
+    if not entity.deleted:
+        tx.links.drop(sync.name, ref)
+        make_anew(tx, sync, entity, ref.app, intent.cause)
+    elif link is not None:
+        tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+    free_sharers(tx, sync, entity.id, ref.app, intent.cause)
 
 
 def _read_back(

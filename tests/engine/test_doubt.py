@@ -237,14 +237,22 @@ def test_a_write_in_doubt_to_a_record_that_somebody_else_has_by_now_is_let_go_of
     assert [scene.fake("news").shown(id)["first"] for id in (own, other)] == ["P0", "P1"]
 
 
-def _being_deleted() -> tuple[Scene, str]:
-    """Ada was deleted in the CRM; the newsletter and the shop are about to be told. Ada's id in the newsletter."""
+def _being_deleted(*, of_two: bool = False) -> tuple[Scene, str]:
+    """Ada was deleted in the CRM; the newsletter and the shop are about to be told. Ada's id in the newsletter.
+
+    `of_two`: the newsletter had merged another record of hers into that one.
+    """
     apps = ("crm", "news", "shop")
     scene = Scene(apps, replace(people(apps), deletes=Deletion.PROPAGATE))
     for number in range(30):
         scene.fake("crm").person_creates(email=f"p{number}@example.com", first=f"P{number}")
     scene.run()
     scene.run()
+    if of_two:
+        twin = scene.fake("news").person_creates(email="twin@example.com")
+        pull_app(scene.world, "news")
+        scene.fake("news").person_merges(scene.fake("news").find_one(email="p0@example.com"), twin)
+        scene.run()
     scene.fake("crm").person_deletes("crm-1")
     scene.run()
     scene.wait(minutes=30)
@@ -256,8 +264,9 @@ def _edited_in_the_shop(scene: Scene) -> None:
     shop.person_edits(shop.find_one(email="p0@example.com"), first="Ada")
 
 
-def test_who_is_brought_back_while_a_delete_is_in_doubt_is_made_anew_where_it_had_been_applied() -> None:
-    scene, ada = _being_deleted()
+@pytest.mark.parametrize("of_two", [False, True])
+def test_who_is_brought_back_while_a_delete_is_in_doubt_is_made_anew_where_it_had_been_applied(of_two: bool) -> None:
+    scene, ada = _being_deleted(of_two=of_two)
     news, shop = scene.fake("news"), scene.fake("shop")
     news.fault, shop.fault = "after", "outage"
     scene.run()

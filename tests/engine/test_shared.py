@@ -223,3 +223,28 @@ def test_a_third_record_made_of_two_is_theirs_whose_key_it_shows_whichever_is_he
         assert [fake.shown(fake.find_one(email=email))["first"] for email in (ADA, BOB)] == ["Ada", "Bob"]
     (work,) = _asked(scene)
     assert _whom(scene, work) == {ADA, BOB}
+
+
+def test_a_delete_that_was_made_good_since_keeps_nobody_away() -> None:
+    """Bob's record was deleted, and another of his took its place, before the app merged that into Ada's."""
+    scene = Scene(APPS, replace(people(APPS), deletes=Deletion.HOLD))
+    crm = scene.fake("crm")
+    for number in range(20):
+        scene.fake("news").person_creates(email=f"p{number}@example.com", first=f"P{number}")
+    for email in (ADA, BOB):
+        crm.person_creates(email=email, first=email[:3])
+    scene.run()
+    scene.run()
+    crm.person_deletes(crm.find_one(email=BOB))
+    _rest(scene)
+    crm.person_creates(email=BOB, first="bob")
+    _rest(scene)
+    _merge(scene, into=ADA, lose=BOB)
+    crm.person_deletes(crm.find_one(email=ADA))
+    _rest(scene)
+    (held,) = [work for work in scene.parked() if work.kind is ParkedKind.HOLD]
+    approve(scene.world, held.id, by="eve")
+    _rest(scene)
+    assert _has(scene, ADA) == []
+    assert _has(scene, BOB) == list(APPS)
+    assert scene.parked() == []

@@ -21,6 +21,7 @@ from syncd.testing.simulator.whose import left_alone
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
+_WHOLE = (ParkedKind.HOLD, ParkedKind.AMBIGUOUS)
 __all__ = ["agreement", "waiting"]
 
 
@@ -89,7 +90,7 @@ def _lacking(story: Simulation, tx: Transaction, entity: Entity, app: SimApp, wo
         return
     let_go = story.sync.deletes is Deletion.IGNORE or wants is not None  # outside its filter a delete is nobody else's
     stays = let_go and any(link.ref.app == app.name for link in tx.links.of(entity.id))
-    asked = any(item.kind is ParkedKind.HOLD or item.app in ("", app.name) for item in work)
+    asked = any(item.kind in _WHOLE or item.app == app.name for item in work)
     rivals = any(entity.id in item.concerned for item in tx.parked.rivals(app.name))
     if not stays and not asked and not rivals:
         yield f"L1: {app.name} has no record of {entity.id} ({entity.value('email')}), and nobody was asked"
