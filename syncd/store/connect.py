@@ -232,6 +232,7 @@ def _sqlite(place: URL, commits: str) -> Engine:
         settings["poolclass"] = StaticPool
     else:
         private(Path(place.database or ""))
+        settings["pool_use_lifo"] = True  # each connection has a cache of its own: the last that was used knows most
     made = create_engine(place, **settings)
 
     @event.listens_for(made, "connect")
