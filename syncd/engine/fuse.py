@@ -15,7 +15,7 @@ from syncd.engine.debts import note_debts, note_freed
 from syncd.engine.forgotten import is_buried
 from syncd.engine.namesakes import part
 from syncd.engine.revive import is_to_go, revive
-from syncd.engine.tombs import bury
+from syncd.engine.tombs import bury, lived
 from syncd.engine.world import World
 from syncd.store.ports import Transaction
 from syncd.store.values import Entry, Event, Parked, ParkedKind
@@ -298,8 +298,12 @@ def settle_pairs(tx: Transaction, sync: Sync, id: EntityId, cause: int | None) -
 
 
 def _was_merged(tx: Transaction, link: Link) -> bool:
-    told = tx.log.find(ref=link.ref, events=(Event.GONE,), limit=1)  # it may have been another's then
-    return link.state is LinkState.GONE and any(entry.note.startswith(MERGED_INTO) for entry in told)
+    if link.state is not LinkState.GONE:
+        return False
+    ref = lived(link.ref)
+    own = tx.log.find(entity=link.entity, ref=ref, events=(Event.GONE,), limit=1)
+    told = own or tx.log.find(ref=ref, events=(Event.GONE,), limit=1)  # it was another's then, who is one with them now
+    return any(entry.note.startswith(MERGED_INTO) for entry in told)
 
 
 def fuse_at_last(world: World, tx: Transaction, sync: Sync, id: EntityId) -> bool:

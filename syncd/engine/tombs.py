@@ -8,7 +8,7 @@ from syncd.core.entity import Link, LinkState
 from syncd.core.record import Ref
 from syncd.store.ports import Transaction
 
-__all__ = ["bury", "remains"]
+__all__ = ["bury", "lived", "remains"]
 
 _CROSS = "\u2020"
 
@@ -28,4 +28,9 @@ def bury(tx: Transaction, sync: str, link: Link) -> None:
 
 def remains(ref: Ref, of: Ref) -> bool:
     """Is this the record, or what stays of it?"""
-    return (ref.app, ref.object, ref.id.partition(_CROSS)[0]) == (of.app, of.object, of.id)
+    return lived(ref) == of
+
+
+def lived(ref: Ref) -> Ref:
+    """The record itself, of what stays of it."""
+    return Ref(ref.app, ref.object, ref.id.partition(_CROSS)[0])

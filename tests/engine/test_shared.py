@@ -248,3 +248,30 @@ def test_a_delete_that_was_made_good_since_keeps_nobody_away() -> None:
     assert _has(scene, ADA) == []
     assert _has(scene, BOB) == list(APPS)
     assert scene.parked() == []
+
+
+def test_what_stays_of_a_record_whose_id_went_to_another_keeps_nobody_away_either() -> None:
+    """Heard of in another order: Ada's record is merged into Cat's, and only then is Bob's known to be in Ada's."""
+    scene = Scene(APPS, people(APPS))
+    crm = scene.fake("crm")
+    for email in (ADA, BOB, CAT):
+        crm.person_creates(email=email, first=email[:3])
+    for number in range(20):
+        scene.fake("news").person_creates(email=f"p{number}@example.com", first=f"P{number}")
+    scene.run()
+    scene.run()
+    ids = {email: crm.find_one(email=email) for email in (ADA, BOB, CAT)}
+    crm.person_merges(ids[ADA], ids[BOB])
+    crm.person_merges(ids[CAT], ids[ADA])
+    for heard in (ADA, BOB):
+        with scene.store.begin() as tx:
+            tx.hints.add([Ref("crm", "people", ids[heard])], tx.now)
+        read_hints(scene.world, "crm")
+    crm.person_deletes(ids[CAT])
+    _rest(scene)
+    for work in [work for work in scene.parked() if work.kind is ParkedKind.HOLD]:
+        approve(scene.world, work.id, by="eve")
+    _rest(scene)
+    assert _has(scene, CAT) == []
+    alone = [email for email in (ADA, BOB) if "crm" not in _has(scene, email)]
+    assert not alone or [_whom(scene, work) for work in _asked(scene)] == [{ADA, BOB}]
