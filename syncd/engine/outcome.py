@@ -138,8 +138,10 @@ def removed(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref,
     Whoever was brought back while it was on its way is made there anew.
     """
     entity = tx.entities.get(intent.entity)
-    link = tx.links.get(sync.name, ref)
-    note_gone(tx, world.syncs, sync.name, ref)
+    known = tx.links.get(sync.name, ref)
+    link = known if known is not None and known.entity == entity.id else None  # else the id is somebody else's by now
+    if link is not None:
+        note_gone(tx, world.syncs, sync.name, ref)
     fields = {name: {"old": raw, "new": None} for name, raw in intent.before.items()}
     tx.log.append(
         Entry(
@@ -152,11 +154,10 @@ def removed(world: World, tx: Transaction, sync: Sync, intent: Intent, ref: Ref,
             note=note,
         )
     )
-    if not entity.deleted:
-        tx.links.drop(sync.name, ref)
-        make_anew(tx, sync, entity, ref.app, intent.cause)
-    elif link is not None:
+    if link is not None:
         tx.links.put(sync.name, replace(link, state=LinkState.GONE))
+    if not entity.deleted:
+        make_anew(tx, sync, entity, ref.app, intent.cause)
     free_sharers(tx, sync, entity.id, ref.app, intent.cause)
 
 

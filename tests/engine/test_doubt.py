@@ -321,3 +321,24 @@ def test_when_the_id_of_a_delete_in_doubt_is_somebody_elses_by_now_the_delete_wa
     assert [str(entry.ref) for entry in scene.log() if entry.event is Event.GONE] == ["crm/people/crm-1"]
     (removed,) = [entry for entry in scene.log() if entry.event is Event.REMOVED]
     assert str(removed.ref) == f"news/people/{ada}"
+
+
+def test_an_id_that_is_given_to_our_own_record_while_a_delete_is_in_doubt_is_that_record_s() -> None:
+    scene, ada = _being_deleted()
+    news, shop = scene.fake("news"), scene.fake("shop")
+    news.fault = "after"
+    scene.run()
+    assert ada not in news.rows
+    news.fault = ""
+    made, news.made = news.made, int(ada.removeprefix("news-")) - 1
+    scene.fake("crm").person_creates(email="bob@example.com", first="Bob")
+    scene.run()
+    news.made = made
+    assert news.find_one(email="bob@example.com") == ada
+    news.person_deletes(ada)
+    for _ in range(6):
+        scene.wait(minutes=30)
+        scene.run()
+    assert [row for row in shop.rows.values() if row.fields["email"] in ("bob@example.com", "p0@example.com")] == []
+    assert "bob@example.com" not in [row.fields["email"] for row in scene.fake("crm").rows.values()]
+    assert scene.parked() == []

@@ -38,6 +38,8 @@ def agreement(story: Simulation, tx: Transaction) -> Iterator[str]:
                 yield from _lacking(story, tx, entity, app, work)
             elif link.state is LinkState.LIVE:
                 yield from _differences(story, entity, link, app, work)
+            elif link.state is LinkState.MISSING and link.ref.id in app.rows:
+                yield f"L1: {link.ref} is there, and is thought to be missing"
     for app in story.apps.values():
         yield from _strangers(story, tx, app)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from syncd.core.fieldmap import Deletion, Way
 from syncd.core.merge import Verdict
+from syncd.core.record import EntityId
 from syncd.engine.promises import APPROVED
 from syncd.store.values import Entry, Event
 from syncd.testing.fake import Wrote
@@ -70,17 +71,21 @@ def _noted(told: Mapping[str, Sequence[Entry]], ids: Iterable[str], app: str, wr
 def _own(story: Simulation, entries: Sequence[Entry]) -> Iterator[str]:
     """What syncd itself has deleted is never missed, and so never taken for a person's deed.
 
-    Unless a person has brought it back in between: of whoever is to be forgotten, that is noted nowhere.
+    Unless a person has brought it back in between: of whoever is to be forgotten, that is noted nowhere. An id may be
+    somebody else's by the time that a delete in doubt is known to have been made.
     """
-    removed: dict[tuple[str, str], float] = {}
+    removed: dict[tuple[str, str], tuple[EntityId | None, float]] = {}
     for entry in entries:
         if entry.ref is None:
             continue
         place = (entry.ref.app, entry.ref.id)
+        whose, since = removed.get(place, (None, inf))
         if entry.event is Event.REMOVED:
-            removed[place] = entry.at
-        elif entry.event is Event.GONE and place in removed and not _restored(story, place, removed[place]):
-            yield f"S6: {entry.ref} was deleted by syncd, and is taken for deleted by a person"
+            removed[place] = (entry.entity, entry.at)
+        elif entry.event is Event.GONE and place in removed:
+            anothers = whose != entry.entity and story.apps[entry.ref.app].lives.get(entry.ref.id, 1) > 1
+            if not anothers and not _restored(story, place, since):
+                yield f"S6: {entry.ref} was deleted by syncd, and is taken for deleted by a person"
         else:
             removed.pop(place, None)
 
