@@ -184,11 +184,9 @@ def _everywhere(tx: Transaction, sync: Sync, id: EntityId) -> None:
     """Who is alive is in every app: that one of both was deleted in one keeps them away while that is asked about."""
     if any(work.kind is ParkedKind.HOLD for work in tx.parked.of([id]).get(id, [])):
         return
-    links = tx.links.of(id)
-    there = {link.ref.app for link in links if link.state is not LinkState.GONE}
-    for link in links:
-        if link.ref.app not in there:
-            tx.links.drop(sync.name, link.ref)
+    for app in dict.fromkeys(link.ref.app for link in tx.links.of(id)):
+        if tx.links.at(id, app) is None:
+            _clear(tx, sync, id, app)
 
 
 def _share_on(world: World, tx: Transaction, sync: Sync, app: str, before: EntityId, now: EntityId) -> None:
@@ -283,10 +281,15 @@ def _all_anew(tx: Transaction, sync: Sync, entity: Entity, app: str) -> None:
 
 def make_anew(tx: Transaction, sync: Sync, entity: Entity, app: str, cause: int | None) -> None:
     """They are made anew in an app that has no record of theirs any more; what had become of earlier ones is past."""
-    for link in tx.links.of(entity.id):
+    _clear(tx, sync, entity.id, app)
+    note_debts(tx, sync, entity, cause)
+
+
+def _clear(tx: Transaction, sync: Sync, id: EntityId, app: str) -> None:
+    """Nothing is known any more of records of theirs that are gone there."""
+    for link in tx.links.of(id):
         if link.ref.app == app and link.state is LinkState.GONE:
             tx.links.drop(sync.name, link.ref)
-    note_debts(tx, sync, entity, cause)
 
 
 def settle_pairs(tx: Transaction, sync: Sync, id: EntityId, cause: int | None) -> None:

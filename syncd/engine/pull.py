@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from syncd.core.entity import Link, LinkState
 from syncd.core.fieldmap import Sync, told
@@ -88,8 +88,8 @@ def _page(world: World, sync: Sync, app: str, page: Page, sweep: int | None) -> 
     with world.store.read() as tx:
         tx.links.load(sync.name, rows)
         news = [row for row in page.rows if _news(tx, sync, row)]
-        born = {row.ref for row in news if _is_unseen(tx.links.get(sync.name, row.ref))}
-    doubted = [row.ref for row in news if not (page.facts and isinstance(row, Record)) or row.ref in born]
+        links = {row.ref: tx.links.get(sync.name, row.ref) for row in news}
+    doubted = [row.ref for row in news if not (page.facts and isinstance(row, Record)) or _is_unseen(links[row.ref])]
     tally, unasked = _facts_of(world, sync, app, doubted)
     with world.store.begin() as tx:
         tx.hints.add(unasked, tx.now)
@@ -128,10 +128,10 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
         return tally, set()
     asked = apart.read(world, sync, app, list(dict.fromkeys(refs)))
     found = asked.found
-    _follow_other_halves(world, sync, app, found.values())
     gone = [fact for fact in found.values() if isinstance(fact, Gone)]
+    facts = [fact for fact in found.values() if isinstance(fact, Record)]
+    _follow_other_halves(world, sync, app, facts)
     with world.store.begin() as tx:
-        facts = [fact for fact in found.values() if isinstance(fact, Record)]
         tally += take(world, tx, sync, facts, READ)
         guards.watch(world, tx, sync, app)
         apart.close_unread(tx, sync, app, found)
@@ -144,16 +144,17 @@ def _facts_of(world: World, sync: Sync, app: str, refs: Sequence[Ref]) -> tuple[
     return tally + probe(world, sync, app, known), set(refs) - found.keys() - asked.failed.keys()
 
 
-def _follow_other_halves(world: World, sync: Sync, app: str, facts: Iterable[Record | Gone | Merged]) -> None:
+def _follow_other_halves(world: World, sync: Sync, app: str, records: Sequence[Record]) -> None:
     """A record that an app made of two is known by one of them: is the other, whose key it shows, merged into it, too?
 
     Else it would be taken in as an edit of the one that was heard of first.
     """
     with world.store.read() as tx:
         halves: dict[Ref, None] = {}
-        for fact in facts:
+        tx.links.load(sync.name, [record.ref for record in records])
+        for fact in records:
             link = tx.links.get(sync.name, fact.ref)
-            if link is None or not isinstance(fact, Record) or not _is_unseen(link):
+            if link is None or not _is_unseen(link):
                 continue
             holders = tx.entities.holders(sync.name, keys(sync, told(sync, fact)))
             others = (tx.links.at(id, app) for ids in holders.values() for id in ids if id != link.entity)

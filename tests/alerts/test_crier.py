@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -23,7 +22,7 @@ from syncd.destinations import Alerts, Email, LogLines, Severity, Webhook
 from syncd.engine.remedies import Stopped, pause
 from syncd.errors import StoreError
 from tests.alerts.servers import post, receiver
-from tests.daemon.company import Company
+from tests.daemon.company import Company, Lock
 from tests.daemon.house import eventually, free_port
 from tests.engine.world import Scene
 
@@ -255,19 +254,14 @@ def test_a_daemon_goes_on_while_nobody_can_be_told_and_says_so(company: Company)
 def test_the_last_word_of_a_daemon_that_loses_its_store_is_said_at_once(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serving = threading.Event()
-
-    def lost() -> None:
-        if serving.is_set():
-            raise StoreError("the connection that held the lock is lost")
-
+    lock = Lock()
     monkeypatch.setattr("syncd.daemon.daemon.BEAT", 0.1)
     with receiver() as there:
         company.alerts = Alerts(
             gather=timedelta(hours=1), to={"ops": Webhook(kind="webhook", url=there.url, secret=SECRET)}
         )
-        with company.running(lost=lost) as service:
-            serving.set()
+        with company.running(lost=lock.check) as service:
+            lock.lost.set()
             service.thread.join(20)
             assert service.code == 1
     (call,) = there.calls

@@ -23,7 +23,7 @@ from syncd.daemon.lock import Held, sole
 from syncd.destinations import Alerts
 from syncd.engine.plan import mark_applied
 from syncd.engine.world import App, World
-from syncd.errors import ConnectorError, Unauthorised
+from syncd.errors import ConnectorError, StoreError, Unauthorised
 from syncd.sdk.clock import WallClock
 from syncd.sdk.contract import Connector, Page, Plugin, Request, Settings
 from syncd.settings import AppConfig, Audit, Config, Log, Safety
@@ -144,7 +144,6 @@ class Company:
     def running(self, *, grace: float = 5.0, lost: Callable[[], None] | None = None) -> Iterator[Service]:
         """A daemon at work; asked to stop at the end, unless it has been. `lost` is called to see about the lock."""
         with sole(self.config) as held:
-            self.store.on_commit = _nobody_has_left
             daemon = self.daemon(Held(held.holder, lost or held.check), grace=grace)
             service = Service(daemon)
             service.thread.start()
@@ -170,6 +169,17 @@ class Company:
 
     def renames(self, app: str, email: str, first: str) -> None:
         self.apps[app].person_edits(self.apps[app].find_one(email=email), first=first)
+
+
+class Lock:
+    """A lock that can be taken away."""
+
+    def __init__(self) -> None:
+        self.lost = threading.Event()
+
+    def check(self) -> None:
+        if self.lost.is_set():
+            raise StoreError("the connection that held the lock is lost")
 
 
 class Service:
@@ -202,7 +212,3 @@ class Service:
 
 def _never_opened(_settings: object, _tools: object) -> Connector:
     raise AssertionError("the apps of a company are open already")
-
-
-def _nobody_has_left() -> None:
-    """A new process opens the store anew."""

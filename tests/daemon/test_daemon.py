@@ -21,7 +21,7 @@ from syncd.engine.remedies import resume
 from syncd.errors import StoreError, Unavailable
 from syncd.sdk.clock import WallClock
 from syncd.store.store import Store
-from tests.daemon.company import SELDOM, Company
+from tests.daemon.company import SELDOM, Company, Lock
 from tests.daemon.house import eventually
 
 ADA = "ada@example.com"
@@ -218,16 +218,11 @@ def test_a_second_stop_cuts_the_grace_short_and_leaves_the_write_in_doubt_for_th
 
 def test_a_daemon_that_has_lost_its_lock_writes_nothing_more(company: Company) -> None:
     """Another may have it by then; the heart, which finds out, beats but every ten seconds."""
-    serving = threading.Event()
-
-    def lost() -> None:
-        if serving.is_set():
-            raise StoreError("the connection that held the lock is lost")
-
-    with company.running(lost=lost) as service:
+    lock = Lock()
+    with company.running(lost=lock.check) as service:
         company.person(ADA, "Ada")
         eventually(lambda: both(company, "Ada"), "both know Ada")
-        serving.set()
+        lock.lost.set()
         written = len(company.apps["news"].writes)
         company.person("bob@example.com", "Bob")
         service.thread.join(20)
@@ -236,15 +231,10 @@ def test_a_daemon_that_has_lost_its_lock_writes_nothing_more(company: Company) -
 
 
 def test_a_daemon_that_loses_its_lock_goes(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    serving = threading.Event()
-
-    def lost() -> None:
-        if serving.is_set():
-            raise StoreError("the connection that held the lock is lost")
-
+    lock = Lock()
     monkeypatch.setattr("syncd.daemon.daemon.BEAT", 0.1)
-    with company.running(lost=lost) as service:
-        serving.set()
+    with company.running(lost=lock.check) as service:
+        lock.lost.set()
         service.thread.join(10)
         assert service.code == 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from syncd.core.entity import Entity, Link, LinkState
 from syncd.core.fieldmap import Deletion, Way
@@ -21,8 +21,10 @@ from syncd.testing.simulator.whose import left_alone
 if TYPE_CHECKING:
     from syncd.testing.simulator.run import Simulation
 
-_WHOLE = (ParkedKind.HOLD, ParkedKind.AMBIGUOUS)
 __all__ = ["agreement", "waiting"]
+
+_WHOLE: Final = (ParkedKind.HOLD, ParkedKind.AMBIGUOUS)
+"""Questions about somebody as a whole, wherever they are."""
 
 
 def agreement(story: Simulation, tx: Transaction) -> Iterator[str]:
